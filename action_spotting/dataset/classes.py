@@ -1,0 +1,66 @@
+"""The actions, in SoccerNet's order, which is the order of the columns everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.files import read_json
+
+ACTIONS_V2 = (
+    "Penalty",
+    "Kick-off",
+    "Goal",
+    "Substitution",
+    "Offside",
+    "Shots on target",
+    "Shots off target",
+    "Clearance",
+    "Ball out of play",
+    "Throw-in",
+    "Foul",
+    "Indirect free-kick",
+    "Direct free-kick",
+    "Corner",
+    "Yellow card",
+    "Red card",
+    "Yellow->red card",
+)
+"""The 17 actions of SoccerNet-v2."""
+
+ACTIONS_V1 = ("card", "subs", "soccer")
+"""The three of SoccerNet-v1: card, substitution, goal; a label belongs to the first it contains."""
+
+
+def actions(version: int) -> tuple[str, ...]:
+    """Give the classes of label version 1 or 2.
+
+    >>> actions(1)
+    ('card', 'subs', 'soccer')
+    """
+    if version not in (1, 2):
+        raise UsageError(f"label version {version!r} does not exist; the versions are 1 and 2")
+    return ACTIONS_V1 if version == 1 else ACTIONS_V2
+
+
+def read_classes(path: Path, version: int = 2) -> tuple[str, ...]:
+    """Read an own choice of classes: a JSON list, or one name a line.
+
+    Every name must be one of `actions(version)`: a typo is answered with the nearest name.
+    """
+    if path.suffix == ".json":
+        names = read_json(path)
+    else:
+        try:
+            names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as a list of classes: {error}") from error
+        names = [name for name in names if name]
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise InputError(f"{path}: expected a list of class names, one a line or as JSON")
+    known = actions(version)
+    problems = [unknown("class", name, known) for name in names if name not in known]
+    problems += [f"class {name!r} is named twice" for name in set(names) if names.count(name) > 1]
+    if problems:
+        raise InputError(f"{path}: " + "; ".join(problems))
+    return tuple(names)

@@ -1,0 +1,157 @@
+"""Where the files of a match lie: ``<root>/<league>/<season>/<game>/``.
+
+File names are composed here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import configparser
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from action_spotting.dataset.media import Clip
+from action_spotting.errors import InputError, UsageError, unknown
+
+VIDEO_STEMS = {"LQ": ("{n}_224p", "{n}"), "720p": ("{n}_720p",), "HQ": ("{n}_HQ",)}
+VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".ts", ".webm", ".m4v")
+SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".ogg")
+LABEL_FILES = {1: "Labels.json", 2: "Labels-v2.json"}
+PREDICTION_FILES = {1: "Predictions-v1.json", 2: "Predictions-v2.json"}
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of one game; the unit of work of every stage.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    game
+        The game's path below it, with ``/``: SoccerNet's ``UrlLocal``.
+    number
+        1 or 2.
+
+    Examples
+    --------
+    >>> half = Half(Path("data"), "league/2015-2016/A 1 - 0 B", 1)
+    >>> half.feature("ResNET_TF2_PCA512").as_posix()
+    'data/league/2015-2016/A 1 - 0 B/1_ResNET_TF2_PCA512.npy'
+    """
+
+    root: Path
+    game: str
+    number: int
+
+    @property
+    def folder(self) -> Path:
+        """The game's folder."""
+        return self.root / self.game
+
+    def feature(self, name: str) -> Path:
+        """The feature file ``<n>_<name>.npy``."""
+        return feature_path(self.folder, self.number, name)
+
+    def clip(self, video: str = "LQ", *, sound_files: bool = False) -> Clip:
+        """Find the media of this half.
+
+        Parameters
+        ----------
+        video
+            ``LQ`` (``1_224p.mkv`` or ``1.mkv``), ``720p`` (``1_720p.mkv``) or ``HQ``: the file,
+            start and duration that ``video.ini`` gives, ``1_HQ.mkv`` whole when there is none.
+        sound_files
+            Take ``1.wav``, ``1_224p.mp3`` … where there is no video.
+
+        Raises
+        ------
+        UsageError
+            Unknown kind of video.
+        InputError
+            The half has no such media; the message names what is there instead.
+        """
+        if video not in VIDEO_STEMS:
+            raise UsageError(unknown("video", video, VIDEO_STEMS))
+        if video == "HQ" and (self.folder / "video.ini").exists():
+            return read_video_ini(self.folder / "video.ini", self.number)
+        found = self._media(video, sound_files)
+        if found:
+            return Clip(found)
+        others = [kind for kind in VIDEO_STEMS if self._media(kind, sound_files)]
+        hint = f"; there is {others[0]} media (--video {others[0]})" if others else ""
+        names = " or ".join(stem.format(n=self.number) + ".mkv" for stem in VIDEO_STEMS[video])
+        raise InputError(f"{self.folder}: half {self.number} has no {names}{hint}")
+
+    def _media(self, video: str, sound_files: bool) -> Path | None:
+        suffixes = VIDEO_SUFFIXES + (SOUND_SUFFIXES if sound_files else ())
+        for stem in VIDEO_STEMS[video]:
+            for suffix in suffixes:
+                path = self.folder / (stem.format(n=self.number) + suffix)
+                if path.is_file():
+                    return path
+        return None
+
+
+def feature_path(folder: Path, number: int, name: str) -> Path:
+    """Compose the path of a feature file of half `number` in a game's folder."""
+    return folder / f"{number}_{name}.npy"
+
+
+def side_path(feature: Path, suffix: str) -> Path:
+    """Compose the path of what lies beside a feature file: ``_boxes.npz``, ``.json`` …
+
+    >>> side_path(Path("1_YOLOv5.npy"), "_boxes.npz").name
+    '1_YOLOv5_boxes.npz'
+    """
+    return feature.with_name(feature.stem + suffix)
+
+
+def labels_path(root: Path, game: str, version: int = 2) -> Path:
+    """Compose the path of a game's labels."""
+    return root / game / LABEL_FILES[version]
+
+
+def predictions_path(root: Path, game: str, version: int = 2) -> Path:
+    """Compose the path of a game's predictions in the results folder `root`."""
+    return root / game / PREDICTION_FILES[version]
+
+
+def read_video_ini(path: Path, number: int) -> Clip:
+    """Read where half `number` lies in the HQ media: SoccerNet's ``video.ini``.
+
+    The file has one section a video (``[1_HQ.mkv]``) with ``start_time_second`` and
+    ``duration_second``.
+
+    Raises
+    ------
+    InputError
+        No section of this half, numbers that are none, or a video outside the game's folder.
+    """
+    config = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        with path.open(encoding="utf-8") as handle:
+            config.read_file(handle)
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    section = next((name for name in config.sections() if name.startswith(str(number))), None)
+    if section is None:
+        raise InputError(f"{path}: no section for half {number}, such as [{number}_HQ.mkv]")
+    if Path(section).name != section:
+        raise InputError(f"{path}: section [{section}] is not a file beside video.ini")
+    start, duration = (
+        _seconds(path, config[section], key) for key in ("start_time_second", "duration_second")
+    )
+    if not (path.parent / section).is_file():
+        raise InputError(f"{path.parent / section}: named in video.ini, but not there")
+    return Clip(path.parent / section, start_s=start, duration_s=duration)
+
+
+def _seconds(path: Path, section: configparser.SectionProxy, key: str) -> float:
+    try:
+        value = float(section[key])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: [{section.name}] needs {key} = a number of seconds") from error
+    if not math.isfinite(value) or value < 0:
+        raise InputError(f"{path}: [{section.name}] {key} = {value}: must be finite and >= 0")
+    return value

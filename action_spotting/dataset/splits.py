@@ -1,0 +1,118 @@
+"""Which games belong to a split: SoccerNet's own lists, or a folder of own matches."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from SoccerNet.utils import getListGames
+
+from action_spotting.dataset.layout import LABEL_FILES, SOUND_SUFFIXES, VIDEO_SUFFIXES, Half
+from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.files import read_json
+
+SPLITS_FILE = "splits.json"
+SOCCERNET_SPLITS = ("train", "valid", "test", "challenge")
+GROUPS = {"v1": ("train", "valid", "test"), "all": SOCCERNET_SPLITS}
+_HALF_FILE = re.compile(
+    r"[12](_.*)?("
+    + "|".join(re.escape(s) for s in (*VIDEO_SUFFIXES, *SOUND_SUFFIXES, ".npy"))
+    + ")"
+)
+
+
+def list_games(root: Path, split: str | Sequence[str] = "all") -> list[str]:
+    """List the games of `split` that have a folder below `root`, sorted as the split lists them.
+
+    A ``splits.json`` in `root` (``{"train": ["league/season/game", …], …}``) defines the splits.
+    Without one, SoccerNet's own lists do when any of its games is there; any other folder is
+    walked, and all its games form the split ``all``. ``v1`` is train, valid and test; ``all`` is
+    every split.
+
+    Raises
+    ------
+    UsageError
+        The folder or the split does not exist, or no game of it is there.
+    """
+    if not root.is_dir():
+        raise UsageError(f"dataset folder {str(root)!r} does not exist or is not a folder")
+    names = [split] if isinstance(split, str) else list(split)
+    known = read_splits(root)
+    games: dict[str, None] = {}
+    for name in names:
+        for part in _parts(name, known, root):
+            games |= dict.fromkeys(known[part])
+    present = [game for game in games if (root / game).is_dir()]
+    if not present:
+        raise UsageError(_nothing(root, names, known))
+    return present
+
+
+def list_halves(
+    root: Path, split: str | Sequence[str] = "all", game_id: int | None = None
+) -> list[Half]:
+    """List both halves of every game of `split`, or of the game at index `game_id` alone."""
+    games = list_games(root, split)
+    if game_id is not None:
+        if not 0 <= game_id < len(games):
+            raise UsageError(f"game {game_id} does not exist: split {split} has {len(games)} games")
+        games = [games[game_id]]
+    return [Half(root, game, number) for game in games for number in (1, 2)]
+
+
+def read_splits(root: Path) -> dict[str, list[str]]:
+    """Give ``{split: [games]}`` of a dataset folder, games absent from disk included."""
+    if (root / SPLITS_FILE).exists():
+        return _read_splits_file(root / SPLITS_FILE)
+    soccernet = {name: getListGames(name) for name in SOCCERNET_SPLITS}
+    if any((root / game).is_dir() for games in soccernet.values() for game in games):
+        return soccernet
+    return {"all": walk_games(root)}
+
+
+def walk_games(root: Path) -> list[str]:
+    """Find the folders below `root` that hold labels, media or features of a half, sorted."""
+    games = []
+    for folder, subfolders, files in os.walk(root):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        if any(name in LABEL_FILES.values() or _HALF_FILE.fullmatch(name) for name in files):
+            games.append(Path(folder).relative_to(root).as_posix())
+    return sorted(games)
+
+
+def _read_splits_file(path: Path) -> dict[str, list[str]]:
+    content = read_json(path)
+    if not isinstance(content, dict) or not content:
+        raise InputError(f'{path}: expected {{"train": ["league/season/game", …], …}}')
+    for name, games in content.items():
+        if not isinstance(games, list) or not all(isinstance(game, str) for game in games):
+            raise InputError(f"{path}: split {name!r} is not a list of game folders")
+        for game in games:
+            if Path(game).is_absolute() or ".." in Path(game).parts:
+                raise InputError(f"{path}: game {game!r} of split {name!r} leaves the folder")
+    return content
+
+
+def _parts(name: str, known: dict[str, list[str]], root: Path) -> list[str]:
+    if name in known:
+        return [name]
+    parts = list(known) if name == "all" else [p for p in GROUPS.get(name, ()) if p in known]
+    if parts:
+        return parts
+    message = unknown("split", name, [*known, *(g for g in GROUPS if g not in known)])
+    if list(known) == ["all"]:
+        message += f"; to have splits in a folder of own matches, write {root / SPLITS_FILE}"
+    raise UsageError(message)
+
+
+def _nothing(root: Path, names: list[str], known: dict[str, list[str]]) -> str:
+    split = ", ".join(names)
+    if any(known.values()):
+        listed = sum(len(known[part]) for name in names for part in _parts(name, known, root))
+        return f"{root}: none of the {listed} games of split {split!r} is there"
+    return (
+        f"{root}: no matches; expected <league>/<season>/<game>/ with 1_224p.mkv and 2_224p.mkv, "
+        "or any folder with 1.mkv and 2.mkv"
+    )

@@ -1,0 +1,95 @@
+"""What every door shares: help that reads well, exit codes, the list of failed items.
+
+Imports nothing heavy, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from action_spotting.errors import SpottingError, UsageError
+
+SOME_FAILED = 3
+INTERRUPTED = 130
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults in every help text; description and example as they are written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, argparse.SUPPRESS) or not action.option_strings:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def parser(description: str, example: str) -> argparse.ArgumentParser:
+    """Make a door's argument parser: `description` on top, `example` at the end of the help."""
+    return argparse.ArgumentParser(
+        description=description, epilog=f"example:\n  {example}", formatter_class=_Formatter
+    )
+
+
+def run(main: Callable[[Sequence[str] | None], int]) -> None:
+    """Run a door's ``main(argv) -> exit code`` and leave the process with that code.
+
+    A `SpottingError` is printed as one sentence; Ctrl-C says how to go on.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        code = main(None)
+        sys.stdout.flush()
+    except SpottingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; what is finished is kept, the same command goes on", file=sys.stderr)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+def existing_folder(path: str | Path, what: str) -> Path:
+    """Check that `path` is a folder; `what` names it in the error."""
+    folder = Path(path).expanduser()
+    if not folder.exists():
+        raise UsageError(f"{what} {str(path)!r} does not exist")
+    if not folder.is_dir():
+        raise UsageError(f"{what} {str(path)!r} is a file; a folder is expected")
+    return folder
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Parse ``I/N``: part I of N, counted from 1 (an argparse type).
+
+    >>> shard("2/4")
+    (2, 4)
+    """
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not I/N with 1 <= I <= N, such as 2/8")
+    return int(index), int(count)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Lay out a plain table: the first column to the left, the others to the right.
+
+    >>> print(table(["class", "AP"], [["Goal", "71.2"], ["Foul", "8.0"]]))
+    class    AP
+    Goal   71.2
+    Foul    8.0
+    """
+    lines = [[str(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

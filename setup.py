@@ -1,0 +1,36 @@
+"""Install the library ``action_spotting``; the doors run from the clone."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def requirements() -> list[str]:
+    """The lines of requirements.txt without their comments."""
+    lines = (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [name for line in lines if (name := line.split("#")[0].strip())]
+
+
+setup(
+    name="action_spotting",
+    version="0.1.0",
+    description="What happened when in a football match: action spotting from picture and sound",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["action_spotting*"]),
+    package_data={"action_spotting": ["py.typed", "*/templates/*"]},
+    install_requires=requirements(),
+    extras_require={
+        "dev": [
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "hypothesis>=6.100",
+            "ruff>=0.6",
+            "mypy>=1.11",
+        ],
+    },
+)
