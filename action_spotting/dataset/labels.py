@@ -96,8 +96,8 @@ def read_labels(
         elif name is not None and name not in known:
             problems.append(f"entry {i}: {unknown('label', name, known)}")
     _raise_if(path, problems)
-    columns_array = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    return Annotations(*columns_array[:3], columns_array[3].astype(bool))
+    table = np.array(rows, dtype=np.int64).reshape(-1, 4)
+    return Annotations(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool))
 
 
 def read_predictions(path: Path, classes: Sequence[str] = ACTIONS_V2) -> Spots:
@@ -127,8 +127,8 @@ def read_predictions(path: Path, classes: Sequence[str] = ACTIONS_V2) -> Spots:
             rows.append(row)
             confidences.append(confidence)
     _raise_if(path, problems)
-    columns_array = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    return Spots(*columns_array, np.array(confidences, dtype=float))
+    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    return Spots(table[:, 0], table[:, 1], table[:, 2], np.array(confidences, dtype=float))
 
 
 def write_predictions(
