@@ -33,20 +33,22 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = part_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
         yield part
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
         part.replace(path)
-    except PermissionError as error:
-        raise UsageError(
-            f"cannot write {path}: permission denied; choose a folder that you may write to"
-        ) from error
     except OSError as error:
-        if error.filename is not None or error.errno is not None:
-            raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
-        raise
+        raise _unwritable(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    reason = error.strerror or str(error)
+    return UsageError(f"cannot write {path}: {reason}; free space there or choose another folder")
 
 
 def part_path(path: Path) -> Path:

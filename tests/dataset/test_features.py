@@ -1,0 +1,148 @@
+import json
+
+import numpy as np
+import pytest
+
+from action_spotting.dataset.features import (
+    State,
+    align,
+    compare_settings,
+    feature_state,
+    open_feature,
+    read_record,
+    write_feature,
+)
+from action_spotting.dataset.media import Clip
+from action_spotting.errors import InputError
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A feature file of two blocks, and what it holds."""
+    path = tmp_path / "1_FFT.npy"
+    rows = np.random.default_rng(0).normal(size=(70, 3)).astype(np.float32)
+    with write_feature(path, 3, {"window_s": 0.025}) as writer:
+        writer.append(rows[:50])
+        writer.append(rows[50:])
+    return path, rows
+
+
+def test_rows_are_appended_and_read_back_as_a_memory_map(written):
+    path, rows = written
+    array = open_feature(path, 3)
+    assert isinstance(array, np.memmap)
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, rows)
+
+
+def test_the_file_is_the_one_that_numpy_writes(written, tmp_path):
+    path, rows = written
+    np.save(tmp_path / "plain.npy", rows)
+    assert path.read_bytes() == (tmp_path / "plain.npy").read_bytes()
+
+
+def test_the_record_names_the_settings_and_the_source(tmp_path, tone_video):
+    path = tmp_path / "1_ResNET_TF2.npy"
+    clip = Clip(tone_video, start_s=0.5)
+    with write_feature(path, 1, {"fps": 2}, clip) as writer:
+        writer.append(np.zeros((1, 1)))
+    record = read_record(path)
+    assert record["feature"] == "ResNET_TF2"
+    assert record["settings"] == {"fps": 2}
+    assert record["source"] == {
+        "file": "tone.mkv",
+        "bytes": tone_video.stat().st_size,
+        "start_s": 0.5,
+        "duration_s": None,
+    }
+
+
+def test_nothing_is_left_when_the_work_fails(tmp_path):
+    with pytest.raises(RuntimeError), write_feature(tmp_path / "1_X.npy", 2, {}) as writer:
+        writer.append(np.zeros((5, 2)))
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_file_stays_when_its_successor_fails(written):
+    path, rows = written
+    with pytest.raises(InputError, match="gives no row"), write_feature(path, 3, {}):
+        pass
+    np.testing.assert_array_equal(open_feature(path), rows)
+    assert read_record(path)["settings"] == {"window_s": 0.025}
+
+
+def test_a_row_that_is_not_finite_is_refused_by_its_number(tmp_path):
+    block = np.zeros((4, 2))
+    block[2, 1] = np.nan
+    with (
+        pytest.raises(InputError, match="row 5 "),
+        write_feature(tmp_path / "1_X.npy", 2, {}) as writer,
+    ):
+        writer.append(np.zeros((3, 2)))
+        writer.append(block)
+
+
+def damage(path, kind):
+    data = path.read_bytes()
+    if kind == "truncated":
+        path.write_bytes(data[:-40])
+    elif kind == "header":
+        path.write_bytes(data[:30])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "pickle":
+        np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    elif kind == "integers":
+        np.save(path, np.zeros((4, 3), dtype=int))
+    elif kind == "flat":
+        np.save(path, np.zeros(4))
+    elif kind == "rowless":
+        np.save(path, np.zeros((0, 3)))
+    elif kind == "text":
+        path.write_text("hello" * 100)
+
+
+@pytest.mark.parametrize(
+    "kind", ["truncated", "header", "empty", "pickle", "integers", "flat", "rowless", "text"]
+)
+def test_a_damaged_file_is_broken_and_named(written, kind):
+    path, _ = written
+    damage(path, kind)
+    assert feature_state(path, 3)[0] is State.BROKEN
+    with pytest.raises(InputError, match=r"1_FFT\.npy"):
+        open_feature(path)
+
+
+def test_states(written, tmp_path):
+    path, _ = written
+    assert feature_state(tmp_path / "2_FFT.npy")[0] is State.MISSING
+    assert feature_state(path, 3, {"window_s": 0.025})[0] is State.DONE
+    state, reason = feature_state(path, 3, {"window_s": 0.05})
+    assert state is State.STALE
+    assert "window_s is 0.025, not 0.05" in reason
+    assert feature_state(path, 4)[0] is State.BROKEN
+
+
+def test_a_released_file_without_record_is_taken_as_it_is(tmp_path):
+    np.save(tmp_path / "1_R.npy", np.zeros((4, 3), np.float32))
+    assert feature_state(tmp_path / "1_R.npy", 3, {"any": "thing"})[0] is State.DONE
+
+
+def test_a_damaged_record_makes_the_file_broken(written):
+    path, _ = written
+    path.with_suffix(".json").write_text(json.dumps({"settings": 3}))
+    assert feature_state(path, 3, {})[0] is State.BROKEN
+
+
+def test_settings_compare_by_content_not_by_sequence_type():
+    assert compare_settings({"a": (1, 2)}, {"a": [1, 2]}) == []
+    assert compare_settings({"a": {"b": 1}}, {}) == ["a is {'b': 1}, not None"]
+
+
+def test_align_cuts_two_rows_and_refuses_three(tmp_path):
+    a, b = tmp_path / "1_A.npy", tmp_path / "1_B.npy"
+    cut = align({a: np.zeros((100, 2)), b: np.zeros((102, 3))})
+    assert [len(array) for array in cut.values()] == [100, 100]
+    with pytest.raises(InputError, match=r"1_A\.npy has 100 rows, but .*1_B\.npy has 103"):
+        align({a: np.zeros((100, 2)), b: np.zeros((103, 3))})
