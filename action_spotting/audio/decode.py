@@ -1,0 +1,268 @@
+"""Sound tracks: decoded packet by packet, mono, placed on the time line of the picture.
+
+What the original script got from ``ffmpeg -i 1_HQ.mkv 1_HQ.wav``, without the ``.wav``: 16-bit
+samples, the mean of the channels. In addition every frame is placed by its time stamp, so that
+sound that begins late, has holes or lost packets stays in step with the picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from action_spotting.dataset.media import open_media, picture_stream
+from action_spotting.errors import InputError, UsageError
+
+RATES_HZ = (1_000, 768_000)
+"""Sample rates that are taken for sound."""
+
+JITTER_S = 0.05
+"""Time stamps may be off by this much (a container may round them) before samples are moved."""
+
+BACK_S = 1.0
+"""A time stamp that goes back by more than this is a restarted clock; the sound goes on."""
+
+
+@dataclass
+class Findings:
+    """What came to light while a file was read.
+
+    Attributes
+    ----------
+    lost
+        Packets of sound that could not be decoded.
+    missing_s
+        Seconds that are missing between one piece of sound and the next.
+    broken_off
+        Why the file could not be read to its end, or None.
+    picture_s
+        When the last picture ends, in seconds since the first, as far as the file was read.
+    """
+
+    lost: int = 0
+    missing_s: float = 0.0
+    broken_off: str | None = None
+    picture_s: float = 0.0
+
+
+@dataclass
+class SoundTrack:
+    """One sound track of an open media file; made by `open_sound`.
+
+    Attributes
+    ----------
+    rate
+        Samples a second; 0 where the file has no sound track.
+    header_s
+        The duration that the container states; 0 where it states none.
+    found
+        Filled while `pieces` runs.
+    """
+
+    path: Path
+    rate: int
+    header_s: float
+    _container: Any
+    _sound: Any
+    _video: Any
+    _origin_s: float
+    found: Findings = field(default_factory=Findings)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether the file has a picture, whose first frame is then time 0."""
+        return self._video is not None
+
+    def pieces(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Decode the track.
+
+        Yields
+        ------
+        position : int
+            Where the piece begins, in samples since the first picture (or, where there is no
+            picture, since the first sound); may be negative.
+        samples : ndarray of float32, shape (n,), in [-1, 1]
+            About a second of the mean of all channels.
+        """
+        gather = _Gather(self.rate, self.found)
+        exact = True
+        for packet in self._packets():
+            if packet.stream is not self._sound:
+                self._see_picture(packet)
+                continue
+            try:
+                frames = packet.decode()
+            except _ffmpeg_error():
+                self.found.lost += 1
+                exact = True
+                continue
+            for frame in frames:
+                yield from gather.push(frame, self._position(frame), exact)
+                exact = False
+        yield from gather.drain()
+
+    def _packets(self) -> Iterator[Any]:
+        streams = [stream for stream in (self._sound, self._video) if stream is not None]
+        packets = self._container.demux(*streams)
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except _ffmpeg_error() as error:
+                self.found.broken_off = str(error)
+                return
+
+    def _see_picture(self, packet: Any) -> None:
+        if packet.size == 0 or packet.is_discard or packet.pts is None:
+            return
+        rate = self._video.average_rate or 25
+        lasts = packet.duration * packet.time_base if packet.duration else 1 / rate
+        end = float(packet.pts * packet.time_base + lasts) - self._origin_s
+        self.found.picture_s = max(self.found.picture_s, end)
+
+    def _position(self, frame: Any) -> int | None:
+        if frame.pts is None:
+            return None
+        position_s = float(frame.pts * frame.time_base) - self._origin_s
+        if self.header_s and position_s > self.header_s + 60:
+            return None
+        return round(position_s * self.rate)
+
+
+class _Gather:
+    """Joins decoded frames into pieces of a second, 16 bit, mono."""
+
+    def __init__(self, rate: int, found: Findings) -> None:
+        import av
+
+        self._found = found
+        self._rate = rate
+        self._fifo = av.AudioFifo()
+        self._converter: Any = None
+        self._kind: Any = None
+        self._cursor: int | None = None
+        """Where the next sample belongs."""
+
+    def push(
+        self, frame: Any, position: int | None, exact: bool
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        waiting = self._waiting()
+        begins = self._place(position, waiting, exact)
+        expected = self._expected(waiting)
+        if expected is not None and begins > expected:
+            self._found.missing_s += (begins - expected) / self._rate
+        if waiting and (kind != self._kind or begins != expected):
+            yield from self.drain()
+        if kind != self._kind:
+            self._start(kind)
+        if not self._fifo.samples:
+            self._cursor = begins
+        frame.pts = None
+        self._fifo.write(frame)
+        if self._fifo.samples >= self._rate:
+            yield from self.drain()
+
+    def drain(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Give what is gathered."""
+        if not self._fifo.samples:
+            return
+        for frame in self._converter.resample(self._fifo.read()):
+            samples = frame.to_ndarray().mean(axis=0, dtype=np.float32) / np.float32(32768)
+            begins = self._cursor or 0
+            self._cursor = begins + len(samples)
+            yield begins, samples
+
+    def _start(self, kind: tuple[str, str, int]) -> None:
+        import av
+
+        self._kind = kind
+        self._fifo = av.AudioFifo()
+        self._converter = av.AudioResampler(format="s16p", rate=self._rate)
+
+    def _waiting(self) -> int:
+        return round(self._fifo.samples * self._rate / self._kind[2]) if self._kind else 0
+
+    def _expected(self, waiting: int) -> int | None:
+        return None if self._cursor is None else self._cursor + waiting
+
+    def _place(self, position: int | None, waiting: int, exact: bool) -> int:
+        """Decide where a frame belongs: after the one before, unless its time says otherwise."""
+        expected = self._expected(waiting)
+        if expected is None:
+            return position or 0
+        if position is None or position < expected - BACK_S * self._rate:
+            return expected
+        off = abs(position - expected)
+        return position if off > JITTER_S * self._rate or (exact and off) else expected
+
+
+@contextlib.contextmanager
+def open_sound(path: Path, *, track: int = 1) -> Iterator[SoundTrack]:
+    """Open a sound track of a media file.
+
+    Parameters
+    ----------
+    path
+        A video or a sound file.
+    track
+        Which of its sound tracks, counted from 1.
+
+    Raises
+    ------
+    UsageError
+        The file has sound, but not that many tracks.
+    InputError
+        Not a media file, nothing to hear or see in it, a codec that is not known, or a sample
+        rate that is none of sound.
+    """
+    with open_media(path) as container:
+        video = picture_stream(container)
+        sound = _choose(path, container.streams.audio, track)
+        if sound is None and video is None:
+            raise InputError(f"{path}: neither sound nor picture in it")
+        first = video if video is not None else sound
+        yield SoundTrack(
+            path=path,
+            rate=_rate(path, sound) if sound is not None else 0,
+            header_s=max(0.0, (container.duration or 0) / 1e6),
+            _container=container,
+            _sound=sound,
+            _video=video,
+            _origin_s=float((first.start_time or 0) * first.time_base),
+        )
+
+
+def _choose(path: Path, streams: Any, track: int) -> Any:
+    if track < 1:
+        raise UsageError(f"sound track {track} does not exist; tracks are counted from 1")
+    if not streams:
+        return None
+    if track > len(streams):
+        raise UsageError(f"{path}: has {len(streams)} sound track(s), there is no track {track}")
+    return streams[track - 1]
+
+
+def _rate(path: Path, sound: Any) -> int:
+    if sound.codec_context is None:
+        raise InputError(f"{path}: its sound is of a kind that ffmpeg cannot decode")
+    rate = sound.codec_context.sample_rate or 0
+    low, high = RATES_HZ
+    if not low <= rate <= high:
+        raise InputError(
+            f"{path}: its sound has {rate} samples a second, expected {low} to {high}; "
+            "the file is damaged or holds no sound: convert it with ffmpeg -ar 16000"
+        )
+    return rate
+
+
+def _ffmpeg_error() -> type[Exception]:
+    import av
+
+    return av.FFmpegError

@@ -1,0 +1,196 @@
+"""From one half's sound to its feature file: what the extraction driver runs."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import wave
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from action_spotting.audio.waveform import RATE_HZ, ROWS_PER_S, Waveform, ahead
+from action_spotting.dataset.features import open_feature, read_record, write_feature
+from action_spotting.dataset.layout import feature_path, side_path
+from action_spotting.dataset.media import Clip
+from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.files import whole_file
+
+VISUAL_FEATURES = ("ResNET_TF2", "ResNET_TF2_PCA512", "ResNET_PCA512", "YOLOv5")
+"""Visual features whose row count the sound follows, the first that is there."""
+
+
+@dataclass(frozen=True)
+class SoundOptions:
+    """How sound is read.
+
+    Attributes
+    ----------
+    track
+        Which sound track, counted from 1.
+    resampler
+        ``soxr`` or ``resampy``; see `action_spotting.audio.waveform.resample`.
+    keep_wav
+        Leave the 16 kHz mono sound beside the features, as ``.wav``.
+    """
+
+    track: int = 1
+    resampler: str = "soxr"
+    keep_wav: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What features must share to be used together."""
+        resampler = {"soxr": "soxr HQ", "resampy": "resampy kaiser_best"}[self.resampler]
+        return {
+            "sample_rate": RATE_HZ,
+            "resampler": resampler,
+            "track": self.track,
+            "fps": ROWS_PER_S,
+        }
+
+
+class _Variant(Protocol):
+    """What turns half-seconds of sound into rows."""
+
+    dims: int
+
+    @property
+    def origin(self) -> Mapping[str, Any]: ...
+
+    def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]: ...
+
+
+class _SoundExtractor:
+    """What both extractors share: `action_spotting.extraction.Extractor`."""
+
+    name: str
+
+    def __init__(self, variant: _Variant, settings: Mapping[str, Any], sound: SoundOptions):
+        self.dims = variant.dims
+        self.settings: Mapping[str, Any] = {**settings, **sound.settings}
+        self._variant = variant
+        self._sound = sound
+
+    def extract(self, clip: Clip, target: Path) -> str | None:
+        """Write the features of `clip` to `target`; give what the user should know, or None."""
+        options = self._sound
+        sound = Waveform(
+            clip,
+            track=options.track,
+            resampler=options.resampler,
+            rows=visual_rows(target, clip.path),
+        )
+        wav = side_path(target, ".wav") if options.keep_wav else None
+        with (
+            _keeping(wav, sound) as blocks,
+            write_feature(target, self.dims, self.settings, clip) as writer,
+        ):
+            for rows in self._variant.rows(ahead(blocks)):
+                writer.append(rows)
+            writer.cut(sound.row_count)
+        return sound.warning
+
+
+class VGGishExtractor(_SoundExtractor):
+    """``1_VGGish.npy`` (or ``1_VGGish_standard.npy``): VGGish of each half-second.
+
+    Parameters
+    ----------
+    weights
+        ``audioset``, ``random`` or a file; see `action_spotting.audio.vggish_weights.load`.
+    variant
+        ``soccer``: 512 numbers, as the SoccerNet audio features; ``standard``: Google's 128.
+    pca
+        The file of Google's post-processing, for ``standard``; None: found or downloaded.
+    batch_size
+        Half-seconds that go through the network at once.
+    sound
+        How sound is read.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: str = "audioset",
+        variant: str = "soccer",
+        pca: Path | None = None,
+        batch_size: int = 64,
+        sound: SoundOptions | None = None,
+    ) -> None:
+        self.name = vggish_name(variant)
+        from action_spotting.audio.vggish import Soccer, Standard
+
+        made: Soccer | Standard
+        if variant == "soccer":
+            made = Soccer(weights, batch_size=batch_size)
+        else:
+            made = Standard(weights, pca=pca, batch_size=batch_size)
+        settings = {"variant": variant, **made.origin}
+        super().__init__(made, settings, sound or SoundOptions())
+
+
+class FFTExtractor(_SoundExtractor):
+    """``1_FFT.npy``: the 48 numbers that `action_spotting.audio.fft.NAMES` names."""
+
+    name = "FFT"
+
+    def __init__(self, *, sound: SoundOptions | None = None) -> None:
+        from action_spotting.audio.fft import Fft
+
+        super().__init__(Fft(), Fft.origin, sound or SoundOptions())
+
+
+def vggish_name(variant: str) -> str:
+    """Give the feature's name of a variant of VGGish, as in ``1_<name>.npy``.
+
+    >>> vggish_name("soccer")
+    'VGGish'
+    """
+    names = {"soccer": "VGGish", "standard": "VGGish_standard"}
+    if variant not in names:
+        raise UsageError(unknown("variant of VGGish", variant, names))
+    return names[variant]
+
+
+def visual_rows(target: Path, media: Path) -> int | None:
+    """Give the number of rows of the half's visual features, or None where there are none.
+
+    They are looked for beside the feature file to be made, then beside the media. A file that
+    cannot be read, or whose record says that it has another rate than two rows a second, does
+    not count.
+    """
+    numbered = re.fullmatch(r"(\d+)_\w+", target.stem)
+    if not numbered:
+        return None
+    for folder in (target.parent, media.parent):
+        for name in VISUAL_FEATURES:
+            path = feature_path(folder, int(numbered[1]), name)
+            with contextlib.suppress(InputError):
+                rows, record = len(open_feature(path)), read_record(path)
+                if record is None or record["settings"].get("fps", ROWS_PER_S) == ROWS_PER_S:
+                    return rows
+    return None
+
+
+@contextlib.contextmanager
+def _keeping(path: Path | None, sound: Waveform) -> Iterator[Iterator[np.ndarray]]:
+    """Give the blocks of `sound`, written to the ``.wav`` `path` as they pass, if there is one."""
+    if path is None:
+        yield sound.blocks()
+        return
+    with whole_file(path) as part, wave.open(str(part), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+
+        def passing() -> Iterator[np.ndarray]:
+            for block in sound.blocks():
+                limited = np.clip(np.rint(block * 32768), -32768, 32767)
+                file.writeframes(limited.astype("<i2").tobytes())
+                yield block
+
+        yield passing()

@@ -1,0 +1,196 @@
+"""VGGish: 512 numbers from the last convolution for every half-second of sound.
+
+The signal path of the published SoccerNet audio features (Vanderplaetse and Dupont, "Improved
+Soccer Action Spotting using both Audio and Video Streams", CVPRW 2020): half a second, 46 × 64
+log-mel patch, convolutions up to ``conv4_2``, average over time and frequency. `Standard` is
+Google's own use of the network: 0.96 s, 128 numbers, PCA, 8 bits.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from action_spotting import weights as pretrained
+from action_spotting.audio import vggish_weights
+from action_spotting.audio.mel import BANDS, HOP, WINDOW, log_mel
+from action_spotting.audio.waveform import ROW_SAMPLES
+
+FRAMES = 46
+STANDARD_FRAMES = 96
+STANDARD_SAMPLES = WINDOW + HOP * (STANDARD_FRAMES - 1)
+QUANTISED = (-2.0, 2.0)
+"""The range that Google's post-processing spreads over 0…255."""
+
+
+def build_network(*, frames: int, dense: bool):
+    """Build VGGish as a Keras model whose layers carry the published names.
+
+    ``conv1`` … ``conv4_2`` and, with `dense`, ``fc1_1``, ``fc1_2``, ``fc2`` (in the checkpoint
+    ``vggish/conv3/conv3_1`` …; Keras allows no ``/``).
+
+    Parameters
+    ----------
+    frames
+        Windows in a patch; 96 when `dense`.
+    dense
+        End with the 128-number embedding (no activation, as released) instead of with the
+        average of ``conv4_2`` over time and frequency.
+
+    Returns
+    -------
+    keras.Model
+        ``(n, frames, 64, 1)`` → ``(n, 128 if dense else 512)``.
+    """
+    from keras import Model, layers
+
+    patch = layers.Input((frames, BANDS, 1), name="log_mel")
+    x = patch
+    for name, (_, channels) in vggish_weights.CONVOLUTIONS.items():
+        x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=name)(x)
+        if name in ("conv1", "conv2", "conv3_2"):
+            x = layers.MaxPooling2D(2, padding="same", name=f"pool{name[4]}")(x)
+    if not dense:
+        return Model(patch, layers.GlobalAveragePooling2D(name="average")(x), name="VGGish")
+    x = layers.MaxPooling2D(2, padding="same", name="pool4")(x)
+    x = layers.Flatten(name="flatten")(x)
+    for name, (_, numbers) in vggish_weights.DENSE.items():
+        activation = None if name == "fc2" else "relu"
+        x = layers.Dense(numbers, activation=activation, name=name)(x)
+    return Model(patch, x, name="VGGish")
+
+
+class Network:
+    """VGGish with its weights, to be called from any thread.
+
+    Parameters
+    ----------
+    weights
+        Kernel and bias of every layer.
+    frames, dense
+        As for `build_network`.
+    batch_size
+        Patches that go through the network at once; a smaller number is filled up with silence,
+        so that a row's numbers do not depend on how many rows come with it.
+    """
+
+    def __init__(
+        self, weights: vggish_weights.Weights, *, frames: int, dense: bool, batch_size: int = 64
+    ) -> None:
+        import tensorflow as tf
+
+        model = build_network(frames=frames, dense=dense)
+        for layer, tensors in weights.tensors.items():
+            model.get_layer(layer).set_weights(tensors)
+        signature = tf.TensorSpec((batch_size, frames, BANDS, 1), tf.float32)
+        self._call = tf.function(lambda x: model(x, training=False), input_signature=[signature])
+        self._lock = threading.Lock()
+        self.batch_size = batch_size
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Run patches ``(n, frames, 64)`` through; float32 ``(n, 512 or 128)`` comes out."""
+        outputs = []
+        for begin in range(0, len(patches), self.batch_size):
+            batch = patches[begin : begin + self.batch_size]
+            fill = self.batch_size - len(batch)
+            full = np.pad(batch, ((0, fill), (0, 0), (0, 0)))[..., None]
+            with self._lock:
+                outputs.append(self._call(full).numpy()[: len(batch)])
+        return np.concatenate(outputs)
+
+
+class Soccer:
+    """The SoccerNet audio features: 512 numbers from each half-second."""
+
+    dims = 512
+
+    def __init__(self, source: str, *, batch_size: int = 64) -> None:
+        weights = vggish_weights.load(source, dense=False)
+        self.origin: dict[str, Any] = {"weights": weights.origin}
+        self._network = Network(weights, frames=FRAMES, dense=False, batch_size=batch_size)
+
+    def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows ``(n, 512)``."""
+        for block in blocks:
+            yield self._network(log_mel(block, FRAMES))
+
+
+class Standard:
+    """Google's embedding: 128 numbers from the 0.96 s around the middle of each half-second.
+
+    Parameters
+    ----------
+    source
+        As for `Soccer`.
+    pca
+        The file of the post-processing; None: found or downloaded.
+    """
+
+    dims = 128
+
+    def __init__(self, source: str, *, pca: Path | None = None, batch_size: int = 64) -> None:
+        path = pca or pretrained.find(vggish_weights.PCA)
+        self._vectors, self._means = vggish_weights.read_pca(path)
+        weights = vggish_weights.load(source, dense=True)
+        self.origin: dict[str, Any] = {
+            "weights": weights.origin,
+            "pca": {"file": path.name, "sha256": vggish_weights.sha256(path)},
+        }
+        self._network = Network(weights, frames=STANDARD_FRAMES, dense=True, batch_size=batch_size)
+
+    def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows ``(n, 128)``, 0…255."""
+        for windows in around(blocks, STANDARD_SAMPLES):
+            yield self.postprocess(self.embed(windows))
+
+    def embed(self, windows: np.ndarray) -> np.ndarray:
+        """Give the embedding ``(n, 128)`` of windows of 0.975 s ``(n, 15600)``, as it leaves fc2.
+
+        (96 windows of 25 ms every 10 ms, which Google calls 0.96 s.)
+        """
+        return self._network(log_mel(windows, STANDARD_FRAMES))
+
+    def postprocess(self, embeddings: np.ndarray) -> np.ndarray:
+        """Whiten with Google's PCA, clip to ±2, spread over the whole numbers 0…255."""
+        low, high = QUANTISED
+        whitened = np.clip((embeddings - self._means) @ self._vectors.T, low, high)
+        return np.floor((whitened - low) * (255 / (high - low))).astype(np.float32)
+
+
+def around(blocks: Iterable[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    """Widen each half-second to `samples` around its middle, with silence at both ends.
+
+    Parameters
+    ----------
+    blocks
+        Arrays ``(n, 8000)`` that follow one another.
+    samples
+        Even; at most three half-seconds.
+
+    Yields
+    ------
+    ndarray, shape (n, samples)
+        As many rows a block as came in.
+
+    Examples
+    --------
+    >>> block = np.repeat([[1.0], [2.0]], 8000, axis=1)
+    >>> [window[[0, 4799, -1]].tolist() for window in next(around([block], 15600))]
+    [[0.0, 1.0, 2.0], [1.0, 2.0, 0.0]]
+    """
+    side = (samples - ROW_SAMPLES) // 2
+    before = np.zeros(side, np.float32)
+    current: np.ndarray | None = None
+    for following in itertools.chain(blocks, [None]):
+        if current is not None:
+            after = np.zeros(side, np.float32) if following is None else following[0][:side]
+            line = np.concatenate([before, current.ravel(), after])
+            yield sliding_window_view(line, samples)[::ROW_SAMPLES]
+            before = current[-1][-side:]
+        current = following
