@@ -1,0 +1,233 @@
+"""Which frames of a half are looked at, and how they are cut: those of the SoccerNet loader.
+
+The original is ``SoccerNet.DataLoader.FrameCV``. With ``sampling="soccernet"`` the frames are its
+frames, bit for bit; it keeps frame *i*, counted from 1, when ``i % (rate / fps) < 1``. Its row *k*
+(from 0) so shows about ``(k + 1) / fps - 1 / rate`` seconds. ``sampling="timestamp"`` is the
+textbook alternative: row *k* is the frame that is on screen at ``k / fps``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from action_spotting.dataset.media import Clip
+from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.visual.options import SAMPLINGS, TRANSFORMS
+from action_spotting.visual.readers import Miscounted, open_reader, reader_class
+from action_spotting.visual.scan import Scan, scan_packets
+
+T = TypeVar("T")
+
+SIDE = 224
+_EPSILON_S = 1e-6
+
+
+@dataclass(frozen=True)
+class FrameOptions:
+    """How frames are chosen and decoded.
+
+    Parameters
+    ----------
+    fps
+        Frames a second.
+    sampling
+        ``soccernet`` or ``timestamp``.
+    grabber
+        ``pyav``, ``opencv`` or ``skvideo``.
+    """
+
+    fps: float = 2.0
+    sampling: str = "soccernet"
+    grabber: str = "pyav"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fps < np.inf:
+            raise UsageError(f"--FPS {self.fps}: must be above 0, such as 2")
+        if self.sampling not in SAMPLINGS:
+            raise UsageError(unknown("sampling", self.sampling, SAMPLINGS))
+        reader_class(self.grabber)
+        if self.grabber == "skvideo" and self.sampling == "timestamp":
+            raise UsageError("--grabber skvideo knows no time stamps; take --grabber pyav")
+
+
+def with_frames(clip: Clip, options: FrameOptions, work: Callable[[Iterator[np.ndarray]], T]) -> T:
+    """Call `work` with the frames of a clip, decoded one by one while it takes them.
+
+    Decoding can show that the list of packets, by which the frames were chosen, was not true.
+    Then `work` is left with `Miscounted`, all pictures are counted, and it is called again: it
+    must begin anew, and leave nothing behind when it is left.
+
+    Parameters
+    ----------
+    clip
+        The video, or the part of it.
+    options
+        Which frames, and by which decoder.
+    work
+        Takes an iterator of BGR uint8 ``(height, width, 3)`` pictures.
+
+    Raises
+    ------
+    InputError
+        The video is unusable, or no frame of it lies in the part asked for.
+
+    Examples
+    --------
+    >>> count = with_frames(clip, FrameOptions(), lambda f: sum(1 for _ in f))  # doctest: +SKIP
+    """
+    reader = open_reader(clip.path, options.grabber)
+    scan = scan_packets(clip.path)
+    if scan.pts is None:
+        scan = reader.recount(scan)
+    try:
+        return work(_frames(clip, options, scan))
+    except Miscounted:
+        return work(_frames(clip, options, reader.recount(scan)))
+
+
+def choose(scan: Scan, clip: Clip, options: FrameOptions) -> np.ndarray:
+    """Choose the frames: their ascending indices, counted from 0; one a row.
+
+    With ``timestamp`` an index is repeated where the video has fewer frames than asked for.
+
+    Raises
+    ------
+    InputError
+        No frame lies in the part asked for.
+    """
+    start_s = clip.start_s or 0.0
+    if options.sampling == "timestamp":
+        end_s = float(scan.times_s[-1]) + 1 / scan.rate
+        if clip.duration_s is not None:
+            end_s = min(end_s, start_s + clip.duration_s)
+        chosen = shown_at(scan.times_s, start_s, end_s, options.fps)
+    else:
+        rate = settled_rate(scan.rate, scan.duration_s, len(scan.times_s))
+        chosen = soccernet_choice(
+            len(scan.times_s), rate, options.fps, start_s=clip.start_s, duration_s=clip.duration_s
+        )
+    if len(chosen) == 0:
+        raise InputError(
+            f"{clip.path}: no frame in the part asked for (start {start_s:g} s, duration "
+            f"{clip.duration_s} s); the pictures end at {scan.times_s[-1]:.1f} s"
+        )
+    return chosen
+
+
+def soccernet_choice(
+    count: int,
+    rate: float,
+    fps: float = 2.0,
+    *,
+    start_s: float | None = None,
+    duration_s: float | None = None,
+) -> np.ndarray:
+    """Choose frames as ``SoccerNet.DataLoader.FrameCV`` does.
+
+    Parameters
+    ----------
+    count
+        Frames in the video.
+    rate
+        The video's frames a second.
+    fps
+        Frames a second to keep.
+    start_s, duration_s
+        The part to keep, in seconds.
+
+    Returns
+    -------
+    int64 array
+        Indices counted from 0.
+
+    Examples
+    --------
+    >>> soccernet_choice(40, 25.0).tolist()
+    [12, 24, 37]
+    """
+    number = np.arange(1, count + 1, dtype=np.float64)
+    keep = number % (rate / fps) < 1
+    if start_s is not None:
+        keep &= number >= rate * start_s
+    if duration_s is not None:
+        keep &= number <= rate * ((start_s or 0.0) + duration_s)
+    return np.flatnonzero(keep)
+
+
+def settled_rate(rate: float, duration_s: float, count: int) -> float:
+    """Give the rate with which the original accepts a video.
+
+    It expects ``int(duration * rate)`` frames. When `count` falls short of that by three or more
+    it takes ``(count + 1) / duration`` for the rate and reads again.
+
+    >>> settled_rate(25.0, 120.02, 2998), settled_rate(50.0, 120.0, 3000)
+    (25.0, 25.008333333333333)
+    """
+    short = int(duration_s * rate) - (count + 1) > 1
+    return (count + 1) / duration_s if short else rate
+
+
+def shown_at(times_s: np.ndarray, start_s: float, end_s: float, fps: float) -> np.ndarray:
+    """Choose the frame that is on screen at ``start_s + k / fps``, for each *k* before `end_s`.
+
+    >>> shown_at(np.array([0.0, 0.4, 0.8]), 0.0, 1.2, 2.0).tolist()
+    [0, 1, 2]
+    """
+    rows = max(0, int(np.ceil((end_s - start_s - _EPSILON_S) * fps)))
+    wanted = start_s + np.arange(rows) / fps
+    return np.maximum(np.searchsorted(times_s, wanted + _EPSILON_S, side="right") - 1, 0)
+
+
+def square(image: np.ndarray, transform: str = "crop") -> np.ndarray:
+    """Make a picture 224 × 224.
+
+    Parameters
+    ----------
+    image
+        BGR uint8 ``(height, width, 3)``.
+    transform
+        ``crop`` scales the shorter side to 224 and keeps the middle of the other;
+        ``resize256crop224`` scales it to 256 and keeps the middle of both; ``resize`` squeezes
+        both to 224 (bicubic). For 398 × 224 pictures these are the original's bits. The original
+        fails where the width left over is odd (it keeps 225 columns), in upright pictures and in
+        square ones; there this is the middle 224.
+
+    Returns
+    -------
+    uint8 array ``(224, 224, 3)``
+    """
+    import cv2
+
+    if transform == "resize":
+        return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    if transform not in TRANSFORMS:
+        raise UsageError(unknown("transform", transform, TRANSFORMS))
+    image = _scale_short_side(image, 256 if transform == "resize256crop224" else SIDE)
+    top, left = ((size - SIDE) // 2 for size in image.shape[:2])
+    return image[top : top + SIDE, left : left + SIDE]
+
+
+def _scale_short_side(image: np.ndarray, side: int) -> np.ndarray:
+    import cv2
+
+    height, width = image.shape[:2]
+    ratio = side / float(min(height, width))
+    # int() and the area filter are imutils.resize's, which the original calls.
+    size = (int(width * ratio), side) if height <= width else (side, int(height * ratio))
+    if size == (width, height):
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _frames(clip: Clip, options: FrameOptions, scan: Scan) -> Iterator[np.ndarray]:
+    wanted, repeats = np.unique(choose(scan, clip, options), return_counts=True)
+    reader = open_reader(clip.path, options.grabber)
+    images = reader.images(wanted.tolist(), scan)
+    # The reader tells at its end whether it counted right: zip asks it first, so it gets there.
+    for image, times in zip(images, repeats.tolist(), strict=False):
+        for _ in range(times):
+            yield image

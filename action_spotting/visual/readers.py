@@ -1,0 +1,209 @@
+"""Three ways to decode a video, one interface: PyAV, OpenCV, scikit-video.
+
+Each gives BGR pictures, uint8 ``(height, width, 3)``. PyAV and OpenCV give the same bits for
+8-bit 4:2:0 video; PyAV is faster, because it leaves out pictures that nobody asked for and that
+no other picture refers to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from action_spotting.dataset.media import check_file, open_media
+from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.visual.options import GRABBERS
+from action_spotting.visual.scan import Scan, video_stream
+
+DECODER_THREADS = 2
+
+
+class Miscounted(Exception):
+    """The decoder gave other pictures than the packets promised; see `Reader.recount`."""
+
+
+class Reader(Protocol):
+    """Decodes one video."""
+
+    def __init__(self, path: Path) -> None: ...
+
+    def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
+        """Give the pictures at the ascending indices `wanted` of `scan`.
+
+        Raises `Miscounted` when decoding shows that `scan` is not true.
+        """
+        ...
+
+    def recount(self, scan: Scan) -> Scan:
+        """Decode everything to learn when each picture is shown."""
+        ...
+
+
+class PyAVReader:
+    """Decodes with PyAV, skipping what is neither wanted nor referred to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
+        """Give the pictures at the indices `wanted`."""
+        if scan.pts is None:
+            return self._by_index(wanted, len(scan.times_s))
+        return self._by_stamp([int(stamp) for stamp in scan.pts[list(wanted)]])
+
+    def recount(self, scan: Scan) -> Scan:
+        """Decode everything to learn when each picture is shown."""
+        with open_media(self._path) as container:
+            offset_s = (container.start_time or 0) / 1_000_000
+            times = [
+                frame.time - offset_s if frame.time is not None else i / scan.rate
+                for i, frame in enumerate(self._decode(container))
+            ]
+        return _recounted(scan, times, self._path)
+
+    def _by_index(self, wanted: Sequence[int], total: int) -> Iterator[np.ndarray]:
+        todo = set(wanted)
+        count = 0
+        with open_media(self._path) as container:
+            for count, frame in enumerate(self._decode(container), start=1):
+                if count - 1 in todo:
+                    yield _upright(frame)
+        if count != total:
+            raise Miscounted
+
+    def _by_stamp(self, stamps: list[int]) -> Iterator[np.ndarray]:
+        todo = set(stamps)
+        with open_media(self._path) as container:
+            for frame in self._decode(container, todo):
+                if frame.pts in todo:
+                    todo.remove(frame.pts)
+                    yield _upright(frame)
+                if not todo:
+                    return
+        if todo:
+            raise Miscounted
+
+    def _decode(self, container, stamps: set[int] | None = None) -> Iterator:
+        import av
+
+        stream = video_stream(container, self._path)
+        stream.thread_type = "FRAME"
+        codec = stream.codec_context
+        codec.thread_count = DECODER_THREADS
+        for packet in container.demux(stream):
+            if stamps is not None:
+                codec.skip_frame = "DEFAULT" if packet.pts in stamps else "NONREF"
+            try:
+                yield from packet.decode()
+            except av.error.InvalidDataError as error:
+                if stamps is not None:
+                    raise Miscounted from error
+
+
+class OpenCVReader:
+    """Decodes with OpenCV, the original's decoder; only wanted pictures are converted to BGR."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
+        """Give the pictures at the indices `wanted`."""
+        todo = set(wanted)
+        count = 0
+        for count, video in enumerate(self._grab(), start=1):
+            if count - 1 in todo:
+                yield video.retrieve()[1]
+        if count != len(scan.times_s):
+            raise Miscounted
+
+    def recount(self, scan: Scan) -> Scan:
+        """Decode everything to learn when each picture is shown."""
+        import cv2
+
+        times = [video.get(cv2.CAP_PROP_POS_MSEC) / 1000 for video in self._grab()]
+        return _recounted(scan, times, self._path)
+
+    def _grab(self) -> Iterator:
+        import cv2
+
+        # Read at every opening; plain files only, whatever a container points to.
+        os.environ.setdefault(
+            "OPENCV_FFMPEG_CAPTURE_OPTIONS", "protocol_whitelist;file,crypto,data"
+        )
+        threads = [cv2.CAP_PROP_N_THREADS, DECODER_THREADS]
+        video = cv2.VideoCapture(str(self._path.resolve()), cv2.CAP_FFMPEG, threads)
+        try:
+            if not video.isOpened():
+                raise InputError(f"{self._path}: OpenCV cannot open it; try --grabber pyav")
+            while video.grab():
+                yield video
+        finally:
+            video.release()
+
+
+class SkvideoReader:
+    """Decodes with scikit-video, which pipes every picture out of the ffmpeg program."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
+        """Give the pictures at the indices `wanted`."""
+        todo = set(wanted)
+        count = 0
+        for count, image in enumerate(self._all(), start=1):
+            if count - 1 in todo:
+                yield image[..., ::-1]
+        if count != len(scan.times_s):
+            raise Miscounted
+
+    def recount(self, scan: Scan) -> Scan:
+        """Decode everything; times follow from the stated rate, for ffmpeg's pipe has none."""
+        times = [i / scan.rate for i, _ in enumerate(self._all())]
+        return _recounted(scan, times, self._path)
+
+    def _all(self) -> Iterator[np.ndarray]:
+        import skvideo.io
+
+        return skvideo.io.vreader(str(self._path.resolve()))
+
+
+READERS: dict[str, type[Reader]] = dict(
+    zip(GRABBERS, (PyAVReader, OpenCVReader, SkvideoReader), strict=True)
+)
+
+
+def reader_class(grabber: str) -> type[Reader]:
+    """Give the reader named `grabber`, or say why it does not work here."""
+    if grabber not in READERS:
+        raise UsageError(unknown("grabber", grabber, READERS))
+    if grabber == "skvideo" and not hasattr(np, "float"):
+        raise UsageError(
+            f"--grabber skvideo: scikit-video {version('scikit-video')} needs NumPy below 1.24, "
+            f"this is {np.__version__}; take --grabber pyav or opencv"
+        )
+    return READERS[grabber]
+
+
+def open_reader(path: Path, grabber: str) -> Reader:
+    """Make the reader `grabber` for a file."""
+    check_file(path)
+    return reader_class(grabber)(path)
+
+
+def _upright(frame) -> np.ndarray:
+    """Convert to BGR and turn as the file's orientation says, which OpenCV does by itself."""
+    image = frame.to_ndarray(format="bgr24")
+    turns = round(getattr(frame, "rotation", 0) / 90)
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def _recounted(scan: Scan, times: list[float], path: Path) -> Scan:
+    if not times:
+        raise InputError(f"{path}: no picture could be decoded; is the file damaged?")
+    return Scan(scan.rate, scan.duration_s, np.array(times), None)

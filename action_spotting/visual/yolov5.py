@@ -1,0 +1,181 @@
+"""YOLOv5 features: persons and ball of a frame in 64 numbers, and the boxes beside them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from action_spotting.dataset.features import State, feature_state, write_feature
+from action_spotting.dataset.layout import side_path
+from action_spotting.dataset.media import Clip
+from action_spotting.errors import InputError
+from action_spotting.extraction import Summary, run_items
+from action_spotting.visual.boxes import Boxes, read_boxes, write_boxes
+from action_spotting.visual.detector import (
+    Detections,
+    Detector,
+    DetectorSettings,
+    letterbox,
+    unletterbox,
+)
+from action_spotting.visual.frames import FrameOptions, with_frames
+from action_spotting.visual.prefetch import ahead, batches
+from action_spotting.visual.yolov5_vector import DIMENSIONS, vectors
+
+BOXES_SUFFIX = "_boxes.npz"
+DEFINITION = 1
+"""Number of the definition of the 64 numbers; another one makes other features."""
+
+QUEUED_BATCHES = 2
+_TORSO = (0.25, 0.75, 0.15, 0.5)  # left, right, top, bottom as fractions of a person's box
+
+
+class YOLOv5Extractor:
+    """Makes ``1_YOLOv5.npy`` and ``1_YOLOv5_boxes.npz``; see `action_spotting.extraction`.
+
+    Parameters
+    ----------
+    detector
+        The network and its thresholds.
+    frames
+        Which frames.
+    name
+        The feature's name.
+
+    Examples
+    --------
+    >>> settings = DetectorSettings(Path("yolov5m.onnx"))
+    >>> extractor = YOLOv5Extractor(settings)  # doctest: +SKIP
+    """
+
+    dims = len(DIMENSIONS)
+
+    def __init__(
+        self,
+        detector: DetectorSettings,
+        frames: FrameOptions | None = None,
+        *,
+        name: str = "YOLOv5",
+    ) -> None:
+        self.name = name
+        self._frames = frames or FrameOptions()
+        self._detector = Detector(detector)
+        self.device = self._detector.device
+        self.settings: Mapping[str, Any] = {
+            "fps": self._frames.fps,
+            "sampling": self._frames.sampling,
+            "definition": DEFINITION,
+            **self._detector.record,
+        }
+
+    def extract(self, clip: Clip, target: Path) -> str | None:
+        """Write the boxes and the features of `clip`; the features come last."""
+        boxes = with_frames(clip, self._frames, self.detect)
+        write_boxes(side_path(target, BOXES_SUFFIX), boxes, self.settings)
+        write_vectors(target, boxes, self.settings, clip)
+        return None
+
+    def detect(self, frames: Iterable[np.ndarray]) -> Boxes:
+        """Detect in BGR uint8 frames ``(height, width, 3)``, one a row."""
+        sizes: deque[tuple[int, int]] = deque()
+        rows = []
+        ready = ahead(batches(self._boxed(frames, sizes), self._detector.batch_size))
+        for batch, count in ready:
+            found = self._detector(batch)
+            for picture, detections in zip(batch[:count], found, strict=False):
+                rows.append(_row(picture, detections, sizes.popleft()))
+        return _gather(rows, self._frames.fps)
+
+    def _boxed(
+        self, frames: Iterable[np.ndarray], sizes: deque[tuple[int, int]]
+    ) -> Iterator[np.ndarray]:
+        for frame in frames:
+            sizes.append(frame.shape[:2])
+            yield letterbox(frame, self._detector.side)
+
+
+def write_vectors(
+    target: Path, boxes: Boxes, settings: Mapping[str, Any], clip: Clip | None = None
+) -> None:
+    """Write the feature file of `boxes`."""
+    with write_feature(target, len(DIMENSIONS), settings, clip) as writer:
+        writer.append(vectors(boxes))
+
+
+def vectors_from_boxes(targets: Sequence[Path], *, overwrite: bool = False) -> Summary:
+    """Make feature files from the boxes that lie beside them, without a detection pass."""
+
+    def work(target: Path) -> tuple[str, str | None]:
+        source = side_path(target, BOXES_SUFFIX)
+        boxes, settings = read_boxes(source)
+        settings = {**settings, "definition": DEFINITION}
+        if not overwrite:
+            state, reason = feature_state(target, len(DIMENSIONS), settings)
+            if state is State.DONE:
+                return "skipped", None
+            if state is State.STALE:
+                raise InputError(f"{reason}; --overwrite makes it anew")
+        write_vectors(target, boxes, settings, Clip(source))
+        return "done", None
+
+    return run_items("YOLOv5 from boxes", {str(target): target for target in targets}, work)
+
+
+def torso_colours(picture: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Give the mean colour of the upper middle of each box, where the jersey is.
+
+    Parameters
+    ----------
+    picture
+        BGR uint8 ``(height, width, 3)``.
+    corners
+        Left, top, right, bottom in its pixels ``(n, 4)``.
+
+    Returns
+    -------
+    float32 array ``(n, 3)``
+        In [0, 1].
+    """
+    left, top, right, bottom = corners.T.astype(np.float64)
+    width, height = right - left, bottom - top
+    x0, x1 = left + _TORSO[0] * width, left + _TORSO[1] * width
+    y0, y1 = top + _TORSO[2] * height, top + _TORSO[3] * height
+    limit_y, limit_x = picture.shape[:2]
+    colours = np.zeros((len(corners), 3), np.float32)
+    for i in range(len(corners)):
+        column = int(np.clip(x0[i], 0, limit_x - 1))
+        row = int(np.clip(y0[i], 0, limit_y - 1))
+        patch = picture[row : max(row + 1, int(y1[i])), column : max(column + 1, int(x1[i]))]
+        colours[i] = patch.reshape(-1, 3).mean(axis=0) / 255
+    return colours
+
+
+def _row(
+    picture: np.ndarray, found: Detections, size: tuple[int, int]
+) -> tuple[np.ndarray, Detections, np.ndarray]:
+    """Turn the detections in a letterboxed picture into fractions of the frame and colours."""
+    height, width = size
+    corners = unletterbox(found.corners, picture.shape[0], height, width)
+    corners = corners / np.array([width, height, width, height])
+    centre = (corners[:, :2] + corners[:, 2:]) / 2
+    box = np.hstack([centre, corners[:, 2:] - corners[:, :2]]).astype(np.float32)
+    return box, found, torso_colours(picture, found.corners)
+
+
+def _gather(rows: list[tuple[np.ndarray, Detections, np.ndarray]], fps: float) -> Boxes:
+    counts = [len(box) for box, _, _ in rows]
+    empty = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int8))
+    rows = [*rows, (np.zeros((0, 4), np.float32), empty, np.zeros((0, 3), np.float32))]
+    return Boxes(
+        rows=len(counts),
+        fps=fps,
+        row=np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+        box=np.concatenate([box for box, _, _ in rows]),
+        confidence=np.concatenate([found.confidence for _, found, _ in rows]),
+        kind=np.concatenate([found.kind for _, found, _ in rows]),
+        colour=np.concatenate([colour for _, _, colour in rows]),
+    )
