@@ -1,0 +1,240 @@
+"""From two folders or zips to scores, intervals and a comparison, with what was odd on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from action_spotting.errors import InputError, UsageError
+from action_spotting.evaluation.lengths import find_beyond
+from action_spotting.evaluation.reading import Finding
+from action_spotting.evaluation.resampling import Comparison, Intervals, bootstrap, compare
+from action_spotting.evaluation.scoring import (
+    Result,
+    Tally,
+    all_tolerances,
+    count,
+    exact_result,
+    match_all,
+    official_result,
+    set_axis,
+)
+from action_spotting.evaluation.sets import GameSet, load_set
+
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A scored set.
+
+    Attributes
+    ----------
+    games
+        What was read.
+    results
+        One a metric.
+    intervals
+        One a metric, empty when none were asked for.
+    """
+
+    games: GameSet
+    results: dict[str, Result]
+    intervals: dict[str, Intervals] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """As `GameSet.exit_code`."""
+        return self.games.exit_code()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all as JSON-able content: settings, games, and each metric's official fields."""
+        games = self.games
+        content: dict[str, Any] = {
+            "settings": {
+                "split": games.split,
+                "version": games.version,
+                "prediction_file": games.prediction_file,
+                "mode": next(iter(self.results.values())).mode,
+            },
+            "classes": list(games.classes),
+            "games": list(games.games),
+            "left_out": games.left_out,
+            "warnings": [str(finding) for finding in games.findings],
+        }
+        for metric, result in self.results.items():
+            content[metric] = _finite(result.official() | _best_fields(result))
+            if metric in self.intervals:
+                content[metric]["intervals"] = _interval_fields(self.intervals[metric])
+        return content
+
+
+def score_folder(
+    labels: str | Path,
+    predictions: str | Path,
+    *,
+    split: str = "test",
+    version: int = 2,
+    prediction_file: str | None = None,
+    metrics: Sequence[str] = ("loose", "tight"),
+    mode: str = "official",
+    partial: bool = False,
+    strict: bool = False,
+    resamples: int = 0,
+    seed: int = 0,
+) -> Evaluation:
+    """Score the predictions of a split.
+
+    Parameters
+    ----------
+    labels, predictions, split, version, prediction_file, partial
+        As `sets.load_set` takes them.
+    metrics, mode
+        As `scoring.score` takes them.
+    strict
+        Refuse files with warnings, not only those with errors.
+    resamples
+        Draws of the bootstrap for 95 % intervals; 0 for none.
+    seed
+        Of these draws.
+
+    Raises
+    ------
+    UsageError
+        A side is missing, an unknown name, intervals in ``exact`` mode.
+    InputError
+        Files that cannot be scored; all problems are listed.
+    """
+    tolerances = all_tolerances(metrics)
+    if resamples and mode != "official":
+        raise UsageError(f"intervals are made in the official mode, not in mode {mode!r}")
+    games = load_set(
+        labels,
+        predictions,
+        split=split,
+        version=version,
+        prediction_file=prediction_file,
+        partial=partial,
+    )
+    refuse(games.findings if strict else games.errors)
+    axis = set_axis(games.annotations, games.spots, games.classes, tolerances, mode)
+    found = match_all(axis, tolerances)
+    tally = count(axis, found, games.classes, tolerances)
+    if mode == "exact":
+        return Evaluation(games, {m: exact_result(axis, found, tally, m) for m in metrics})
+    results = {metric: official_result(tally, metric) for metric in metrics}
+    if not resamples:
+        return Evaluation(games, results)
+    by_game = count(axis, found, games.classes, tolerances, len(games.games))
+    intervals = {m: bootstrap(by_game, m, resamples=resamples, seed=seed) for m in metrics}
+    return Evaluation(games, results, intervals)
+
+
+def check_folder(labels: str | Path, predictions: str | Path, **options: Any) -> GameSet:
+    """Read a set to learn what is odd in its files, the ends of the videos included.
+
+    Parameters
+    ----------
+    labels, predictions, options
+        As `sets.load_set` takes them.
+    """
+    games = load_set(labels, predictions, **options)
+    beyond = find_beyond(games, Path(labels)) if Path(labels).is_dir() else []
+    return replace(games, findings=(*games.findings, *beyond))
+
+
+def compare_sets(
+    first: GameSet,
+    second: GameSet,
+    *,
+    metrics: Sequence[str] = ("loose", "tight"),
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[tuple[str, ...], dict[str, Comparison]]:
+    """Compare two systems on the games that both have: what `second` scores more than `first`.
+
+    Returns
+    -------
+    games
+        The games compared.
+    comparisons
+        One a metric.
+    """
+    refuse(first.errors + second.errors)
+    games = [game for game in first.games if game in set(second.games)]
+    if not games:
+        raise UsageError("the two systems have no game in common")
+    tolerances = all_tolerances(metrics)
+    one, other = (_tally_by_game(side, games, tolerances) for side in (first, second))
+    comparisons = {
+        metric: compare(one, other, metric, resamples=resamples, seed=seed) for metric in metrics
+    }
+    return tuple(games), comparisons
+
+
+def comparison_json(games: Sequence[str], comparisons: dict[str, Comparison]) -> dict[str, Any]:
+    """Give a comparison as JSON-able content: differences, intervals, games, by metric."""
+    content: dict[str, Any] = {}
+    for metric, one in comparisons.items():
+        content[metric] = {
+            "a_mAP": float(one.average_map.value[0]),
+            "a_mAP_per_class": one.per_class.value.tolist(),
+            "intervals": _interval_fields(one),
+            "games": dict(zip(games, one.games.tolist(), strict=True)),
+        }
+    return _finite(content)
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Raise `InputError` listing the findings, if there are any."""
+    if findings:
+        more = len(findings) - _LISTED
+        lines = [str(finding) for finding in findings[:_LISTED]]
+        lines += [f"and {more} more"] if more > 0 else []
+        raise InputError("not scored:\n  " + "\n  ".join(lines))
+
+
+def _tally_by_game(side: GameSet, games: Sequence[str], tolerances_s: Sequence[int]) -> Tally:
+    rows = [side.games.index(game) for game in games]
+    annotations, spots = [side.annotations[i] for i in rows], [side.spots[i] for i in rows]
+    axis = set_axis(annotations, spots, side.classes, tolerances_s)
+    found = match_all(axis, tolerances_s)
+    return count(axis, found, side.classes, tolerances_s, len(games))
+
+
+def _best_fields(result: Result) -> dict[str, Any]:
+    best = result.best
+    return {
+        "best_f1": {
+            "tolerance_s": best.tolerance_s,
+            "threshold": best.threshold.tolist(),
+            "precision": best.precision.tolist(),
+            "recall": best.recall.tolist(),
+        },
+        "instances_visible": result.visible.tolist(),
+        "instances_unshown": result.unshown.tolist(),
+    }
+
+
+def _interval_fields(intervals: Intervals | Comparison) -> dict[str, Any]:
+    """The bounds of an estimate, ``[low, high]``, under the names of what they bound."""
+    bounds = [
+        np.stack([part.low, part.high], axis=-1).tolist()
+        for part in (intervals.average_map, intervals.per_class)
+    ]
+    names = ("a_mAP", "a_mAP_visible", "a_mAP_unshown")
+    return dict(zip(names, bounds[0], strict=True)) | {"a_mAP_per_class": bounds[1]}
+
+
+def _finite(value: Any) -> Any:
+    """NaN, which JSON has no word for, as null, at any depth."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,390 @@
+"""Average-mAP of a set of games, from arrays in memory.
+
+What is measured: the average precision of each class at several tolerances (a spot may be off by
+half the tolerance either way), averaged over classes (mAP) and over tolerances by the trapezoid
+rule (average-mAP). ``loose`` is Giancola et al. (2018), SoccerNet; ``tight`` is the metric of the
+SoccerNet challenges since 2022.
+
+The mode ``official`` equals ``SoccerNet.Evaluation.ActionSpotting.evaluate`` in every field; the
+mode ``exact`` looks at every threshold, does not interpolate, and keeps what shares a half-second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.errors import UsageError, unknown
+from action_spotting.evaluation import average_precision as ap
+from action_spotting.evaluation.matching import Axis, build_axis, match
+
+METRICS = {
+    "loose": tuple(range(5, 61, 5)),
+    "tight": (1, 2, 3, 4, 5),
+    **{f"at{n}": (n,) for n in range(1, 6)},
+}
+"""The tolerances in seconds of each metric."""
+
+MODES = ("official", "exact")
+UNSHOWN_SHARE = 17 / 13
+"""The factor by which SoccerNet multiplies the not-shown average over several tolerances."""
+
+_OPERATING_TOLERANCE_S = 5
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The counts from which every score follows.
+
+    Attributes
+    ----------
+    classes
+        Names of the classes.
+    tolerances_s
+        Tolerances, ascending.
+    labels
+        Int ``(blocks, 2, classes)``; the second axis: nearest label not shown, visible.
+    detected
+        Spots by `threshold_bins`; int ``(blocks, 2, classes, 201)``.
+    matched
+        Those of them that found a label; int ``(blocks, tolerances, 2, classes, 201)``.
+    """
+
+    classes: tuple[str, ...]
+    tolerances_s: tuple[int, ...]
+    labels: np.ndarray
+    detected: np.ndarray
+    matched: np.ndarray
+
+    def total(self, weights: np.ndarray | None = None) -> Tally:
+        """Add the blocks (games) up.
+
+        Parameters
+        ----------
+        weights
+            How often each block counts in each sum, ``(sums, blocks)``; None: all once, one sum.
+
+        Returns
+        -------
+        Tally
+            One block a sum.
+        """
+        blocks = len(self.labels)
+        weights = np.ones((1, blocks)) if weights is None else weights.astype(float)
+        summed = (
+            (weights @ part.reshape(blocks, -1)).reshape(-1, *part.shape[1:])
+            for part in (self.labels, self.detected, self.matched)
+        )
+        return Tally(self.classes, self.tolerances_s, *summed)
+
+    def at(self, tolerances_s: Sequence[int]) -> Tally:
+        """Keep some tolerances, the counts as floats, which add up fastest."""
+        rows = [self.tolerances_s.index(tolerance) for tolerance in tolerances_s]
+        parts = (self.labels, self.detected, self.matched[:, rows])
+        return Tally(
+            self.classes, tuple(tolerances_s), *(np.array(part, float, order="C") for part in parts)
+        )
+
+
+@dataclass(frozen=True)
+class BestF1:
+    """The threshold of each class at which its F1 is highest; arrays ``(classes,)``, NaN: none."""
+
+    tolerance_s: int
+    threshold: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+
+@dataclass(frozen=True)
+class Result:
+    """A set's scores under one metric.
+
+    Attributes
+    ----------
+    ap
+        Average precision, in [0, 1]; ``(3, tolerances, classes)``: all labels, visible ones, ones
+        not shown. In ``exact`` mode NaN for a class without instances.
+    visible, unshown
+        Number of labels of each kind; int ``(classes,)``.
+    spots
+        Number of spots that counted; int ``(classes,)``.
+    precision, recall
+        At the 200 thresholds of `average_precision.THRESHOLDS`, all labels;
+        ``(tolerances, classes, 200)``.
+    best
+        Thresholds to use the spots with.
+    """
+
+    metric: str
+    mode: str
+    classes: tuple[str, ...]
+    tolerances_s: tuple[int, ...]
+    ap: np.ndarray
+    visible: np.ndarray
+    unshown: np.ndarray
+    spots: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    best: BestF1
+
+    @property
+    def average_map(self) -> float:
+        """The average-mAP."""
+        return self._mean(0)
+
+    @property
+    def average_map_visible(self) -> float:
+        """The average-mAP of the visible actions."""
+        return self._mean(1)
+
+    @property
+    def average_map_unshown(self) -> float:
+        """The average-mAP of the actions not shown."""
+        scale = unshown_scale(self.classes, self.tolerances_s) if self.mode == "official" else 1
+        return self._mean(2) * scale
+
+    @property
+    def per_class(self) -> np.ndarray:
+        """The average AP of each class, all labels; ``(classes,)``."""
+        return over_tolerances(self.ap[0])
+
+    def _mean(self, kind: int) -> float:
+        per_class = over_tolerances(self.ap[kind])
+        if np.isnan(per_class).all():
+            return float("nan")
+        return float(np.nanmean(per_class))
+
+    def official(self) -> dict[str, float | list[float] | None]:
+        """Give the fields of SoccerNet's ``evaluate`` under their own names.
+
+        Those on visible and not shown actions are None for the classes of version 1.
+        """
+        fields: dict[str, float | list[float] | None] = {}
+        averages = (self.average_map, self.average_map_visible, self.average_map_unshown)
+        for kind, suffix in enumerate(("", "_visible", "_unshown")):
+            told = kind == 0 or len(self.classes) != 3
+            per_class = over_tolerances(self.ap[kind]).tolist()
+            fields[f"a_mAP{suffix}"] = averages[kind] if told else None
+            fields[f"a_mAP_per_class{suffix}"] = per_class if told else None
+        return fields
+
+
+def average_map(
+    annotations: Sequence[Annotations],
+    spots: Sequence[Spots],
+    *,
+    classes: Sequence[str] = ACTIONS_V2,
+    metric: str = "tight",
+    mode: str = "official",
+) -> Result:
+    """Score the spots of a set of games.
+
+    Parameters
+    ----------
+    annotations, spots
+        One element a game, both in the same order of games.
+    classes
+        What the label indices refer to.
+    metric
+        ``loose`` (5 to 60 s), ``tight`` (1 to 5 s), ``at1`` … ``at5``.
+    mode
+        ``official`` or ``exact``.
+
+    Raises
+    ------
+    UsageError
+        Unknown metric or mode, or the two sides differ in their number of games.
+
+    Examples
+    --------
+    >>> half, time = np.array([1, 2]), np.array([1000, 5000])
+    >>> goals = Annotations(half, time, np.array([2, 2]), np.array([True, False]))
+    >>> spots = Spots(half, time, np.array([2, 2]), np.array([0.9, 0.4]))
+    >>> round(average_map([goals], [spots], metric="at1").per_class[2], 6)
+    np.float64(1.0)
+    """
+    return score(annotations, spots, classes=classes, metrics=[metric], mode=mode)[metric]
+
+
+def score(
+    annotations: Sequence[Annotations],
+    spots: Sequence[Spots],
+    *,
+    classes: Sequence[str] = ACTIONS_V2,
+    metrics: Sequence[str] = ("loose", "tight"),
+    mode: str = "official",
+) -> dict[str, Result]:
+    """As `average_map`, under several metrics; what they share is computed once."""
+    tolerances = all_tolerances(metrics)
+    axis = set_axis(annotations, spots, classes, tolerances, mode)
+    found = match_all(axis, tolerances)
+    tally = count(axis, found, classes, tolerances)
+    if mode == "official":
+        return {metric: official_result(tally, metric) for metric in metrics}
+    return {metric: exact_result(axis, found, tally, metric) for metric in metrics}
+
+
+def all_tolerances(metrics: Sequence[str]) -> tuple[int, ...]:
+    """Give the tolerances in seconds of all `metrics`, ascending."""
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UsageError(unknown("metric", metric, METRICS))
+    return tuple(sorted({t for metric in metrics for t in METRICS[metric]}))
+
+
+def set_axis(
+    annotations: Sequence[Annotations],
+    spots: Sequence[Spots],
+    classes: Sequence[str],
+    tolerances_s: Sequence[int],
+    mode: str = "official",
+) -> Axis:
+    """Lay a set on one axis, wide enough for the widest tolerance."""
+    if mode not in MODES:
+        raise UsageError(unknown("mode", mode, MODES))
+    if len(annotations) != len(spots):
+        raise UsageError(f"{len(annotations)} games with labels, {len(spots)} with spots")
+    return build_axis(
+        annotations, spots, len(classes), tolerance_s=max(tolerances_s), exact=mode == "exact"
+    )
+
+
+def match_all(axis: Axis, tolerances_s: Sequence[int]) -> np.ndarray:
+    """Match at every tolerance: the spot of each label, -1 for none; ``(tolerances, labels)``."""
+    pairs = axis.pairs(max(tolerances_s))
+    return np.stack([match(pairs, axis.reach(tolerance)) for tolerance in tolerances_s])
+
+
+def count(
+    axis: Axis,
+    found: np.ndarray,
+    classes: Sequence[str],
+    tolerances_s: Sequence[int],
+    games: int | None = None,
+) -> Tally:
+    """Count labels, spots and matches; game by game when their number `games` is given."""
+    blocks = games or 1
+    shape = (blocks, 2, len(classes))
+    bins = ap.threshold_bins(axis.spots.value)
+    label_block, spot_block = (axis.labels.game, axis.spots.game) if games else (0, 0)
+    labels = (label_block * 2 + axis.labels.value.astype(int)) * len(classes) + axis.labels.label
+    cells = (spot_block * 2 + axis.spot_visible) * len(classes) + axis.spots.label
+    cells = cells * 201 + bins
+    size = int(np.prod(shape)) * 201
+    matched = [np.bincount(cells[row[row >= 0]], minlength=size) for row in found]
+    return Tally(
+        classes=tuple(classes),
+        tolerances_s=tuple(tolerances_s),
+        labels=np.bincount(labels, minlength=size // 201).reshape(shape),
+        detected=np.bincount(cells, minlength=size).reshape(*shape, 201),
+        matched=np.stack(matched, axis=0).reshape(-1, *shape, 201).swapaxes(0, 1),
+    )
+
+
+def official_result(tally: Tally, metric: str) -> Result:
+    """Score a tally of one block as SoccerNet does."""
+    return _result(tally, metric, "official", official_ap(tally, METRICS[metric])[0])
+
+
+def official_ap(tally: Tally, tolerances_s: Sequence[int]) -> np.ndarray:
+    """Give the AP of each block of a tally; ``(blocks, 3, tolerances, classes)``.
+
+    The second axis as in `Result.ap`.
+    """
+    kinds = [ap.interpolated_ap(*_curves(tally, tolerances_s, kind)) for kind in range(3)]
+    return np.stack(kinds, axis=1)
+
+
+def exact_result(axis: Axis, found: np.ndarray, tally: Tally, metric: str) -> Result:
+    """Score matches at every threshold."""
+    rows = [tally.tolerances_s.index(t) for t in METRICS[metric]]
+    kinds = (np.ones(len(axis.spot_key), bool), axis.spot_visible, ~axis.spot_visible)
+    values = np.stack(
+        [_exact_kind(axis, found[rows], kind, tally, i) for i, kind in enumerate(kinds)]
+    )
+    return _result(tally, metric, "exact", values)
+
+
+def over_tolerances(values: np.ndarray) -> np.ndarray:
+    """Average along the first axis by the trapezoid rule; a single tolerance stands for itself.
+
+    >>> over_tolerances(np.array([0.0, 1.0, 1.0])).item()
+    0.75
+    """
+    if len(values) == 1:
+        return values[0]
+    return (values[0] / 2 + values[1:-1].sum(axis=0) + values[-1] / 2) / (len(values) - 1)
+
+
+def unshown_scale(classes: tuple[str, ...], tolerances_s: tuple[int, ...]) -> float:
+    """Give the factor of SoccerNet's not-shown average: 17/13 where it averages tolerances."""
+    return UNSHOWN_SHARE if classes == ACTIONS_V2 and len(tolerances_s) > 1 else 1.0
+
+
+def _kind(counts: np.ndarray, axis: int, kind: int) -> np.ndarray:
+    """Take all (0), visible (1) or not shown (2) from an axis that lists (not shown, visible)."""
+    return counts.sum(axis=axis) if kind == 0 else counts.take(kind % 2, axis=axis)
+
+
+def _curves(tally: Tally, tolerances_s: Sequence[int], kind: int) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall at the 200 thresholds; ``(blocks, tolerances, classes, 200)`` each."""
+    rows = [tally.tolerances_s.index(tolerance) for tolerance in tolerances_s]
+    hits = ap.at_thresholds(_kind(tally.matched[:, rows], 2, kind))
+    spots = ap.at_thresholds(_kind(tally.detected, 1, kind))
+    instances = _kind(tally.labels, 1, kind)
+    return ap.ratio(hits, spots[:, None]), ap.ratio(hits, instances[:, None, :, None])
+
+
+def _exact_kind(
+    axis: Axis, found: np.ndarray, spots: np.ndarray, tally: Tally, kind: int
+) -> np.ndarray:
+    """AP at every threshold of the chosen spots; ``(tolerances, classes)``."""
+    rank = np.zeros(len(spots), np.int64)
+    rank[spots] = ap.ranks(axis.spots.value[spots], axis.spots.label[spots])
+    rows = []
+    for row in found:
+        hits = row[row >= 0]
+        hits = hits[spots[hits]]
+        instances = _kind(tally.labels[0], 0, kind)
+        rows.append(ap.exact_ap(rank[hits], axis.spots.label[hits], instances))
+    return np.stack(rows)
+
+
+def _result(tally: Tally, metric: str, mode: str, values: np.ndarray) -> Result:
+    tolerances = METRICS[metric]
+    precision, recall = (curve[0] for curve in _curves(tally, tolerances, 0))
+    unshown, visible = tally.labels[0]
+    return Result(
+        metric=metric,
+        mode=mode,
+        classes=tally.classes,
+        tolerances_s=tolerances,
+        ap=values,
+        visible=visible.astype(int),
+        unshown=unshown.astype(int),
+        spots=tally.detected[0].sum(axis=(0, 2)).astype(int),
+        precision=precision,
+        recall=recall,
+        best=best_f1(precision, recall, tolerances),
+    )
+
+
+def best_f1(precision: np.ndarray, recall: np.ndarray, tolerances_s: Sequence[int]) -> BestF1:
+    """Find each class's threshold of the highest F1, the highest such threshold.
+
+    Taken at a tolerance of 5 s, or at the one nearest to it of those given: the one that loose and
+    tight share.
+    """
+    row = int(np.argmin(np.abs(np.array(tolerances_s) - _OPERATING_TOLERANCE_S)))
+    p, r = precision[row], recall[row]
+    f1 = ap.ratio(2 * p * r, p + r)
+    best = f1.shape[-1] - 1 - np.argmax(f1[:, ::-1], axis=-1)
+    pick = (np.arange(len(f1)), best)
+    none = f1[pick] == 0
+    threshold, p, r = (np.where(none, np.nan, x) for x in (ap.THRESHOLDS[best], p[pick], r[pick]))
+    return BestF1(tolerances_s[row], threshold, p, r)

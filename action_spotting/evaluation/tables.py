@@ -1,0 +1,143 @@
+"""Scores as plain text that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from action_spotting.door import table
+from action_spotting.evaluation.evaluate import Evaluation
+from action_spotting.evaluation.reading import Finding
+from action_spotting.evaluation.resampling import Comparison, Estimate
+from action_spotting.evaluation.scoring import Result
+from action_spotting.evaluation.sets import GameSet
+
+_KINDS = ("all", "visible", "not shown")
+_NOTHING = "-"
+_LISTED = 20
+
+
+def report_text(evaluation: Evaluation) -> str:
+    """Lay out a scored set: what was scored, what was odd, the table of `score_table`."""
+    games = evaluation.games
+    lines = [f"{len(games.games)} games of split {games.split!r}, {games.prediction_file}"]
+    lines += left_out_text(games) + _first(games.findings)
+    return "\n".join([*lines, "", score_table(evaluation)])
+
+
+def left_out_text(games: GameSet) -> list[str]:
+    """Say how many games of the split are not scored, and why the unusable ones are not."""
+    left = games.listed - len(games.games)
+    lines = [f"{left} of the {games.listed} games of split {games.split!r} are left out"]
+    lines += [f"left out: {game}: {games.left_out[game]}" for game in games.broken]
+    return lines if left else []
+
+
+def findings_text(games: GameSet) -> str:
+    """List all that is odd in the files of a set, and count it."""
+    warnings = len(games.findings) - len(games.errors)
+    lines = [str(finding) for finding in games.findings]
+    lines += left_out_text(games)
+    lines.append(
+        f"{len(games.games)} of {games.listed} games can be scored: "
+        f"{len(games.errors) + len(games.broken)} errors, {warnings} warnings"
+    )
+    return "\n".join(lines)
+
+
+def score_table(evaluation: Evaluation) -> str:
+    """Lay out scores: the classes in SoccerNet's order, the averages below, in percent."""
+    results = list(evaluation.results.values())
+    first = results[0]
+    header = ["class", "visible", "not shown", "spots"]
+    for result in results:
+        header += [f"AP {result.metric}"] + ["95 %"] * bool(evaluation.intervals)
+    header += ["threshold", "precision", "recall"]
+    rows = [_class_row(evaluation, i) for i in range(len(first.classes))]
+    return "\n".join(
+        [
+            table(header, rows),
+            "",
+            _averages(evaluation),
+            "",
+            f"In percent. threshold: of the best F1 at a tolerance of {first.best.tolerance_s} s, "
+            "with its precision and recall.",
+        ]
+    )
+
+
+def comparisons_text(
+    games: Sequence[str], comparisons: Mapping[str, Comparison], classes: Sequence[str]
+) -> str:
+    """Lay out a comparison under each metric."""
+    tables = (comparison_table(games, one, classes) for one in comparisons.values())
+    return "\n\n".join(["", f"the other predictions minus these, {len(games)} games", *tables])
+
+
+def comparison_table(games: Sequence[str], comparison: Comparison, classes: Sequence[str]) -> str:
+    """Lay out what a second system scores more than a first, in percent."""
+    rows = [[name, *_difference(comparison.per_class, i)] for i, name in enumerate(classes)]
+    rows += [[""] * 4]
+    rows += [
+        [f"average-mAP, {kind}", *_difference(comparison.average_map, i)]
+        for i, kind in enumerate(_KINDS)
+    ]
+    text = table([f"difference, {comparison.metric}", "AP", "95 %", "sure"], rows)
+    order = np.argsort(-np.abs(np.nan_to_num(comparison.games)), kind="stable")[:5]
+    most = [[games[i], f"{100 * comparison.games[i]:+.2f}"] for i in order]
+    return f"{text}\n\n{table(['games where they differ most', 'mAP'], most)}"
+
+
+def _first(findings: Sequence[Finding]) -> list[str]:
+    more = len(findings) - _LISTED
+    lines = [str(finding) for finding in findings[:_LISTED]]
+    return lines + ([f"and {more} more; --check_only lists them all"] if more > 0 else [])
+
+
+def _class_row(evaluation: Evaluation, i: int) -> list[str]:
+    results = list(evaluation.results.values())
+    first = results[0]
+    row = [first.classes[i], str(first.visible[i]), str(first.unshown[i]), str(first.spots[i])]
+    for result in results:
+        row.append(_percent(result.per_class[i]))
+        if evaluation.intervals:
+            row.append(_interval(evaluation.intervals[result.metric].per_class, i))
+    best = first.best
+    threshold = best.threshold[i]
+    row.append(_NOTHING if np.isnan(threshold) else f"{threshold:.3f}")
+    return [*row, _percent(best.precision[i]), _percent(best.recall[i])]
+
+
+def _averages(evaluation: Evaluation) -> str:
+    header = ["average-mAP"]
+    for metric in evaluation.results:
+        header += [metric] + ["95 %"] * bool(evaluation.intervals)
+    kinds = _KINDS if len(evaluation.games.classes) != 3 else _KINDS[:1]
+    rows = []
+    for i, kind in enumerate(kinds):
+        row = [kind]
+        for result in evaluation.results.values():
+            row.append(_percent(_average(result, i)))
+            if evaluation.intervals:
+                row.append(_interval(evaluation.intervals[result.metric].average_map, i))
+        rows.append(row)
+    return table(header, rows)
+
+
+def _average(result: Result, kind: int) -> float:
+    return (result.average_map, result.average_map_visible, result.average_map_unshown)[kind]
+
+
+def _difference(estimate: Estimate, i: int) -> list[str]:
+    low, high = estimate.low[i], estimate.high[i]
+    sure = "yes" if low > 0 or high < 0 else "no"
+    return [f"{100 * estimate.value[i]:+.2f}", f"{100 * low:+.2f} to {100 * high:+.2f}", sure]
+
+
+def _interval(estimate: Estimate, i: int) -> str:
+    return f"{100 * estimate.low[i]:.1f} to {100 * estimate.high[i]:.1f}"
+
+
+def _percent(value: float) -> str:
+    return _NOTHING if np.isnan(value) else f"{100 * value:.2f}"
