@@ -1,0 +1,96 @@
+"""The baseline: NetVLAD++ (Giancola and Ghanem, CVPRW 2021), written anew in Keras.
+
+A window of 15 s is cut in the middle; each part's rows are pooled over learned clusters, and one
+layer turns the two descriptions into class confidences. It knows that something happened within
+the window, not when; here to compare with on equal data, splits and scoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from keras import Model, layers
+
+from action_spotting.fusion.settings import Settings
+
+CLUSTERS = 32
+"""Of each of the two parts: half of the published vocabulary of 64."""
+
+PROJECTION = 512
+WINDOWS_AT_ONCE = 512
+
+Tensors = Mapping[str, Any]
+
+
+class Pool(layers.Layer):
+    """NetVLAD (Arandjelović et al., CVPR 2016): soft-assigned residuals, normalised."""
+
+    def __init__(self, clusters: int, dims: int) -> None:
+        super().__init__()
+        self._assign = layers.Dense(clusters, use_bias=False)
+        self._norm = layers.LayerNormalization()
+        self._centres = self.add_weight(name="centres", shape=(clusters, dims))
+
+    def call(self, x: Any) -> Any:
+        """Pool rows ``(batch, rows, dims)`` to ``(batch, clusters * dims)``."""
+        share = tf.nn.softmax(self._norm(self._assign(x)), axis=-1)
+        pooled = tf.einsum("btk,btd->bkd", share, x)
+        residual = pooled - tf.reduce_sum(share, axis=1)[:, :, None] * self._centres
+        residual = tf.math.l2_normalize(residual, axis=2)
+        flat = tf.reshape(residual, (-1, residual.shape[1] * residual.shape[2]))
+        return tf.math.l2_normalize(flat, axis=1)
+
+
+class NetVLADNetwork(Model):
+    """Windows of concatenated features to class confidences; no displacement."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(dtype="float32")
+        self.settings = settings
+        self._project = layers.Dense(PROJECTION)
+        self._before, self._after = Pool(CLUSTERS, PROJECTION), Pool(CLUSTERS, PROJECTION)
+        self._classify = layers.Dense(len(settings.classes))
+
+    def call(
+        self, features: Tensors, present: Tensors, inside: Any, mix: Any = None, seed: Any = None
+    ) -> dict[str, Any]:
+        """Give one row of logits a window, ``(batch, 1, classes)``; what is missing is 0."""
+        x = tf.concat(
+            [features[n] * present[n][:, :, None] for n in self.settings.modalities], axis=-1
+        )
+        return {"logits": self._classify_windows(self._project(x), seed)[:, None]}
+
+    def batch_loss(self, batch: Tensors, positive_weight: Any) -> Any:
+        """Binary cross-entropy of each class: does any of its events lie in the window?"""
+        outputs = self(batch["features"], batch["present"], batch["inside"], seed=batch["seed"])
+        truth = tf.reduce_max(batch["confidence"], axis=1, keepdims=True)
+        values = tf.nn.weighted_cross_entropy_with_logits(truth, outputs["logits"], positive_weight)
+        return tf.reduce_mean(tf.reduce_sum(values, axis=-1))
+
+    def run_half(self, features: Tensors, present: Tensors) -> tuple[Any, Any]:
+        """Classify the window around every row; gives logits ``(rows, classes)`` and no move."""
+        x = tf.concat(
+            [features[n] * present[n][:, None] for n in self.settings.modalities], axis=-1
+        )
+        y = self._project(x)
+        rows, length = tf.shape(y)[0], self.settings.chunk_rows
+        around = tf.range(length) - length // 2
+
+        def block(start: Any) -> Any:
+            centres = tf.minimum(start + tf.range(WINDOWS_AT_ONCE), rows - 1)
+            at = tf.clip_by_value(centres[:, None] + around, 0, rows - 1)
+            return self._classify_windows(tf.gather(y, at))
+
+        starts = tf.range(0, rows, WINDOWS_AT_ONCE)
+        blocks = tf.map_fn(block, starts, fn_output_signature=tf.float32, parallel_iterations=1)
+        logits = tf.reshape(blocks, (-1, len(self.settings.classes)))[:rows]
+        return logits, tf.zeros_like(logits)
+
+    def _classify_windows(self, y: Any, seed: Any = None) -> Any:
+        middle = self.settings.chunk_rows // 2
+        pooled = tf.concat([self._before(y[:, :middle]), self._after(y[:, middle:])], axis=-1)
+        if seed is not None:
+            pooled = tf.nn.experimental.stateless_dropout(pooled, self.settings.dropout, seed=seed)
+        return self._classify(pooled)

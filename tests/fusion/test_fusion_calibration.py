@@ -1,0 +1,105 @@
+"""What is fitted on the validation games."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from action_spotting.dataset.labels import Annotations
+from action_spotting.errors import InputError
+from action_spotting.fusion import calibration as room
+from action_spotting.fusion.spotting import Peaks
+
+
+def annotations(times_s, label=0, half=1) -> Annotations:
+    n = len(times_s)
+    ms = (1000 * np.array(times_s, float)).astype(np.int64)
+    return Annotations(np.full(n, half), ms, np.full(n, label), np.ones(n, bool))
+
+
+def peaks(times_s, confidence, label=0) -> Peaks:
+    return Peaks(np.array(times_s, float), np.full(len(times_s), label), np.array(confidence))
+
+
+def test_each_event_is_found_once_and_by_the_most_confident():
+    found = room.match(peaks([9.0, 10.0, 31.0], [0.5, 0.9, 0.8]), annotations([10.5, 40]), 1)
+    assert found.tolist() == [False, True, False]
+
+
+def test_events_of_another_half_or_class_do_not_count():
+    spots = peaks([10.0], [0.9])
+    assert not room.match(spots, annotations([10.0], half=2), 1).any()
+    assert not room.match(spots, annotations([10.0], label=1), 1).any()
+
+
+def test_the_map_never_falls_and_stays_in_the_unit_interval():
+    rng = np.random.default_rng(0)
+    x, label = rng.normal(size=500), rng.integers(0, 3, 500)
+    knots, mapped = room.fit_map(x, label, rng.random(500) < expit(x), 4)
+    assert (np.diff(knots, axis=1) >= 0).all()
+    assert (np.diff(mapped, axis=1) >= 0).all()
+    assert mapped.min() >= 0
+    assert mapped.max() <= 1
+
+
+def test_right_spots_spread_evenly_over_the_thresholds():
+    rng = np.random.default_rng(1)
+    squeezed = 0.02 * rng.random(4000)
+    right = rng.random(4000) < 0.5
+    label = np.zeros(4000, int)
+    calibration = room.plain(1)
+    knots, mapped = room.fit_map(logit(squeezed), label, right, 1)
+    fitted = room.Calibration(calibration.windows_s, 0.0, knots, mapped, calibration.threshold)
+    score = fitted.score(peaks(np.zeros(4000), squeezed))
+    assert np.quantile(score[right], [0.25, 0.5, 0.75]) == pytest.approx(
+        [0.25, 0.5, 0.75], abs=0.03
+    )
+
+
+def test_probability_is_the_share_of_right_spots():
+    rng = np.random.default_rng(2)
+    x = rng.normal(0, 3, 20000)
+    right = rng.random(20000) < expit(x / 2 - 1)
+    temperature, offset = room.fit_probability(x, right)
+    assert (temperature, offset) == (pytest.approx(2, rel=0.05), pytest.approx(-1, abs=0.08))
+
+
+def test_without_a_right_spot_probability_is_the_confidence():
+    assert room.fit_probability(np.zeros(3), np.zeros(3, bool)) == (1.0, 0.0)
+
+
+def test_the_threshold_has_the_best_f1():
+    score = np.array([0.9, 0.8, 0.7, 0.6])
+    right = np.array([True, True, False, False])
+    found = room.best_thresholds(score, np.zeros(4, int), right, np.array([12]))
+    assert found == pytest.approx([0.8])
+
+
+def test_a_rare_class_takes_the_window_of_all():
+    events = [annotations(np.arange(20.0), 0), annotations([5.0], 1)]
+
+    def pick(windows_s):
+        return [[peaks([1.0], [windows_s[0]])], [peaks([1.0], [windows_s[1]])]]
+
+    def score(_, spots):
+        width = spots[0].confidence[0]
+        aps = np.array([-abs(width - 3.0), -2 * abs(width - 40.0)])
+        return SimpleNamespace(per_class=aps, average_map=aps.mean())
+
+    assert room.choose_windows(pick, events, score, 2).tolist() == [3.0, 40.0]
+
+
+def test_it_survives_its_own_json_and_refuses_a_broken_one():
+    plain = room.plain(3)
+    content = json.loads(json.dumps(plain.as_dict()))
+    again = room.from_dict(content, 3, "model.json")
+    assert (again.mapped == plain.mapped).all()
+    with pytest.raises(InputError, match=r"model\.json: calibration windows_s"):
+        room.from_dict(content, 4, "model.json")
+    content["knots"][0][0] = float("nan")
+    with pytest.raises(InputError, match="knots is not finite"):
+        room.from_dict(content, 3, "model.json")

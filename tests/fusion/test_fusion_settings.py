@@ -1,0 +1,129 @@
+"""Settings, presets, and the features a training finds."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from action_spotting.dataset.features import record_path
+from action_spotting.dataset.labels import game_time
+from action_spotting.dataset.layout import labels_path
+from action_spotting.errors import InputError, UsageError
+from action_spotting.fusion.matches import check_provenance, open_matches
+from action_spotting.fusion.settings import PRESETS, from_dict, make_settings, numbers
+
+NAMES = ("Picture", "Sound")
+GAMES = [f"league/season/train {i}" for i in range(3)]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("head", ["dense", "netvlad"])
+def test_settings_survive_json(preset, head):
+    settings = make_settings(preset, head=head, dilations=[1, 3], seed=5)
+    assert from_dict(json.loads(json.dumps(settings.as_dict())), "model.json") == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"preset": "smal"}, "did you mean 'small'"),
+        ({"fusion": "scores"}, "did you mean 'score'"),
+        ({"head": "netvald"}, "did you mean 'netvlad'"),
+        ({"epochs": 0}, "epochs is 0, expected 1 or more"),
+        ({"dropout": 1.5}, "dropout is 1.5, expected 0 to 1"),
+        ({"learning_rate": -1.0}, "learning_rate is -1.0, expected 0 or more"),
+        ({"fps": 0.0}, "fps is 0.0, expected more than 0"),
+        ({"dilations": (0,)}, "dilations .* expected whole numbers of 1 or more"),
+        ({"modalities": ()}, "modalities: name one at least"),
+        ({"modalities": ("A", "A")}, "'A' is named twice"),
+    ],
+)
+def test_wrong_settings_are_named(given, message):
+    with pytest.raises(UsageError, match=message):
+        make_settings(**given)
+
+
+def test_a_file_with_strange_settings_is_refused():
+    content = make_settings().as_dict()
+    with pytest.raises(InputError, match="missing or unknown: colour"):
+        from_dict({**content, "colour": 1}, "model.json")
+    with pytest.raises(InputError, match="setting width is 'wide', expected int"):
+        from_dict({**content, "width": "wide"}, "model.json")
+
+
+def test_every_number_has_a_group_and_a_help_text():
+    assert all(n.group and n.text for n in numbers())
+    assert len({n.name for n in numbers()}) == len(numbers())
+
+
+def test_a_modality_that_is_nowhere_is_answered_with_the_nearest(matches, classes):
+    with pytest.raises(UsageError, match="unknown modality 'Pictures'; did you mean 'Picture'"):
+        open_matches(matches, GAMES, ("Pictures",), classes=classes)
+
+
+def test_a_modality_that_a_half_lacks_is_no_error(matches, classes):
+    (matches / GAMES[1] / "2_Sound.npy").unlink()
+    found = open_matches(matches, GAMES, NAMES, classes=classes)
+    assert not found.failures
+    assert [len(half.paths) for half in found.halves] == [2, 2, 2, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("breakage", "message"),
+    [
+        (
+            lambda f: np.save(f / "1_Sound.npy", np.zeros((70, 6), "f4")),
+            "has 70 rows, but .* has 98",
+        ),
+        (lambda f: (f / "Labels-v2.json").unlink(), "Labels-v2.json: cannot be read"),
+        (lambda f: (f / "1_Sound.npy").write_bytes(b"\x93NUMPY"), "not a whole .npy file"),
+    ],
+)
+def test_a_game_that_cannot_be_used_is_left_out_alone(matches, classes, breakage, message):
+    breakage(matches / GAMES[2])
+    found = open_matches(matches, GAMES[1:], NAMES, classes=classes)
+    assert list(found.failures) == [GAMES[2]]
+    assert found.games == [GAMES[1]]
+    assert re.search(message, found.failures[GAMES[2]])
+
+
+def test_when_no_game_can_be_used_the_reasons_are_told(matches, classes):
+    for game in GAMES:
+        labels_path(matches, game).unlink()
+    with pytest.raises(InputError, match=r"none of 3 games can be used: .*Labels-v2\.json"):
+        open_matches(matches, GAMES, NAMES, classes=classes)
+
+
+def test_features_made_with_different_settings_are_refused(matches, classes):
+    path = record_path(matches / GAMES[1] / "2_Sound.npy")
+    record = json.loads(path.read_text())
+    record["settings"]["weights"]["sha256"] = "xyz"
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"weights\.sha256 is 'xyz', not 'abc'"):
+        open_matches(matches, GAMES, NAMES, classes=classes)
+
+
+def test_files_of_another_width_are_refused(matches, classes):
+    np.save(matches / GAMES[1] / "2_Sound.npy", np.zeros((94, 7), "f4"))
+    with pytest.raises(InputError, match=r"2_Sound\.npy has 7 numbers a row, but .* has 6"):
+        open_matches(matches, GAMES, NAMES, classes=classes)
+
+
+def test_a_model_refuses_features_with_another_provenance():
+    with pytest.raises(UsageError, match="Sound: fps is 4, not 2"):
+        check_provenance({"Sound": {"fps": 4}}, {"Sound": {"fps": 2}}, "game")
+    check_provenance({"Sound": None}, {"Sound": {"fps": 2}}, "game")
+
+
+def test_labels_of_version_1_are_folded(matches):
+    entries = [
+        {"gameTime": game_time(1, 5000), "label": name, "position": "5000"}
+        for name in ("soccer-ball", "y-card", "substitution-in", "corner")
+    ]
+    for game in GAMES:
+        labels_path(matches, game, 1).write_text(json.dumps({"annotations": entries}))
+    found = open_matches(matches, GAMES, NAMES, classes=("card", "subs", "soccer"), version=1)
+    assert sorted(found.halves[0].label.tolist()) == [0, 1, 2]

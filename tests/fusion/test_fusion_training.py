@@ -1,0 +1,244 @@
+"""Training, prediction and ablation on small matches, through the library and the doors."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from action_spotting.dataset.features import record_path
+from action_spotting.dataset.labels import read_predictions
+from action_spotting.dataset.layout import feature_path, labels_path, predictions_path
+from action_spotting.errors import InputError, UsageError
+from action_spotting.evaluation.scoring import average_map
+from action_spotting.fusion.settings import make_settings
+
+NAMES = ("Picture", "Sound")
+TEST = "league/season/test 0"
+DOORS = Path(__file__).parents[2] / "Models"
+
+pytestmark = pytest.mark.slow
+
+
+def settings(**given):
+    tiny = {
+        "modalities": NAMES,
+        "epochs": 3,
+        "epoch_chunks": 32,
+        "batch_size": 8,
+        "chunk_rows": 40,
+        "width": 16,
+        "branch_width": 8,
+        "dilations": (1, 2),
+        "branch_dilations": (1,),
+    }
+    return make_settings("small", **{**tiny, **given})
+
+
+def fit(root: Path, model_dir: Path, **given):
+    from action_spotting.fusion.training import train
+
+    options = {k: given.pop(k) for k in ("resume", "overwrite", "after_epoch") if k in given}
+    chosen = settings(**given)
+    return train(
+        root,
+        [f"league/season/train {i}" for i in range(3)],
+        ["league/season/valid 0"],
+        model_dir,
+        chosen,
+        score=partial(average_map, classes=chosen.classes, metric="tight"),
+        **options,
+    )
+
+
+def door(name: str):
+    spec = importlib.util.spec_from_file_location(name, DOORS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, matches_at) -> Path:
+    return matches_at(tmp_path_factory.mktemp("fusion") / "data")
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    fit(data, folder, epochs=12, epoch_chunks=96, learning_rate=5e-3)
+    return folder
+
+
+def model_bytes(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in ("model.json", "weights.npz", "log.csv")]
+
+
+def test_a_killed_training_goes_on_to_the_identical_model(data, tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def kill(epoch: int) -> None:
+        if epoch == 2:
+            raise KilledError
+
+    fit(data, tmp_path / "whole")
+    with pytest.raises(KilledError):
+        fit(data, tmp_path / "killed", after_epoch=kill)
+    fit(data, tmp_path / "killed", resume=True)
+    assert model_bytes(tmp_path / "killed") == model_bytes(tmp_path / "whole")
+
+
+def test_another_seed_gives_another_model_and_other_settings_are_refused(data, tmp_path):
+    fit(data, tmp_path, epochs=1)
+    with pytest.raises(UsageError, match="seed was 0, now 1"):
+        fit(data, tmp_path, epochs=1, seed=1)
+    before = model_bytes(tmp_path)
+    fit(data, tmp_path, epochs=1, seed=1, overwrite=True)
+    assert model_bytes(tmp_path) != before
+
+
+def test_resume_needs_a_checkpoint(data, tmp_path):
+    with pytest.raises(UsageError, match=r"no checkpoint\.npz to go on from"):
+        fit(data, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    "given", [{"fusion": "embedding"}, {"fusion": "score"}, {"head": "netvlad"}]
+)
+def test_every_head_and_fusion_trains_and_predicts(data, tmp_path, given):
+    from action_spotting.fusion.prediction import load_models, predict
+
+    numbers = {"chunk_rows": 30, "epoch_chunks": 16, "dropout": 0.1}
+    result = fit(data, tmp_path / "model", epochs=1, **given, **numbers)
+    assert result.log[0]["loss"] > 0
+    models = load_models([tmp_path / "model"])
+    assert predict(data, [TEST], models, tmp_path / "out").done == [TEST]
+
+
+def test_what_is_loaded_says_what_was_saved(data, trained):
+    from action_spotting.fusion.model import load_model
+
+    features = {name: np.load(feature_path(data / TEST, 1, name)) for name in NAMES}
+    one, two = load_model(trained), load_model(trained)
+    assert (one.dense(features).logits == two.dense(features).logits).all()
+    assert one.provenance["Sound"]["weights"]["sha256"] == "abc"
+
+
+def test_it_finds_events_and_does_not_without_their_features(data, trained, tmp_path):
+    from action_spotting.fusion.prediction import load_models, predict
+
+    def tight(root: Path) -> float:
+        predict(root, [TEST], load_models([trained]), tmp_path / "out")
+        from action_spotting.dataset.labels import read_labels
+
+        spots = read_predictions(predictions_path(tmp_path / "out", TEST))
+        truth = read_labels(labels_path(data, TEST))
+        return average_map([truth], [spots], metric="tight").average_map * 17 / 3
+
+    assert tight(data) > 0.5
+    shuffled = tmp_path / "shuffled"
+    shutil.copytree(data / TEST, shuffled / TEST)
+    for half in (1, 2):
+        order = np.random.default_rng(half).permutation(90)
+        for name in NAMES:
+            path = feature_path(shuffled / TEST, half, name)
+            np.save(path, np.load(path)[order])
+    assert tight(shuffled) < 0.2
+
+
+def test_a_half_without_a_modality_or_with_nan_is_spotted(data, trained, tmp_path):
+    from action_spotting.fusion.prediction import load_models, predict
+
+    shutil.copytree(data / TEST, tmp_path / TEST)
+    feature_path(tmp_path / TEST, 1, "Sound").unlink()
+    path = feature_path(tmp_path / TEST, 2, "Picture")
+    values = np.load(path)
+    values[7:9] = np.nan
+    np.save(path, values)
+    summary = predict(tmp_path, [TEST], load_models([trained]), tmp_path / "out")
+    assert summary.exit_code == 0
+    assert "half 1 is without Sound" in summary.warnings[TEST]
+    assert "2_Picture.npy: 2 rows hold NaN" in summary.warnings[TEST]
+
+
+def test_features_made_otherwise_are_refused_with_the_settings_name(data, trained, tmp_path):
+    from action_spotting.fusion.prediction import load_models, predict
+
+    shutil.copytree(data / TEST, tmp_path / TEST)
+    path = record_path(feature_path(tmp_path / TEST, 1, "Sound"))
+    record = json.loads(path.read_text())
+    record["settings"]["weights"]["sha256"] = "other"
+    path.write_text(json.dumps(record))
+    summary = predict(tmp_path, [TEST], load_models([trained]), tmp_path / "out")
+    assert summary.exit_code == 3
+    assert "Sound: weights.sha256 is 'other', not 'abc'" in summary.failures[TEST]
+
+
+def test_a_model_of_another_version_or_damaged_is_refused(trained, tmp_path):
+    from action_spotting.fusion.model import load_model
+
+    with pytest.raises(UsageError, match=r"no model\.json"):
+        load_model(tmp_path)
+    shutil.copytree(trained, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "version": 99}))
+    with pytest.raises(UsageError, match="version 99, this toolkit reads 1"):
+        load_model(path.parent)
+    path.write_text(json.dumps(content))
+    weights = path.with_name("weights.npz")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"weights\.npz: not a whole \.npz file"):
+        load_model(path.parent)
+
+
+def test_no_event_in_the_training_games_is_an_error(data, tmp_path):
+    with pytest.raises(InputError, match="no event of the 1 classes in 3 training games"):
+        fit(data, tmp_path, classes=("Penalty",))
+
+
+def test_the_doors_train_predict_zip_and_ablate(data, tmp_path, capsys):
+    model, out = str(tmp_path / "model"), tmp_path / "out"
+    arguments = ["--soccernet_dirpath", str(data), "--model_dir", model]
+    numbers = ["--epochs", "1", "--epoch_chunks", "16", "--dilations", "1", "2"]
+    train = [*arguments, "--modalities", *NAMES, "--preset", "small", *numbers]
+    assert door("TrainSpotting")(train) == 0
+    assert "trained 1 epochs" in capsys.readouterr().out
+    predict = [*arguments, model, "--split", "test", "--out", str(out)]
+    assert (
+        door("PredictSpotting")([*predict, "--zip", str(tmp_path / "a.zip"), "--save_scores"]) == 0
+    )
+    first = predictions_path(out, TEST).read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == [f"{TEST}/Predictions-v2.json"]
+        assert archive.read(archive.namelist()[0]) == first
+    with np.load(out / TEST / "1_scores.npz") as scores:
+        assert scores["logits"].shape == (90, 17)
+    assert door("PredictSpotting")(predict) == 0
+    assert predictions_path(out, TEST).read_bytes() == first
+    assert door("PredictSpotting")([*predict, "--ablate"]) == 0
+    assert "only Picture" in capsys.readouterr().out
+    table = json.loads((out / "ablation.json").read_text())
+    assert set(table["average"]["tight"]) == {"all", "only Picture", "only Sound"}
+    assert (out / "ablation.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", ["TrainSpotting", "PredictSpotting"])
+def test_help_answers_without_tensorflow(name):
+    code = (
+        "import runpy, sys; sys.argv = ['x', '--help']\n"
+        f"try: runpy.run_path({str(DOORS / (name + '.py'))!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--model_dir" in done.stdout
