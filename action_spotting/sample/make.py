@@ -1,0 +1,214 @@
+"""Writes the set: videos, labels, cues, splits; what is there and whole is kept."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from action_spotting.dataset.labels import UNSHOWN, game_time
+from action_spotting.dataset.layout import Half, labels_path
+from action_spotting.dataset.media import probe
+from action_spotting.dataset.splits import SPLITS_FILE
+from action_spotting.errors import InputError, UsageError
+from action_spotting.files import read_json, whole_file, write_json
+from action_spotting.sample.match import Match, plan_matches
+from action_spotting.sample.picture import Painter
+from action_spotting.sample.script import FPS, TEAM_NAMES, HalfScript
+from action_spotting.sample.sound import RATE, soundtrack
+from action_spotting.sample.stage import HEIGHT, WIDTH
+
+CUES_FILE = "cues.json"
+_X264 = {"preset": "superfast", "crf": "24", "x264-params": "threads=1:lookahead-threads=1"}
+
+
+def make_sample(
+    root: Path,
+    *,
+    seed: int = 0,
+    matches: int = 12,
+    half_s: tuple[float, float] = (44.0, 60.0),
+    workers: int = 2,
+) -> list[str]:
+    """Write sample matches in SoccerNet's layout; a repeated or interrupted call goes on.
+
+    Each game gets ``1_224p.mkv``, ``2_224p.mkv`` (398×224, 25 fps, H.264, AAC stereo),
+    ``Labels-v2.json`` and ``cues.json`` (whistles, cuts and replays, for checks; no stage reads
+    it). ``splits.json`` comes last.
+
+    Parameters
+    ----------
+    root
+        The dataset folder; made when it is not there.
+    seed
+        The same seed gives the same bytes.
+    matches
+        How many, from 3: about 8 train : 2 valid : 2 test.
+    half_s
+        Shortest and longest half in seconds; (12, 16) makes tiny ones for tests.
+    workers
+        Processes; each makes one half at a time.
+
+    Returns
+    -------
+    list of str
+        The games, as ``league/season/game``.
+
+    Raises
+    ------
+    UsageError
+        Fewer than 3 matches, halves shorter than 10 s, or a folder that cannot be written.
+    """
+    _check(matches, half_s)
+    root = Path(root)
+    planned = plan_matches(seed, matches, half_s)
+    _make_videos(root, planned, workers)
+    for match in planned:
+        write_json(labels_path(root, match.game), labels(match))
+        write_json(root / match.game / CUES_FILE, cues(match))
+    splits: dict[str, list[str]] = {}
+    for match in planned:
+        splits.setdefault(match.split, []).append(match.game)
+    write_json(root / SPLITS_FILE, splits)
+    return [match.game for match in planned]
+
+
+def labels(match: Match) -> dict[str, Any]:
+    """Give a match's ``Labels-v2.json``."""
+    entries = [
+        {
+            "gameTime": game_time(half.number, _ms(event.frame)),
+            "label": event.label,
+            "position": str(_ms(event.frame)),
+            "team": TEAM_NAMES[event.team],
+            "visibility": "visible" if event.shown else UNSHOWN,
+        }
+        for half in match.halves
+        for event in half.events
+    ]
+    return {"UrlLocal": match.game, "annotations": entries}
+
+
+def cues(match: Match) -> dict[str, Any]:
+    """Give what is heard and seen when, by half: for checks of the stages, not for them."""
+    return {str(half.number): _half_cues(half) for half in match.halves}
+
+
+def _half_cues(half: HalfScript) -> dict[str, Any]:
+    spans = half.shot_spans()
+    return {
+        "frames": half.frames,
+        "sounds": [{"kind": s.kind, "onset_ms": _ms(s.frame)} for s in half.sounds],
+        "shots": [
+            {"kind": shot.kind, "start_ms": _ms(shot.start), "end_ms": _ms(end)}
+            for shot, end in spans
+        ],
+    }
+
+
+def _ms(frame: int) -> int:
+    return frame * 1000 // FPS
+
+
+def _check(matches: int, half_s: tuple[float, float]) -> None:
+    if matches < 3:
+        raise UsageError(f"{matches} sample matches: 3 are needed (train, valid, test)")
+    if not 10 <= half_s[0] <= half_s[1]:
+        raise UsageError(f"half_s {half_s}: expected (shortest, longest) from 10 s")
+
+
+def _make_videos(root: Path, matches: Sequence[Match], workers: int) -> None:
+    """Make the videos that are missing or broken."""
+    todo = [
+        (half, path)
+        for match in matches
+        for half in match.halves
+        if not _is_whole(path := Half(root, match.game, half.number).folder / _name(half), half)
+    ]
+    if not todo:
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker)
+    with tqdm(total=len(todo), desc="sample matches", unit="half", disable=None) as bar:
+        try:
+            for done in as_completed([pool.submit(write_half, *item) for item in todo]):
+                done.result()
+                bar.update()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _name(half: HalfScript) -> str:
+    return f"{half.number}_224p.mkv"
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end when it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _is_whole(path: Path, half: HalfScript) -> bool:
+    """Whether the video of a half is there, readable and of its length."""
+    try:
+        found = probe(path)
+    except InputError:
+        return False
+    wanted = half.frames / FPS
+    return found.width == WIDTH and found.sounds == 1 and abs(found.duration_s - wanted) < 0.2
+
+
+def write_half(half: HalfScript, path: Path) -> None:
+    """Draw, sound and encode one half to the ``.mkv`` file `path`, whole or not at all.
+
+    One thread, no dates: the same script gives the same bytes.
+    """
+    import av
+
+    cv2.setNumThreads(1)
+    with whole_file(path) as part, av.open(
+        str(part), "w", format="matroska", options={"fflags": "+bitexact"}
+    ) as container:
+        picture = container.add_stream("libx264", rate=FPS, options=dict(_X264))
+        picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        picture.codec_context.thread_count = 1
+        sound = container.add_stream("aac", rate=RATE, layout="stereo")
+        sound.bit_rate = 96_000
+        for stream in (picture, sound):
+            stream.codec_context.flags |= av.codec.context.Flags.bitexact
+        _encode(container, picture, sound, half)
+
+
+def _encode(container: Any, picture: Any, sound: Any, half: HalfScript) -> None:
+    """Mux pictures and their share of the sound, frame by frame."""
+    import av
+
+    track = soundtrack(half)
+    share = RATE // FPS
+    for i, pixels in enumerate(Painter(half).frames()):
+        planes = cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420)
+        image = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        image.pts = i
+        container.mux(picture.encode(image))
+        samples = np.ascontiguousarray(track[:, i * share : (i + 1) * share])
+        block = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+        block.sample_rate, block.pts = RATE, i * share
+        container.mux(sound.encode(block))
+    container.mux(picture.encode(None))
+    container.mux(sound.encode(None))

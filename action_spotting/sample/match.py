@@ -1,0 +1,155 @@
+"""The fixture list: which clubs meet, what happens in each half, how the matches are split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from action_spotting.sample.scenes import SCENES, Director, closing, opening
+from action_spotting.sample.script import FPS, Club, Colour, HalfScript
+
+LEAGUE, SEASON = "sample_league", "2026-2027"
+FIRST_DAY = date(2026, 8, 15)
+TOWNS = (
+    "Ashford Brackley Coleford Dunmere Eastwick Farley Granton Harwell Ingleby Kelby Lowmoor "
+    "Marden Norbury Oakham Penrose Redmile Selby Thornley Upton Wexham"
+).split()
+SHIRTS: tuple[Colour, ...] = (
+    (40, 40, 200),
+    (200, 90, 30),
+    (235, 235, 235),
+    (40, 30, 110),
+    (220, 180, 60),
+    (45, 45, 45),
+    (140, 50, 120),
+    (30, 110, 230),
+)
+SHORTS: tuple[Colour, ...] = ((235, 235, 235), (40, 40, 40), (110, 40, 30))
+KEEPERS: tuple[Colour, ...] = ((200, 60, 230), (220, 210, 40), (20, 140, 250))
+LONG_SCENES = ("goal", "booked_foul", "shot_on", "shot_off")
+SHORT_SCENES = ("out", "foul", "offside", "substitution")
+EXTRA_SCENES = 3
+ENDING = 4 * FPS
+
+
+@dataclass(frozen=True)
+class Match:
+    """One match of the set.
+
+    Attributes
+    ----------
+    game
+        ``league/season/game``, the score included.
+    split
+        ``train``, ``valid`` or ``test``.
+    halves
+        The scripts of both halves.
+    """
+
+    game: str
+    split: str
+    halves: tuple[HalfScript, HalfScript]
+
+
+def plan_matches(
+    seed: int, matches: int, half_s: tuple[float, float] = (44.0, 60.0)
+) -> list[Match]:
+    """Script a whole set.
+
+    Every match has each scene once and some twice, in an order and on a clock of its own, so that
+    each class occurs in every split; scenes that a short half has no time for are left out, the
+    repeated ones first.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same set.
+    matches
+        How many, from 3.
+    half_s
+        Shortest and longest half, in seconds.
+
+    Examples
+    --------
+    >>> [match.split for match in plan_matches(0, 4)]
+    ['train', 'train', 'valid', 'test']
+    """
+    splits = split_names(matches)
+    return [_plan_match(seed, i, split, half_s) for i, split in enumerate(splits)]
+
+
+def split_names(matches: int) -> list[str]:
+    """Say to which split each of so many matches belongs: about 8 : 2 : 2.
+
+    >>> split_names(12).count("train"), split_names(3)
+    (8, ['train', 'valid', 'test'])
+    """
+    held = max(1, round(matches / 6))
+    return ["train"] * (matches - 2 * held) + ["valid"] * held + ["test"] * held
+
+
+def _plan_match(seed: int, index: int, split: str, half_s: tuple[float, float]) -> Match:
+    rng = np.random.default_rng([seed, index])
+    clubs = _clubs(rng)
+    first, second = _deal(rng, index)
+    one, score = _plan_half((seed, index, 1), clubs, first, (0, 0), half_s)
+    two, score = _plan_half((seed, index, 2), clubs, second, score, half_s)
+    day = FIRST_DAY + timedelta(days=7 * (index // 6))
+    hour = 12 + index % 6
+    title = f"{day} - {hour}-00 {clubs[0].name} {score[0]} - {score[1]} {clubs[1].name}"
+    return Match(f"{LEAGUE}/{SEASON}/{title}", split, (one, two))
+
+
+def _clubs(rng: np.random.Generator) -> tuple[Club, Club]:
+    towns = rng.permutation(TOWNS)[:2]
+    shirts = rng.permutation(len(SHIRTS))[:2]
+    keepers = rng.permutation(len(KEEPERS))[:2]
+    home, away = (
+        Club(
+            str(towns[i]),
+            SHIRTS[shirts[i]],
+            SHORTS[int(rng.integers(len(SHORTS)))],
+            KEEPERS[keepers[i]],
+        )
+        for i in range(2)
+    )
+    return home, away
+
+
+def _deal(rng: np.random.Generator, index: int) -> tuple[list[str], list[str]]:
+    """Deal each half two long and two short scenes, then some again."""
+    long, short = rng.permutation(LONG_SCENES), rng.permutation(SHORT_SCENES)
+    names = [*LONG_SCENES, *SHORT_SCENES]
+    again = [names[(EXTRA_SCENES * index + i) % len(names)] for i in range(EXTRA_SCENES)]
+    first = [*long[:2], *short[:2], *again[::2]]
+    second = [*long[2:], *short[2:], *again[1::2]]
+    return [str(name) for name in first], [str(name) for name in second]
+
+
+def _plan_half(
+    seed: tuple[int, int, int],
+    clubs: tuple[Club, Club],
+    scenes: list[str],
+    score: tuple[int, int],
+    half_s: tuple[float, float],
+) -> tuple[HalfScript, tuple[int, int]]:
+    """Script one half with as many of the `scenes` as it has time for; give the score at its end."""
+    for attempt in range(4 * len(scenes) + 1):
+        rng = np.random.default_rng([*seed, attempt])
+        director = Director(rng, seed[-1], score)
+        end = director.frames(half_s[0], 0.95 * half_s[1])
+        from_start = director.chance(0.6)
+        clock_s = 2700 * (seed[-1] - 1) + (0 if from_start else int(rng.integers(120, 2400)))
+        opening(director, from_start=from_start)
+        for name in rng.permutation(scenes[: len(scenes) - attempt // 4]):
+            director.play(0.8, 3.2)
+            SCENES[str(name)](director, int(rng.integers(2)))
+        while director.now < end - ENDING:
+            director.play(1.0, 2.0)
+        closing(director)
+        if director.now <= half_s[1] * FPS:
+            break
+    script = director.script(seed, clubs, clock_s, from_start=from_start)
+    return script, (director.goals[0], director.goals[1])
