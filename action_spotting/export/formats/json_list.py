@@ -1,0 +1,41 @@
+"""JSON: the match, its halves and its spots, for programs of one's own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from action_spotting.export.match import HalfMedia, Match, Window
+
+
+def export_json(match: Match, window: Window | None = None) -> str:
+    """Write ``{"game", "halves": [{…}], "spots": [{…}]}``; times are whole milliseconds.
+
+    >>> json.loads(export_json(Match("A - B", (), (), ())))
+    {'game': 'A - B', 'halves': [], 'spots': []}
+    """
+    spots = [
+        {
+            "half": m.half,
+            "game_time": m.game_time,
+            "position_ms": m.position_ms,
+            "match_ms": m.match_ms,
+            "label": m.label,
+            "name": m.name,
+            "confidence": round(m.confidence, 6),
+        }
+        for m in match.moments
+    ]
+    content = {"game": match.game, "halves": [_half(h) for h in match.halves], "spots": spots}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _half(half: HalfMedia) -> dict[str, Any]:
+    return {
+        "half": half.number,
+        "media": half.name or None,
+        "media_start_ms": half.file_ms,
+        "match_start_ms": half.offset_ms,
+        "duration_ms": half.duration_ms,
+        "fps": round(half.fps, 6),
+    }

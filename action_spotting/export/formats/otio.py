@@ -1,0 +1,93 @@
+"""OpenTimelineIO: one track, a clip a media file, a marker a spot.
+
+Written as the documented JSON of OpenTimelineIO's file format (schemas ``Timeline.1``, ``Stack.1``,
+``Track.1``, ``Clip.2``, ``Marker.2``, ``ExternalReference.1``, ``MissingReference.1``); the package
+itself is not needed. Markers lie on whole frames; the exact millisecond is in their metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from action_spotting.export.formats.edl import frames
+from action_spotting.export.match import Match, Moment, Window, split_files
+
+METADATA_KEY = "action_spotting"
+
+
+def export_otio(match: Match, window: Window | None = None) -> str:
+    """Write a time line of the match's media end to end, with a marker at each spot.
+
+    >>> json.loads(export_otio(Match("A - B", (), (), ())))["OTIO_SCHEMA"]
+    'Timeline.1'
+    """
+    clips = [_clip(part) for part in split_files(match)]
+    track = {"OTIO_SCHEMA": "Track.1", "name": "Video", "kind": "Video", "children": clips}
+    content = {
+        "OTIO_SCHEMA": "Timeline.1",
+        "name": match.game,
+        "global_start_time": None,
+        "tracks": {"OTIO_SCHEMA": "Stack.1", "name": "tracks", "children": [track]},
+        "metadata": {},
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _clip(part: Match) -> dict[str, Any]:
+    """One media file: `part` is on the file's own clock."""
+    first = part.halves[0]
+    whole = _range(0, first.media_ms, first.fps)
+    numbers = " and ".join(str(half.number) for half in part.halves)
+    return {
+        "OTIO_SCHEMA": "Clip.2",
+        "name": f"Half {numbers}",
+        "source_range": whole,
+        "media_references": {"DEFAULT_MEDIA": _media(first.name, whole)},
+        "active_media_reference_key": "DEFAULT_MEDIA",
+        "markers": [_marker(moment, first.fps) for moment in part.moments],
+        "effects": [],
+        "enabled": True,
+        "metadata": {},
+    }
+
+
+def _media(name: str, available: dict[str, Any]) -> dict[str, Any]:
+    if not name:
+        return {"OTIO_SCHEMA": "MissingReference.1", "name": "", "metadata": {}}
+    return {
+        "OTIO_SCHEMA": "ExternalReference.1",
+        "name": "",
+        "target_url": quote(name),
+        "available_range": available,
+        "metadata": {},
+    }
+
+
+def _marker(moment: Moment, fps: float) -> dict[str, Any]:
+    exact = {
+        "label": moment.label,
+        "half": moment.half,
+        "position_ms": moment.position_ms,
+        "confidence": round(moment.confidence, 6),
+    }
+    return {
+        "OTIO_SCHEMA": "Marker.2",
+        "name": moment.name,
+        "comment": f"{moment.game_time}, {moment.confidence:.2f}",
+        "color": "RED",
+        "marked_range": _range(moment.match_ms, moment.match_ms, fps),
+        "metadata": {METADATA_KEY: exact},
+    }
+
+
+def _range(start_ms: int, end_ms: int, fps: float) -> dict[str, Any]:
+    """A TimeRange of whole frames."""
+    start, end = frames(start_ms, fps), frames(end_ms, fps)
+    times = {"start_time": start, "duration": end - start}
+    rational = {
+        key: {"OTIO_SCHEMA": "RationalTime.1", "rate": fps, "value": float(value)}
+        for key, value in times.items()
+    }
+    return {"OTIO_SCHEMA": "TimeRange.1", **rational}

@@ -1,0 +1,390 @@
+"""The spots of one match as people read them; the one thing every exporter takes.
+
+Two clocks are in use. The *half's clock* starts with each half. The *match clock* runs through all
+media files laid end to end, as an editor lays them: in a match of two files the second half starts
+where the first file ends; in a match of one file it starts where it truly does.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from action_spotting.dataset.labels import Spots, game_time
+from action_spotting.dataset.media import Clip, probe
+from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.files import read_json
+
+NOMINAL_HALF_MS = 45 * 60 * 1000
+NOMINAL_FPS = 25.0
+USUAL_RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)
+DEFAULT_THRESHOLD = 0.5
+
+PLAIN_NAMES = {
+    "Yellow->red card": "Second yellow card",
+    "card": "Card",
+    "subs": "Substitution",
+    "soccer": "Goal",
+}
+"""Names for people where the class's own will not do."""
+
+
+@dataclass(frozen=True)
+class HalfMedia:
+    """One half: where it lies on the match clock and in its media file.
+
+    Attributes
+    ----------
+    number
+        1 or 2.
+    offset_ms
+        Start of the half on the match clock.
+    duration_ms
+        Length of the half; nominal (45 minutes, or up to its last spot) where there is no media.
+    file_ms
+        Start of the half in its media file.
+    media_ms
+        Length of the media file; as `duration_ms` where there is none.
+    fps
+        Frames a second of the media; 25 where there is none.
+    clip
+        The media, or None.
+    name
+        The media file as exports name it: relative to the exports' folder; empty without media.
+    """
+
+    number: int
+    offset_ms: int
+    duration_ms: int
+    file_ms: int = 0
+    media_ms: int = 0
+    fps: float = NOMINAL_FPS
+    clip: Clip | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One spot.
+
+    Attributes
+    ----------
+    half
+        1 or 2.
+    position_ms
+        Time on the half's clock, not beyond the end of its media.
+    match_ms
+        Time on the match clock.
+    label
+        The class, such as ``Yellow->red card``.
+    name
+        The class for people, such as ``Second yellow card``.
+    confidence
+        In [0, 1].
+    index
+        Where the spot stands in the `Spots` it was made from.
+    """
+
+    half: int
+    position_ms: int
+    match_ms: int
+    label: str
+    name: str
+    confidence: float
+    index: int = 0
+
+    @property
+    def game_time(self) -> str:
+        """Half and time as SoccerNet words them: ``2 - 01:01``."""
+        return game_time(self.half, self.position_ms)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A match's spots ready for people.
+
+    Attributes
+    ----------
+    game
+        SoccerNet's ``UrlLocal``, or any title.
+    halves
+        In order.
+    moments
+        Sorted by match clock, then by label.
+    labels
+        All classes that could have been spotted.
+    """
+
+    game: str
+    halves: tuple[HalfMedia, ...]
+    moments: tuple[Moment, ...]
+    labels: tuple[str, ...]
+
+    def half(self, number: int) -> HalfMedia:
+        """Give half `number`."""
+        return next(half for half in self.halves if half.number == number)
+
+    @property
+    def without_media(self) -> tuple[int, ...]:
+        """The halves of which there is no media."""
+        return tuple(half.number for half in self.halves if half.clip is None)
+
+    @property
+    def end_ms(self) -> int:
+        """End of the last half on the match clock."""
+        return max((half.offset_ms + half.duration_ms for half in self.halves), default=0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The stretch around a spot that a reviewer wants to see, in seconds."""
+
+    before_s: float = 5.0
+    after_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse a window that is negative, not finite or empty."""
+        sides = (self.before_s, self.after_s)
+        if not all(math.isfinite(s) and s >= 0 for s in sides) or sum(sides) <= 0:
+            raise UsageError(
+                f"window of {self.before_s} s before and {self.after_s} s after a spot: both must "
+                "be finite and at least 0, and one more than 0"
+            )
+
+    def around(self, match: Match, moment: Moment) -> tuple[int, int]:
+        """Give the window's start and end on the match clock in ms, within the moment's half."""
+        half = match.half(moment.half)
+        last = half.offset_ms + half.duration_ms
+        start = max(half.offset_ms, moment.match_ms - round(1000 * self.before_s))
+        return start, max(start, min(last, moment.match_ms + round(1000 * self.after_s)))
+
+
+def build_match(
+    game: str,
+    spots: Spots,
+    classes: Sequence[str],
+    clips: Mapping[int, Clip | None],
+    *,
+    folder: Path | None = None,
+) -> Match:
+    """Bring a match's spots and its media together.
+
+    Parameters
+    ----------
+    game
+        SoccerNet's ``UrlLocal``, or any title.
+    spots
+        All spots; `select` chooses among them.
+    classes
+        What ``spots.label`` indexes.
+    clips
+        The media by half; both halves may lie in one file. None, or no entry, for a half without
+        media, which then counts 45 minutes, or up to its last spot.
+    folder
+        Where the exports will lie: media are named relative to it; by file name alone without.
+
+    Raises
+    ------
+    InputError
+        Media that cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spots = Spots(*(np.array(c) for c in ([2, 1], [1500, 61500], [2, 16], [0.9, 0.8])))
+    >>> from action_spotting.dataset.classes import ACTIONS_V2
+    >>> match = build_match("A - B", spots, ACTIONS_V2, {})
+    >>> [(m.game_time, m.match_ms, m.name) for m in match.moments]
+    [('1 - 01:01', 61500, 'Second yellow card'), ('2 - 00:01', 2701500, 'Goal')]
+    """
+    last_ms = {
+        int(number): int(spots.position_ms[spots.half == number].max())
+        for number in set(spots.half.tolist())
+    }
+    halves = _lay_out(clips, last_ms, folder)
+    moments = _moments(spots, classes, {half.number: half for half in halves})
+    return Match(game, halves, moments, tuple(classes))
+
+
+def select(
+    match: Match,
+    *,
+    threshold: float | Mapping[str, float] = DEFAULT_THRESHOLD,
+    top: int | None = None,
+) -> Match:
+    """Keep what is worth a person's look.
+
+    Parameters
+    ----------
+    match
+        With all its spots.
+    threshold
+        Least confidence: one number, or one a class (0.5 for a class that is not in it).
+    top
+        Keep at most this many, the most confident.
+
+    Examples
+    --------
+    >>> moments = tuple(Moment(1, t, t, "Goal", "Goal", c) for t, c in [(0, 0.4), (9, 0.7)])
+    >>> select(Match("", (), moments, ("Goal",)), threshold={"Goal": 0.6}).moments[0].position_ms
+    9
+    """
+    if isinstance(threshold, Mapping):
+        least = [threshold.get(moment.label, DEFAULT_THRESHOLD) for moment in match.moments]
+    else:
+        least = [threshold] * len(match.moments)
+    kept = [m for m, t in zip(match.moments, least, strict=True) if m.confidence >= t]
+    if top is not None:
+        strongest = sorted(range(len(kept)), key=lambda i: -kept[i].confidence)[: max(0, top)]
+        kept = [kept[i] for i in sorted(strongest)]
+    return replace(match, moments=tuple(kept))
+
+
+def split_files(match: Match) -> list[Match]:
+    """Give one match a media file, its match clock being the file's own.
+
+    Halves without media stand alone.
+    """
+    groups: dict[object, list[HalfMedia]] = {}
+    for half in match.halves:
+        key = half.clip.path if half.clip else half.number
+        groups.setdefault(key, []).append(replace(half, offset_ms=half.file_ms))
+    return [_only(match, tuple(halves)) for halves in groups.values()]
+
+
+def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float]:
+    """Read a threshold: a number in [0, 1], or a JSON file ``{"Goal": 0.3, …}``.
+
+    Raises
+    ------
+    UsageError
+        Neither a number in [0, 1] nor a file.
+    InputError
+        A file with an unknown class or a threshold that is no number in [0, 1].
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return _read_thresholds(Path(text), classes)
+    if not 0 <= value <= 1:
+        raise UsageError(f"threshold {text}: a number from 0 to 1 is expected")
+    return value
+
+
+def plain_name(label: str) -> str:
+    """Give a class's name without what some programs cannot read.
+
+    >>> plain_name("Yellow->red card"), plain_name('Offside & "Goal"\\n')
+    ('Second yellow card', 'Offside Goal')
+    """
+    return PLAIN_NAMES.get(label) or one_line(re.sub(r"[<>&\"']", " ", label))
+
+
+def one_line(text: str) -> str:
+    """Squeeze all white space and control characters of `text` into single blanks."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text).split())
+
+
+def clock(ms: int, separator: str = ".") -> str:
+    """Word a time as hours, minutes, seconds and thousandths.
+
+    >>> clock(3723004), clock(0, ",")
+    ('01:02:03.004', '00:00:00,000')
+    """
+    seconds, thousandths = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{thousandths:03d}"
+
+
+def _lay_out(
+    clips: Mapping[int, Clip | None], last_ms: Mapping[int, int], folder: Path | None
+) -> tuple[HalfMedia, ...]:
+    """Lay the media files end to end and find each half in them."""
+    halves: list[HalfMedia] = []
+    file_start: dict[Path, int] = {}
+    cursor = 0
+    for number in sorted({*clips, *last_ms}):
+        clip = clips.get(number)
+        if clip is None:
+            duration = max(NOMINAL_HALF_MS, last_ms.get(number, 0))
+            halves.append(HalfMedia(number, cursor, duration, media_ms=duration))
+            cursor += duration
+            continue
+        found = probe(clip.path)
+        file_ms = round(1000 * (clip.start_s or 0))
+        media_ms = round(1000 * found.duration_s)
+        if clip.path not in file_start:
+            file_start[clip.path] = cursor
+            cursor += media_ms
+        duration = _duration_ms(clip, number, clips, found.duration_s)
+        offset = file_start[clip.path] + file_ms
+        fps = _usual_rate(found.fps)
+        name = _relative(clip.path, folder)
+        halves.append(HalfMedia(number, offset, duration, file_ms, media_ms, fps, clip, name))
+    return tuple(halves)
+
+
+def _duration_ms(clip: Clip, number: int, clips: Mapping[int, Clip | None], file_s: float) -> int:
+    """Length of a half: its own, up to the next half in the same file, or to the file's end."""
+    start = clip.start_s or 0
+    later = [c.start_s or 0 for n, c in clips.items() if c and n > number and c.path == clip.path]
+    ends = [file_s, *later, *([start + clip.duration_s] if clip.duration_s else [])]
+    return max(0, round(1000 * (min(ends) - start)))
+
+
+def _usual_rate(fps: float) -> float:
+    """The rate that is meant: an average over a whole file lies a little beside it."""
+    near = min(USUAL_RATES, key=lambda rate: abs(rate - fps))
+    return near if abs(near - fps) <= 0.0015 * near else fps or NOMINAL_FPS
+
+
+def _relative(path: Path, folder: Path | None) -> str:
+    if folder is None:
+        return path.name
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _moments(
+    spots: Spots, classes: Sequence[str], halves: Mapping[int, HalfMedia]
+) -> tuple[Moment, ...]:
+    moments = []
+    columns = (spots.half, spots.position_ms, spots.label, spots.confidence)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for index, (half, position, label, confidence) in enumerate(rows):
+        media, name = halves[half], classes[label]
+        position = min(position, media.duration_ms)
+        at = media.offset_ms + position
+        moments.append(Moment(half, position, at, name, plain_name(name), confidence, index))
+    return tuple(sorted(moments, key=lambda m: (m.match_ms, m.half, m.label, -m.confidence)))
+
+
+def _only(match: Match, halves: tuple[HalfMedia, ...]) -> Match:
+    start = {half.number: half.offset_ms for half in halves}
+    moments = [
+        replace(moment, match_ms=start[moment.half] + moment.position_ms)
+        for moment in match.moments
+        if moment.half in start
+    ]
+    return replace(match, halves=halves, moments=tuple(moments))
+
+
+def _read_thresholds(path: Path, classes: Sequence[str]) -> dict[str, float]:
+    if not path.is_file():
+        raise UsageError(f"threshold {str(path)!r}: neither a number from 0 to 1 nor a JSON file")
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(f'{path}: expected {{"Goal": 0.3, …}}, one number a class')
+    problems = [unknown("class", name, classes) for name in content if name not in classes]
+    problems += [
+        f"threshold {value!r} of {name} is no number from 0 to 1"
+        for name, value in content.items()
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1
+    ]
+    if problems:
+        raise InputError(f"{path}: " + "; ".join(problems))
+    return {name: float(value) for name, value in content.items()}

@@ -1,0 +1,110 @@
+"""All formats by name, and the one place that writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from action_spotting.errors import UsageError, unknown
+from action_spotting.export.formats.chapters import export_chapters
+from action_spotting.export.formats.csv_table import export_csv
+from action_spotting.export.formats.edl import export_edl
+from action_spotting.export.formats.json_list import export_json
+from action_spotting.export.formats.osl import export_osl
+from action_spotting.export.formats.otio import export_otio
+from action_spotting.export.formats.sportscode import export_sportscode
+from action_spotting.export.formats.subtitles import export_srt, export_vtt
+from action_spotting.export.match import Match, Window, split_files
+from action_spotting.files import whole_file
+
+STEM = "spots"
+
+SOCCERNET = "soccernet"
+"""The name of the one export that is made of all games together (`challenge`)."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a format is made and named.
+
+    Attributes
+    ----------
+    export
+        ``(match, window) -> text``.
+    ending
+        What the file's name ends with.
+    opens_in
+        What reads it, for the help text.
+    per_media
+        Goes with one media file: a match of several files gets one each, on the file's own clock,
+        beside the one on the match clock.
+    """
+
+    export: Callable[[Match, Window | None], str]
+    ending: str
+    opens_in: str
+    per_media: bool = False
+
+
+FORMATS: dict[str, Format] = {
+    "csv": Format(export_csv, ".csv", "spreadsheets"),
+    "json": Format(export_json, ".json", "own programs"),
+    "osl": Format(export_osl, ".osl.json", "OpenSportsLab tools"),
+    "vtt": Format(export_vtt, ".vtt", "web players", per_media=True),
+    "srt": Format(export_srt, ".srt", "any player", per_media=True),
+    "chapters": Format(export_chapters, ".ffmeta", "ffmpeg", per_media=True),
+    "sportscode": Format(export_sportscode, ".sportscode.xml", "Hudl SportsCode"),
+    "edl": Format(export_edl, ".edl", "editing programs"),
+    "otio": Format(export_otio, ".otio", "editing programs"),
+}
+
+
+def check_formats(names: Sequence[str]) -> None:
+    """Raise `UsageError` for a name that is no format, with the nearest one."""
+    problems = [unknown("export format", name, FORMATS) for name in names if name not in FORMATS]
+    if problems:
+        raise UsageError("; ".join(problems))
+
+
+def write_exports(
+    match: Match, names: Sequence[str], folder: Path, *, window: Window | None = None
+) -> list[Path]:
+    """Write a match's spots in several formats into `folder`.
+
+    Parameters
+    ----------
+    match
+        What `select` left; media should have been named relative to `folder` (`build_match`).
+    names
+        Keys of `FORMATS`.
+    folder
+        Made when it is not there; files in it are replaced.
+    window
+        Before and after each spot, for SportsCode and the EDL; 5 s each by default.
+
+    Returns
+    -------
+    list of Path
+        ``spots.csv`` … and, of a match in several files, also ``spots_half1.srt`` …
+
+    Raises
+    ------
+    UsageError
+        Unknown format, a folder that cannot be written to, too many spots for an EDL.
+    """
+    check_formats(names)
+    parts = split_files(match)
+    written = []
+    for name in dict.fromkeys(names):
+        chosen = FORMATS[name]
+        files = {STEM: match}
+        if chosen.per_media and len(parts) > 1:
+            files |= {f"{STEM}_half{part.halves[0].number}": part for part in parts}
+        for stem, part in files.items():
+            path = folder / (stem + chosen.ending)
+            content = chosen.export(part, window).encode("utf-8", errors="replace")
+            with whole_file(path) as temporary:
+                temporary.write_bytes(content)
+            written.append(path)
+    return written
