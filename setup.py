@@ -31,6 +31,12 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
+            # other programs' readers of what we export
+            "webvtt-py>=0.5",
+            "pysubs2>=1.7",
+            "opentimelineio>=0.17",
+            "otio-cmx3600-adapter>=1.0",
+            "kloppy>=3.15",
         ],
     },
 )

@@ -23,6 +23,8 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, argparse.SUPPRESS) or not action.option_strings:
             return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
         return super()._get_help_string(action)
 
 
@@ -47,7 +49,8 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
         code = error.exit_code
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept, the same command goes on", file=sys.stderr)
-        code = INTERRUPTED
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # threads in the middle of a half are not waited for
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1

@@ -146,20 +146,20 @@ def run_items(
     *,
     fail_fast: bool = False,
     workers: int = 1,
+    unit: str = "half",
 ) -> Summary:
     """Do `work` on each item, with a progress bar; the one place that decides what failure means.
 
     `work` returns ``("done" | "skipped", warning or None)`` and raises `SpottingError` for what a
-    user can put right; any other exception is a defect of ours and ends the run.
+    user can put right; any other exception is a defect of ours and ends the run. `unit` names an
+    item in the progress bar.
     """
     summary = Summary(stage)
     began = time.monotonic()
     todo = iter(items.items())
     running: dict[Future[tuple[str, str | None]], str] = {}
-    with (
-        tqdm(total=len(items), desc=stage, unit="half", disable=None) as bar,
-        ThreadPoolExecutor(max_workers=workers) as pool,
-    ):
+    pool = ThreadPoolExecutor(max_workers=workers)
+    with tqdm(total=len(items), desc=stage, unit=unit, disable=None) as bar:
         try:
             while True:
                 while len(running) < workers and (entry := next(todo, None)):
@@ -170,9 +170,12 @@ def run_items(
                     name = running.pop(future)
                     _account(summary, name, future, fail_fast)
                     bar.update()
-        finally:
-            for future in running:
-                future.cancel()
+        except BaseException as error:
+            # Ctrl-C does not wait for the halves in work.
+            wait_for_them = not isinstance(error, KeyboardInterrupt)
+            pool.shutdown(wait=wait_for_them, cancel_futures=True)
+            raise
+    pool.shutdown()
     summary.seconds = time.monotonic() - began
     return summary
 

@@ -64,6 +64,14 @@ class FeatureWriter:
         self._handle.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
         self.rows += len(block)
 
+    def cut(self, rows: int) -> None:
+        """Take away what was written beyond the first `rows` rows."""
+        surplus = self.rows - rows
+        if surplus > 0:
+            self._handle.truncate(self._handle.tell() - surplus * self._dims * 4)
+            self._handle.seek(0, 2)
+            self.rows = rows
+
     def close(self) -> None:
         """Write the final number of rows into the header."""
         self._handle.seek(0)

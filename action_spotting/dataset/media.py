@@ -69,8 +69,7 @@ def probe(path: Path) -> Probe:
     import av
 
     with open_media(path) as container:
-        videos = [s for s in container.streams.video if not _is_cover(s)]
-        video = videos[0] if videos else None
+        video = picture_stream(container)
         rate = (video.average_rate or video.guessed_rate) if video else None
         return Probe(
             duration_s=max(0.0, (container.duration or 0) / av.time_base),
@@ -126,8 +125,9 @@ def ffmpeg_exe() -> str:
     return found
 
 
-def _is_cover(stream) -> bool:
-    """Whether a video stream is a still cover picture of a sound file."""
+def picture_stream(container):
+    """Give the first video stream of an open file that is no still cover picture, or None."""
     import av
 
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+    cover = av.stream.Disposition.attached_pic
+    return next((s for s in container.streams.video if not s.disposition & cover), None)

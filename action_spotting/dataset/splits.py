@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from SoccerNet.utils import getListGames
 
@@ -38,16 +39,32 @@ def list_games(root: Path, split: str | Sequence[str] = "all") -> list[str]:
     """
     if not root.is_dir():
         raise UsageError(f"dataset folder {str(root)!r} does not exist or is not a folder")
-    names = [split] if isinstance(split, str) else list(split)
     known = read_splits(root)
-    games: dict[str, None] = {}
-    for name in names:
-        for part in _parts(name, known, root):
-            games |= dict.fromkeys(known[part])
+    games = split_games(known, split, root)
     present = [game for game in games if (root / game).is_dir()]
     if not present:
-        raise UsageError(_nothing(root, names, known))
+        raise UsageError(_nothing(root, split, games, known))
     return present
+
+
+def split_games(known: dict[str, list[str]], split: str | Sequence[str], root: Path) -> list[str]:
+    """List the games that `known` (``{split: [games]}``) gives for one split or several.
+
+    Raises
+    ------
+    UsageError
+        Unknown split; the message says how to define one in the folder `root`.
+
+    Examples
+    --------
+    >>> split_games({"train": ["a", "b"], "test": ["c"]}, "all", Path("data"))
+    ['a', 'b', 'c']
+    """
+    games: dict[str, None] = {}
+    for name in [split] if isinstance(split, str) else split:
+        for part in _parts(name, known, root):
+            games |= dict.fromkeys(known[part])
+    return list(games)
 
 
 def list_halves(
@@ -64,8 +81,9 @@ def list_halves(
 
 def read_splits(root: Path) -> dict[str, list[str]]:
     """Give ``{split: [games]}`` of a dataset folder, games absent from disk included."""
-    if (root / SPLITS_FILE).exists():
-        return _read_splits_file(root / SPLITS_FILE)
+    path = root / SPLITS_FILE
+    if path.exists():
+        return check_splits(read_json(path), str(path))
     soccernet = {name: getListGames(name) for name in SOCCERNET_SPLITS}
     if any((root / game).is_dir() for games in soccernet.values() for game in games):
         return soccernet
@@ -82,16 +100,16 @@ def walk_games(root: Path) -> list[str]:
     return sorted(games)
 
 
-def _read_splits_file(path: Path) -> dict[str, list[str]]:
-    content = read_json(path)
+def check_splits(content: Any, where: str) -> dict[str, list[str]]:
+    """Check the content of a ``splits.json``; `where` names it in the error."""
     if not isinstance(content, dict) or not content:
-        raise InputError(f'{path}: expected {{"train": ["league/season/game", …], …}}')
+        raise InputError(f'{where}: expected {{"train": ["league/season/game", …], …}}')
     for name, games in content.items():
         if not isinstance(games, list) or not all(isinstance(game, str) for game in games):
-            raise InputError(f"{path}: split {name!r} is not a list of game folders")
+            raise InputError(f"{where}: split {name!r} is not a list of game folders")
         for game in games:
             if Path(game).is_absolute() or ".." in Path(game).parts:
-                raise InputError(f"{path}: game {game!r} of split {name!r} leaves the folder")
+                raise InputError(f"{where}: game {game!r} of split {name!r} leaves the folder")
     return content
 
 
@@ -107,11 +125,12 @@ def _parts(name: str, known: dict[str, list[str]], root: Path) -> list[str]:
     raise UsageError(message)
 
 
-def _nothing(root: Path, names: list[str], known: dict[str, list[str]]) -> str:
-    split = ", ".join(names)
+def _nothing(
+    root: Path, split: str | Sequence[str], games: list[str], known: dict[str, list[str]]
+) -> str:
     if any(known.values()):
-        listed = sum(len(known[part]) for name in names for part in _parts(name, known, root))
-        return f"{root}: none of the {listed} games of split {split!r} is there"
+        name = split if isinstance(split, str) else ", ".join(split)
+        return f"{root}: none of the {len(games)} games of split {name!r} is there"
     return (
         f"{root}: no matches; expected <league>/<season>/<game>/ with 1_224p.mkv and 2_224p.mkv, "
         "or any folder with 1.mkv and 2.mkv"

@@ -1,0 +1,48 @@
+"""What a model folder keeps besides the head: what makes its features, ``assets/``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from action_spotting.visual.pca import PCA
+
+DETECTOR = "yolov5_standin.onnx"
+
+
+def assets_folder(model_dir: Path) -> Path:
+    """Give the folder of a model's assets."""
+    return model_dir / "assets"
+
+
+def pca_files(model_dir: Path, dims: int) -> tuple[Path, Path]:
+    """Give the files of a model's PCA and of the average that is subtracted first.
+
+    >>> [path.name for path in pca_files(Path("model"), 512)]
+    ['pca_512_TF2.pkl', 'average_512_TF2.pkl']
+    """
+    folder = assets_folder(model_dir)
+    return folder / f"pca_{dims}_TF2.pkl", folder / f"average_{dims}_TF2.pkl"
+
+
+def load_model_pca(model_dirs: Sequence[Path], dims: int) -> PCA:
+    """Load the PCA that the first of `model_dirs` which has one keeps.
+
+    Raises
+    ------
+    InputError
+        None has it, or it is damaged.
+    """
+    from action_spotting.visual.pca_files import load_pca
+
+    candidates = [pca_files(folder, dims) for folder in model_dirs]
+    found = next((files for files in candidates if files[0].exists()), candidates[0])
+    return load_pca(*found)
+
+
+def find_detector(model_dirs: Sequence[Path]) -> Path | None:
+    """Find the detector that a model of the sample matches keeps."""
+    paths = [assets_folder(folder) / DETECTOR for folder in model_dirs]
+    return next((path for path in paths if path.is_file()), None)

@@ -1,0 +1,77 @@
+"""The sample matches as the subject of a run: made, and given weights where none can be had."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from action_spotting.errors import InputError
+from action_spotting.files import read_json, write_json
+from action_spotting.pipeline.assets import DETECTOR, assets_folder
+from action_spotting.pipeline.features import RANDOM, Pretrained
+from action_spotting.pipeline.plan import Plan
+from action_spotting.weights import PretrainedFile, WeightsUnavailable, find
+
+CHOICE_FILE = "weights.json"
+
+
+def demo_plan(plan: Plan) -> Plan:
+    """Make the sample matches, the stand-in detector and the choice of weights for `plan`.
+
+    Only here random weights take the place of pretrained ones that cannot be had. The choice is
+    kept beside the matches, so that a later run goes on with the same features.
+    """
+    from action_spotting.sample import make_sample
+    from action_spotting.sample.detector import write_detector
+
+    make_sample(plan.root, seed=plan.seed)
+    detector = assets_folder(plan.model_dir) / DETECTOR
+    write_detector(detector)
+    names = _choice(plan.root / CHOICE_FILE, plan.pretrained)
+    pretrained = Pretrained(names["resnet"], names["vggish"], plan.pretrained.yolov5 or detector)
+    return replace(plan, pretrained=pretrained, notes=tuple(_notes(pretrained, detector)))
+
+
+def _choice(path: Path, wanted: Pretrained) -> dict[str, str]:
+    """Give the weights of each network, as chosen by the first run on these matches."""
+    from action_spotting.audio.vggish_weights import AUDIOSET
+    from action_spotting.visual.resnet_network import IMAGENET, KERAS_CACHE
+
+    if path.exists():
+        names = read_json(path)
+        if not isinstance(names, dict) or set(names) != {"resnet", "vggish"}:
+            raise InputError(f"{path}: not the choice of weights of a demo; delete its folder")
+        return names
+    names = {
+        "resnet": _or_random(wanted.resnet, "imagenet", IMAGENET, KERAS_CACHE),
+        "vggish": _or_random(wanted.vggish, "audioset", AUDIOSET),
+    }
+    write_json(path, names)
+    return names
+
+
+def _or_random(
+    wanted: str, published: str, file: PretrainedFile, folder: Path | None = None
+) -> str:
+    if wanted != published:
+        return wanted
+    try:
+        find(file, folder)
+    except WeightsUnavailable:
+        return RANDOM
+    return wanted
+
+
+def _notes(pretrained: Pretrained, detector: Path) -> list[str]:
+    notes = ["Sample matches: generated pictures and sounds, no real football."]
+    for network, weights in (("ResNet-152", pretrained.resnet), ("VGGish", pretrained.vggish)):
+        if weights == RANDOM:
+            notes.append(
+                f"{network} has random weights (seed 0): the pretrained ones could not be "
+                "downloaded. Its features tell less than those of the trained network."
+            )
+    if pretrained.yolov5 == detector:
+        notes.append(
+            "The detector is a small stand-in built for these pictures, not a trained YOLOv5."
+        )
+    return notes

@@ -1,0 +1,58 @@
+"""What a run of the whole chain is to do: where it reads and writes, and with what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from action_spotting.pipeline.features import Pretrained
+
+MODALITIES = ("ResNET_TF2_PCA512", "YOLOv5", "VGGish", "FFT")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run of the whole chain over a dataset folder.
+
+    Attributes
+    ----------
+    root
+        The dataset folder.
+    model_dir, predictions, report
+        Where the head, the results and the HTML report go.
+    modalities
+        What the head is trained on: ``ResNET_TF2_PCA<n>``, ``YOLOv5``, ``VGGish``, ``FFT``.
+    video
+        Which media of a half are read: LQ, 720p or HQ.
+    train_split, valid_split, test_split
+        Names of the splits.
+    pretrained
+        Weights of the feature networks.
+    preset, epochs, seed
+        How the head is trained.
+    fail_fast
+        Stop at the first half that fails.
+    notes
+        What a reader of the report must know, such as that weights are random.
+    """
+
+    root: Path
+    model_dir: Path
+    predictions: Path
+    report: Path
+    modalities: tuple[str, ...] = MODALITIES
+    video: str = "LQ"
+    train_split: str = "train"
+    valid_split: str = "valid"
+    test_split: str = "test"
+    pretrained: Pretrained = field(default_factory=Pretrained)
+    preset: str = "small"
+    epochs: int | None = None
+    seed: int = 0
+    fail_fast: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> tuple[str, str, str]:
+        """The three splits, in the order of use."""
+        return self.train_split, self.valid_split, self.test_split

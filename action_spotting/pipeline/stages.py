@@ -1,0 +1,274 @@
+"""The stages of the whole chain in order, each skipping what is already done."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from action_spotting import door
+from action_spotting.dataset.labels import read_labels, read_predictions
+from action_spotting.dataset.layout import Half, labels_path, predictions_path
+from action_spotting.dataset.splits import list_games, list_halves
+from action_spotting.errors import InputError, SpottingError
+from action_spotting.extraction import Job, Summary, extract_all
+from action_spotting.pipeline.assets import pca_files
+from action_spotting.pipeline.features import base_of, make_extractor, pca_of
+from action_spotting.pipeline.plan import Plan
+
+if TYPE_CHECKING:
+    from action_spotting.evaluation.evaluate import Evaluation
+
+Announce = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """What a run of the chain came to.
+
+    Attributes
+    ----------
+    summaries
+        One a stage.
+    evaluation
+        The scores on the test split.
+    notes
+        What a reader of the report must know.
+    """
+
+    plan: Plan
+    summaries: list[Summary] = field(default_factory=list)
+    evaluation: Evaluation | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """3 when some item failed in any stage, else 0."""
+        return max((summary.exit_code for summary in self.summaries), default=0)
+
+    @cached_property
+    def halves(self) -> list[Half]:
+        """The halves of all splits that have media or features."""
+        found = list_halves(self.plan.root, self.plan.splits)
+        return [half for half in found if _absence(half, self.plan.video) is None]
+
+    def games(self, split: str) -> list[str]:
+        """The games of a split."""
+        return list_games(self.plan.root, split)
+
+
+def run_pipeline(plan: Plan, announce: Announce) -> Outcome:
+    """Run every stage in order; what is already there is skipped.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    announce
+        Takes one line a stage.
+
+    Raises
+    ------
+    SpottingError
+        When a stage leaves nothing for the next one to work on.
+    """
+    outcome = Outcome(plan)
+    todo = _stages(plan)
+    for i, (name, stage) in enumerate(todo, start=1):
+        began = time.monotonic()
+        summary = replace(stage(outcome), stage=name)
+        summary.seconds = time.monotonic() - began
+        outcome.summaries.append(summary)
+        announce(f"[{i}/{len(todo)}] {summary}")
+    return outcome
+
+
+def summary_table(outcome: Outcome) -> str:
+    """Lay out what each stage made and how long it took."""
+    rows = [
+        [s.stage, len(s.done), len(s.skipped), len(s.failures), f"{s.seconds:.1f} s"]
+        for s in outcome.summaries
+    ]
+    total = sum(s.seconds for s in outcome.summaries)
+    rows.append(["total", "", "", "", f"{total:.1f} s"])
+    return door.table(["stage", "made", "already there", "failed", "time"], rows)
+
+
+def occurring_average(evaluation: Evaluation) -> dict[str, float]:
+    """Give each metric's average-mAP over the classes that occur, in [0, 1].
+
+    SoccerNet's own average counts a class that never occurs as 0.
+    """
+    return {
+        metric: float(np.mean(result.per_class[result.visible + result.unshown > 0]))
+        for metric, result in evaluation.results.items()
+    }
+
+
+def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], Summary]]]:
+    stages: list[tuple[str, Callable[[Outcome], Summary]]] = [("matches", check_matches)]
+    for base in dict.fromkeys(base_of(name) for name in plan.modalities):
+        stages.append((base, partial(extract, name=base)))
+        stages += [
+            (name, partial(reduce, name=name))
+            for name in plan.modalities
+            if name != base and base_of(name) == base
+        ]
+    return [*stages, ("train", train), ("predict", predict), ("score", score), ("report", report)]
+
+
+def check_matches(outcome: Outcome) -> Summary:
+    """List the halves; those with neither media nor features are left out and named."""
+    plan = outcome.plan
+    summary = Summary("matches")
+    for half in list_halves(plan.root, plan.splits):
+        absence = _absence(half, plan.video)
+        if absence:
+            if plan.fail_fast:
+                raise InputError(absence)
+            summary.failures[f"{half.game}, half {half.number}"] = absence
+        else:
+            summary.skipped.append(f"{half.game}, half {half.number}")
+    return summary
+
+
+def extract(outcome: Outcome, name: str) -> Summary:
+    """Extract one feature of every half."""
+    plan = outcome.plan
+    extractor = make_extractor(name, plan.pretrained)
+    jobs = [Job(half.feature(name), partial(half.clip, plan.video)) for half in outcome.halves]
+    return extract_all(extractor, jobs, fail_fast=plan.fail_fast)
+
+
+def reduce(outcome: Outcome, name: str) -> Summary:
+    """Fit the PCA on the training split, unless the model has one; reduce every half."""
+    from action_spotting.visual.pca import fit, reduce_files
+    from action_spotting.visual.pca_files import load_pca, save_pca
+
+    plan = outcome.plan
+    base, dims = base_of(name), _dims(name)
+    sources = {half: half.feature(base) for half in outcome.halves if half.feature(base).exists()}
+    files = pca_files(plan.model_dir, dims)
+    if not files[0].exists():
+        games = set(outcome.games(plan.train_split))
+        pca, fitted = fit([path for half, path in sources.items() if half.game in games], dims)
+        if fitted.failures and plan.fail_fast:
+            raise InputError(str(fitted))
+        save_pca(pca, *files)
+    pca = load_pca(*files)
+    return reduce_files(pca, {half.feature(name): path for half, path in sources.items()})
+
+
+def train(outcome: Outcome) -> Summary:
+    """Train the head on the training split; the validation split chooses the epoch."""
+    from action_spotting.evaluation.scoring import average_map
+    from action_spotting.fusion.settings import make_settings
+    from action_spotting.fusion.training import train as train_head
+
+    plan = outcome.plan
+    settings = make_settings(
+        plan.preset, modalities=plan.modalities, epochs=plan.epochs, seed=plan.seed
+    )
+    result = train_head(
+        plan.root,
+        outcome.games(plan.train_split),
+        outcome.games(plan.valid_split),
+        plan.model_dir,
+        settings,
+        score=partial(average_map, classes=settings.classes, metric="tight"),
+    )
+    return Summary(
+        "train", done=[str(plan.model_dir)], warnings=result.warnings, failures=result.failures
+    )
+
+
+def predict(outcome: Outcome) -> Summary:
+    """Spot the matches of the test split."""
+    from action_spotting.fusion.prediction import load_models
+    from action_spotting.fusion.prediction import predict as spot
+
+    plan = outcome.plan
+    models = load_models([plan.model_dir])
+    return spot(plan.root, outcome.games(plan.test_split), models, plan.predictions)
+
+
+def score(outcome: Outcome) -> Summary:
+    """Score the test split with SoccerNet's measures."""
+    from action_spotting.evaluation.evaluate import score_folder
+
+    plan = outcome.plan
+    outcome.evaluation = score_folder(plan.root, plan.predictions, split=plan.test_split)
+    return Summary("score", done=list(outcome.evaluation.games.games))
+
+
+def report(outcome: Outcome) -> Summary:
+    """Write the HTML report of the test split, with links to its videos."""
+    from action_spotting.evaluation.report import Match, write_report
+
+    plan = outcome.plan
+    matches = [
+        Match(
+            game,
+            read_predictions(predictions_path(plan.predictions, game)),
+            read_labels(labels_path(plan.root, game)),
+            videos={
+                half.number: relative(half.clip(plan.video).path, plan.report.parent)
+                for half in outcome.halves
+                if half.game == game and _has_media(half, plan.video)
+            },
+        )
+        for game in outcome.games(plan.test_split)
+    ]
+    write_report(plan.report, matches, title="Action spotting", notes=plan.notes)
+    return Summary("report", done=[str(plan.report)])
+
+
+def closing_text(outcome: Outcome) -> str:
+    """Word the end of a run: what each stage made, the scores, what to know, where to look."""
+    parts = [summary_table(outcome)]
+    if outcome.evaluation:
+        from action_spotting.evaluation.tables import score_table
+
+        averages = occurring_average(outcome.evaluation)
+        occurring = ", ".join(f"{metric} {value:.3f}" for metric, value in averages.items())
+        parts.append(score_table(outcome.evaluation))
+        parts.append(f"average-mAP over the classes that occur: {occurring}")
+    parts += [f"note: {note}" for note in outcome.plan.notes]
+    parts.append(f"report: {outcome.plan.report}")
+    return "\n\n".join(parts)
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Give `path` as seen from `folder`, with ``/``."""
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _dims(name: str) -> int:
+    reduced = pca_of(name)
+    if reduced is None:
+        raise ValueError(f"{name} is no reduced feature")
+    return reduced[1]
+
+
+def _absence(half: Half, video: str) -> str | None:
+    """Why a half can give nothing, or None when it has media or features."""
+    if any(half.folder.glob(f"{half.number}_*.npy")):
+        return None
+    try:
+        half.clip(video)
+    except SpottingError as error:
+        return str(error)
+    return None
+
+
+def _has_media(half: Half, video: str) -> bool:
+    try:
+        half.clip(video)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,288 @@
+"""What the spotting head reaches, what each of its parts is worth, and what it costs.
+
+    python benchmarks/head.py                                    a small made-up set, minutes
+    python benchmarks/head.py --data bench --suite main removed  a set as the generator makes it
+    python benchmarks/head.py --generator make_bench.py --labels labels.zip --suite all
+
+Every training is a process of its own and leaves its figures under ``--work``; what is there is
+not run again. Each figure is the mean over ``--seeds``. "14" leaves out Penalty, Red card and
+Yellow->red card, whose few instances are noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from action_spotting import door
+from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.dataset.features import open_feature, write_feature
+from action_spotting.dataset.labels import game_time, read_labels
+from action_spotting.dataset.layout import feature_path, labels_path
+from action_spotting.dataset.splits import list_games
+from action_spotting.files import read_json, write_json
+
+PICTURE, SOUND = ("ResNET_TF2_PCA512",), ("VGGish", "FFT")
+ALL = (*PICTURE, *SOUND, "YOLOv5")
+RARE = ("Penalty", "Red card", "Yellow->red card")
+WORLDS: dict[str, list[str]] = {
+    "world0": [],
+    "world1": ["--seed", "1"],
+    "hard": ["--difficulty", "1.3"],
+}
+
+MAIN: dict[str, dict[str, Any]] = {
+    "picture": {"modalities": PICTURE, "fusion": "embedding"},
+    "sound": {"modalities": SOUND, "fusion": "embedding"},
+    "all, hybrid": {"modalities": ALL, "fusion": "hybrid"},
+    "all, embedding": {"modalities": ALL, "fusion": "embedding"},
+    "all, score": {"modalities": ALL, "fusion": "score"},
+}
+BASELINES: dict[str, dict[str, Any]] = {
+    "netvlad, picture": {"modalities": PICTURE, "head": "netvlad"},
+    "netvlad, picture + VGGish": {"modalities": (*PICTURE, "VGGish"), "head": "netvlad"},
+}
+PARTS: dict[str, dict[str, Any]] = {
+    "no displacement": {"displacement_s": 0.0},
+    "context of 8 s": {"dilations": (1, 2, 4, 1, 2, 4, 1)},
+    "hard NMS": {"soft_nms": False},
+    "no score map": {"score_map": False},
+    "no mixup": {"mixup": 0.0},
+    "no modality dropout": {"modality_dropout": 0.0},
+    "no time masks": {"time_mask_rows": 0},
+    "no shifts": {"shift_rows": 0},
+    "no EMA": {"ema": 0.0},
+    "no centring": {"centre": False},
+    "chunks anywhere": {"anchored": 0.0},
+}
+SUITES = ("main", "baselines", "parts", "removed")
+REMOVED: dict[str, dict[str, Any]] = {
+    "all, hybrid": {},
+    "  without sound": {"without": SOUND},
+    "  without picture": {"without": (*PICTURE, "YOLOv5")},
+    "  shuffled in time": {"shuffle": True},
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", help="a dataset folder with splits.json")
+    parser.add_argument("--generator", help="the generator's script; its worlds are made in --work")
+    parser.add_argument("--labels", help="the generator's labels")
+    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
+    parser.add_argument("--suite", nargs="+", choices=[*SUITES, "all"], default=["main", "removed"])
+    parser.add_argument("--only", nargs="+", help="these rows of the suites")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=JSON", help="other numbers")
+    parser.add_argument("--work", default="head-benchmark", help="folder for models and figures")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    return parser
+
+
+def main() -> int:
+    args = build_parser().parse_args()
+    if args.one:
+        return run_one(json.loads(args.one))
+    work = Path(args.work)
+    suites = SUITES if "all" in args.suite else args.suite
+    common = {k: json.loads(v) for k, _, v in (item.partition("=") for item in args.set)}
+    if not args.data and not args.generator:
+        common = {"epochs": 6, "epoch_chunks": 320, "chunk_rows": 112, **common}
+    for name, root in worlds(args, work).items():
+        if "main" in suites:
+            report(name, root, work, select(MAIN, args.only), args.seeds, common)
+        if "baselines" in suites:
+            report(name, root, work, select(BASELINES, args.only), args.seeds, {})
+        if "parts" in suites:
+            parts = {"all, hybrid": {}, **select(PARTS, args.only)}
+            report(name, root, work, parts, args.seeds, common, split="valid")
+        if "removed" in suites:
+            report_removed(name, root, work, args.seeds, common)
+    return 0
+
+
+def select(rows: dict[str, Any], only: list[str] | None) -> dict[str, Any]:
+    return {name: row for name, row in rows.items() if not only or name in only}
+
+
+def worlds(args: argparse.Namespace, work: Path) -> dict[str, Path]:
+    if args.data:
+        return {Path(args.data).name: Path(args.data)}
+    if not args.generator:
+        return {"made-up": make_data(work / "made-up")}
+    found = {}
+    for name in args.worlds:
+        found[name] = work / name
+        if not (found[name] / "splits.json").exists():
+            command = [sys.executable, args.generator, "--labels", args.labels, "--out"]
+            subprocess.run([*command, str(found[name]), *WORLDS[name]], check=True)
+    return found
+
+
+def report(
+    world: str,
+    root: Path,
+    work: Path,
+    rows: dict[str, dict[str, Any]],
+    seeds: list[int],
+    common: dict[str, Any],
+    split: str = "test",
+) -> None:
+    header = ["head", *(f"{m} {n}" for n in ("14", "17") for m in ("loose", "tight"))]
+    header += ["chunks/s", "min", "MiB", "s/match"]
+    lines = []
+    for name, given in rows.items():
+        runs = [figures(work, root, world, {**common, **given, "seed": s}, split) for s in seeds]
+        mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
+        cells = [f"{mean[k]:.1f}" for k in ("loose14", "tight14", "loose17", "tight17")]
+        cells += [f"{mean['chunks_s']:.0f}", f"{mean['train_min']:.1f}"]
+        lines.append([name, *cells, f"{mean['grown_mib']:.0f}", f"{mean['match_s']:.2f}"])
+        print(f"{world}: {name}: " + " ".join(cells), file=sys.stderr, flush=True)
+    print(f"\n{world}, {split} games, seeds {seeds}\n{door.table(header, lines)}", flush=True)
+
+
+def report_removed(
+    world: str, root: Path, work: Path, seeds: list[int], common: dict[str, Any]
+) -> None:
+    lines = []
+    for name, how in REMOVED.items():
+        given = {**common, **MAIN["all, hybrid"]}
+        runs = [figures(work, root, world, {**given, "seed": s}, "test", **how) for s in seeds]
+        keys = ("loose14", "tight14", "loose17", "tight17")
+        lines.append([name, *(f"{np.mean([run[k] for run in runs]):.1f}" for k in keys)])
+    header = ["features at test", "loose 14", "tight 14", "loose 17", "tight 17"]
+    print(f"\n{world}, seeds {seeds}\n{door.table(header, lines)}", flush=True)
+
+
+def figures(
+    work: Path, root: Path, world: str, given: dict[str, Any], split: str, **how: Any
+) -> dict[str, float]:
+    """Give a run's figures, from its file or by running it in a process of its own."""
+    words = [f"{k}={'+'.join(map(str, v)) if isinstance(v, (tuple, list)) else v}"
+             for k, v in sorted(given.items())]  # fmt: skip
+    folder = work / "runs" / world / ",".join(words)
+    suffix = "-".join([split, *how.get("without", ()), *(["shuffled"] if "shuffle" in how else [])])
+    path = folder / f"figures-{suffix}.json"
+    if not path.exists():
+        spec = {"root": str(root), "folder": str(folder), "given": given, "split": split, **how}
+        command = [sys.executable, __file__, "--one", json.dumps({**spec, "path": str(path)})]
+        subprocess.run(command, check=True)
+    return read_json(path)
+
+
+def run_one(spec: dict[str, Any]) -> int:
+    """Train unless it is done, score a split, write the figures."""
+    import tensorflow as tf
+
+    from action_spotting.evaluation.scoring import average_map, score
+    from action_spotting.fusion.model import MODEL_FILE
+    from action_spotting.fusion.prediction import load_models, predict_game
+    from action_spotting.fusion.settings import make_settings
+    from action_spotting.fusion.training import train
+
+    tf.zeros(1) + 1
+    root, folder = Path(spec["root"]), Path(spec["folder"])
+    settings = make_settings("full", **spec["given"])
+    cost = folder / "cost.json"
+    if not (folder / MODEL_FILE).exists():
+        before, began = peak_mib(), time.monotonic()
+        result = train(
+            root,
+            list_games(root, "train"),
+            list_games(root, "valid"),
+            folder,
+            settings,
+            score=partial(average_map, classes=settings.classes, metric="tight"),
+        )
+        chunks = result.batches_per_epoch * settings.batch_size * settings.epochs
+        content = {
+            "train_min": (time.monotonic() - began) / 60,
+            "chunks_s": chunks / result.step_seconds,
+            "grown_mib": peak_mib() - before,
+        }
+        write_json(cost, content)
+    models = load_models([folder])
+    games = list_games(root, spec["split"])
+    source = shuffled(root, games, folder / "shuffled") if spec.get("shuffle") else root
+    without = spec.get("without", ())
+    predict_game(source, games[0], models, without=without)
+    began = time.monotonic()
+    spots = [predict_game(source, game, models, without=without)[0] for game in games]
+    match_s = (time.monotonic() - began) / len(games)
+    truths = [read_labels(labels_path(root, game)) for game in games]
+    common = [i for i, name in enumerate(ACTIONS_V2) if name not in RARE]
+    found: dict[str, float] = {"match_s": match_s, **read_json(cost)}
+    for metric, r in score(truths, spots).items():
+        found[f"{metric}17"] = 100 * r.average_map
+        found[f"{metric}14"] = 100 * float(np.mean(r.per_class[common]))
+    write_json(Path(spec["path"]), found)
+    return 0
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def shuffled(root: Path, games: list[str], out: Path) -> Path:
+    """Copy the features of `games` with their rows in random order, the same in all modalities."""
+    for g, game in enumerate(games):
+        for half in (1, 2):
+            for path in sorted((root / game).glob(f"{half}_*.npy")):
+                rows = open_feature(path)
+                order = np.random.default_rng((g, half)).permutation(len(rows))
+                (out / game).mkdir(parents=True, exist_ok=True)
+                np.save(out / game / path.name, rows[order])
+    return out
+
+
+def make_data(root: Path, counts: tuple[int, ...] = (6, 2, 2), rows: int = 1200) -> Path:
+    """Make a small set: every class has a look and a sound of its own, in noise."""
+    dims = dict(zip(ALL, (512, 512, 48, 64), strict=True))
+    looks = {
+        name: np.random.default_rng((9, m)).normal(size=(len(ACTIONS_V2), d)) * 2 / np.sqrt(d)
+        for m, (name, d) in enumerate(dims.items())
+    }
+    splits = {}
+    for s, (split, count) in enumerate(zip(("train", "valid", "test"), counts, strict=True)):
+        splits[split] = [f"made-up/{split}/{i}" for i in range(count)]
+        for i, game in enumerate(splits[split]):
+            rng = np.random.default_rng((s, i))
+            entries = []
+            for half in (1, 2):
+                times = np.arange(10, rows / 2 - 10, 12.0) + rng.uniform(-4, 4)
+                kinds = rng.integers(0, len(ACTIONS_V2), len(times))
+                entries += [
+                    {"gameTime": game_time(half, int(1000 * t)), "label": ACTIONS_V2[k],
+                     "position": str(int(1000 * t)), "visibility": "visible"}
+                    for t, k in zip(times, kinds, strict=True)
+                ]  # fmt: skip
+                for name, d in dims.items():
+                    values = rng.normal(size=(rows, d)) / np.sqrt(d)
+                    seen = rng.random(len(times)) < 0.8
+                    for step in (-1, 0, 1, 2):
+                        at = (times[seen] * 2).astype(int) + step
+                        values[at] += looks[name][kinds[seen]]
+                    with write_feature(feature_path(root / game, half, name), d, {}) as writer:
+                        writer.append(values.astype(np.float32))
+            write_json(labels_path(root, game), {"annotations": entries})
+    write_json(root / "splits.json", splits)
+    return root
+
+
+if __name__ == "__main__":
+    sys.exit(main())
