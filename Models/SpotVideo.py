@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting import door
+from action_spotting.export.registry import FORMATS
 
 EXAMPLE = "python Models/SpotVideo.py first.mp4 second.mp4 --model_dir model --out my_match"
 
@@ -68,6 +69,21 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="confidence from which the table and the report show a spot: auto (each class's "
         "best-F1 threshold on the validation games) or a number; the predictions keep all",
     )
+    show = parser.add_argument_group("what to make of the spots above the threshold")
+    show.add_argument(
+        "--export",
+        nargs="+",
+        default=[],
+        choices=[*FORMATS],
+        metavar="FORMAT",
+        help=f"files for other tools: {', '.join(FORMATS)} (see Evaluation/EXPORTS.md)",
+    )
+    show.add_argument(
+        "--highlights", type=Path, metavar="FILE.mp4", help="a reel of the strongest spots"
+    )
+    show.add_argument(
+        "--overlay", type=Path, metavar="FILE.mp4", help="the video with a ticker of its spots"
+    )
     weights = parser.add_argument_group("pretrained weights (those of the model's training)")
     weights.add_argument(
         "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
@@ -99,6 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             pretrained=Pretrained(args.resnet_weights, args.vggish_weights, args.yolov5_weights),
             threshold=args.threshold,
             overwrite=args.overwrite,
+            exports=tuple(args.export),
+            highlights=args.highlights,
+            overlay=args.overlay,
         )
     )
     print(closing_text(outcome))

@@ -8,6 +8,7 @@ a confidence come out, and a score says how good they are. One sub-package is on
 ``audio``       waveform, VGGish, FFT
 ``fusion``      the late-fusion head: windows, network, training, spotting
 ``evaluation``  scores, validation of results files, reports
+``export``      files of other tools, a reel, an overlay, thumbnails
 ``sample``      small generated matches that need no download
 ``pipeline``    all of these in a row
 """

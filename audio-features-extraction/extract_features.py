@@ -54,8 +54,8 @@ def arguments() -> argparse.ArgumentParser:
         metavar="PLACE",
         help="a .npy (for one feature) or a folder (left out: beside the file)",
     )
-    one.add_argument("--start", type=float, metavar="S", help="begin at this second")
-    one.add_argument("--duration", type=float, metavar="S", help="take this many seconds")
+    one.add_argument("--start", type=_seconds, metavar="S", help="begin at this second")
+    one.add_argument("--duration", type=_seconds, metavar="S", help="take this many seconds")
     feature = parser.add_argument_group("features")
     feature.add_argument(
         "--features",
@@ -108,6 +108,16 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0")
+    return seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -221,6 +221,15 @@ def open_sound(path: Path, *, track: int = 1) -> Iterator[SoundTrack]:
     InputError
         Not a media file, nothing to hear or see in it, a codec that is not known, or a sample
         rate that is none of sound.
+
+    Examples
+    --------
+    >>> import tempfile, scipy.io.wavfile
+    >>> path = Path(tempfile.mkdtemp()) / "1.wav"
+    >>> scipy.io.wavfile.write(path, 8000, np.full((12000, 2), [0, 16384], np.int16))
+    >>> with open_sound(path) as sound:
+    ...     [(position, len(samples), samples[0].item()) for position, samples in sound.pieces()]
+    [(0, 8192, 0.25), (8192, 3808, 0.25)]
     """
     with open_media(path) as container:
         video = picture_stream(container)

@@ -162,6 +162,9 @@ def visual_rows(target: Path, media: Path) -> int | None:
     They are looked for beside the feature file to be made, then beside the media. A file that
     cannot be read, or whose record says that it has another rate than two rows a second, does
     not count.
+
+    >>> visual_rows(Path("nowhere/1_FFT.npy"), Path("nowhere/1_224p.mkv")) is None
+    True
     """
     numbered = re.fullmatch(r"(\d+)_\w+", target.stem)
     if not numbered:

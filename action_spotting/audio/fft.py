@@ -92,7 +92,11 @@ class Fft:
     origin: Mapping[str, Any] = {"definition": 1}
 
     def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Turn the blocks ``(n, 8000)`` of one half into blocks of rows ``(n, 48)``."""
+        """Turn the blocks ``(n, 8000)`` of one half into blocks of rows ``(n, 48)``.
+
+        >>> [rows.shape for rows in Fft().rows([np.zeros((3, 8000)), np.zeros((1, 8000))])]
+        [(3, 48), (1, 48)]
+        """
         crowd = Crowd()
         for block in blocks:
             yield fft_features(block, crowd)
@@ -133,7 +137,12 @@ def fft_features(sound: np.ndarray, crowd: Crowd | None = None) -> np.ndarray:
 
 
 def power_spectrum(sound: np.ndarray) -> np.ndarray:
-    """Compute the power ``(n, 48, 513)`` in every bin of every window of ``(n, 8000)`` samples."""
+    """Compute the power ``(n, 48, 513)`` in every bin of every window of ``(n, 8000)`` samples.
+
+    >>> power = power_spectrum(np.sin(np.arange(8000))[None])
+    >>> power.shape, round(float(power[0, 0].sum()), 2)
+    ((1, 48, 513), 0.5)
+    """
     windows = sliding_window_view(sound.astype(np.float32, copy=False), WINDOW, axis=1)[:, ::HOP]
     spectrum = scipy.fft.rfft(windows * _window(), FFT_SIZE)
     power = np.square(spectrum.real)

@@ -53,6 +53,12 @@ def plot_sound(rows: np.ndarray, events: Annotations | None = None, half: int = 
     -------
     matplotlib.figure.Figure
         Three panels over the minutes of the half: loudness, whistle, crowd.
+
+    Examples
+    --------
+    >>> figure = plot_sound(np.zeros((240, 48)))
+    >>> [axes.get_ylabel() for axes in figure.axes[:2]]
+    ['loudness (dB)', 'whistle band (dB)']
     """
     from matplotlib.figure import Figure
 

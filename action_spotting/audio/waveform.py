@@ -118,7 +118,10 @@ class Waveform:
     def _count(self, sound: SoundTrack) -> int:
         self._there = self._rows_there(sound)
         if not self._there and not self._heard:
-            raise InputError(f"{self._clip.path}: not half a second of sound or picture in it")
+            beyond = f" beyond {self._clip.start_s:g} s" if self._clip.start_s else ""
+            raise InputError(
+                f"{self._clip.path}: not half a second of sound or picture in it{beyond}"
+            )
         return self._there if self._wanted is None else self._wanted
 
     def _rows_there(self, sound: SoundTrack) -> int:

@@ -69,12 +69,16 @@ class Folder:
     @cached_property
     def names(self) -> frozenset[str]:
         """See `Tree`."""
-        return frozenset(
-            Path(folder, file).relative_to(self.path).as_posix()
-            for folder, _, files in os.walk(self.path)
-            for file in files
-            if _counts(file)
-        )
+        found, seen = set(), set()
+        for folder, subfolders, files in os.walk(self.path, followlinks=True):
+            place = os.path.realpath(folder)
+            if place in seen:
+                subfolders.clear()
+                continue
+            seen.add(place)
+            inner = Path(folder).relative_to(self.path)
+            found |= {(inner / file).as_posix() for file in files if _counts(file)}
+        return frozenset(found)
 
     def has(self, name: str) -> bool:
         """See `Tree`."""

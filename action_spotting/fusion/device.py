@@ -25,6 +25,13 @@ def set_up(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+def strategy() -> tf.distribute.Strategy:
+    """Give what spreads a training over several GPUs; with one or none, what does nothing."""
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
 @contextlib.contextmanager
 def mixed(precision: str) -> Iterator[None]:
     """Make layers compute in bfloat16 where `precision` says so; variables stay float32."""

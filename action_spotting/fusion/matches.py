@@ -132,6 +132,29 @@ def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: st
         )
 
 
+def check_fps(provenance: Mapping[str, Any], fps: float) -> None:
+    """Raise `UsageError` where a record names other rows a second than `fps`.
+
+    >>> check_fps({"Sound": {"window": {"fps": 5}}}, 2.0)
+    Traceback (most recent call last):
+    ...
+    action_spotting.errors.UsageError: Sound has 5 rows a second, but fps is 2.0; give --fps 5
+    """
+    for name, settings in provenance.items():
+        for recorded in _values(settings, "fps"):
+            if recorded != fps:
+                raise UsageError(
+                    f"{name} has {recorded} rows a second, but fps is {fps}; give --fps {recorded}"
+                )
+
+
+def _values(content: Any, key: str) -> list[Any]:
+    if not isinstance(content, Mapping):
+        return []
+    found = [content[key]] if key in content else []
+    return found + [value for inner in content.values() for value in _values(inner, key)]
+
+
 def half_provenance(paths: Mapping[str, Path]) -> dict[str, Any]:
     """Give the settings in each modality's provenance record, None where there is no record."""
     records = {name: read_record(path) for name, path in paths.items()}

@@ -28,6 +28,7 @@ from action_spotting.fusion.calibration import Scorer, to_spots
 from action_spotting.fusion.matches import (
     HalfData,
     Matches,
+    check_fps,
     check_provenance,
     open_matches,
     read_rows,
@@ -46,6 +47,7 @@ from action_spotting.fusion.model import (
 from action_spotting.fusion.normalisation import survey
 from action_spotting.fusion.settings import Settings
 from action_spotting.fusion.spotting import Peaks
+from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.fusion.windows import Batches, prefetch
 
 CHECKPOINT_FILE = "checkpoint.npz"
@@ -156,6 +158,7 @@ def train(
             f"{root}: no event of the {len(settings.classes)} classes in "
             f"{len(train_set.games)} training games; check --label_version and --classes"
         )
+    check_fps(train_set.provenance, settings.fps)
     check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
     state = _State(train_set, valid_set, settings, score)
     state.begin(model_dir, resume=resume, overwrite=overwrite)
@@ -224,7 +227,8 @@ class _State:
         if found:
             self._check_same(arrays, path)
         self._survey()
-        self._build()
+        with device.strategy().scope():
+            self._build()
         if found:
             self._restore(arrays, path)
 
@@ -242,30 +246,13 @@ class _State:
         if settings.window_s:
             windows_s = np.full(len(settings.classes), settings.window_s)
             self.model.calibration = replace(self.model.calibration, windows_s=windows_s)
-        steps = settings.epochs * self.batches.per_epoch
-        warmup = max(1, int(settings.warmup * steps))
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, steps - warmup), warmup_target=settings.learning_rate, warmup_steps=warmup
+        self.optimizer = make_optimizer(
+            self.network, settings, settings.epochs * self.batches.per_epoch
         )
-        self.optimizer = keras.optimizers.AdamW(
-            rate, weight_decay=settings.weight_decay, global_clipnorm=1.0
-        )
-        self.optimizer.exclude_from_weight_decay(
-            var_names=["bias", "gamma", "beta", "missing", "share"]
-        )
-        self.optimizer.build(self.network.trainable_variables)
         self.averages = [tf.Variable(v) for v in self.network.trainable_variables]
         self.best_weights = [v.numpy() for v in self.averages]
-        self._step = make_step(self.network, self.optimizer, self.averages, self._weights())
-
-    def _weights(self) -> np.ndarray:
-        """Weight of a positive row of each class: the root of how rare it is, capped."""
-        halves, settings = self.train_set.halves, self.settings
-        label = np.concatenate([half.label for half in halves])
-        events = np.bincount(label, minlength=len(settings.classes))
-        positive = np.maximum(events, 1) * 2 * settings.positive_s * settings.fps
-        rare = np.sqrt(self.train_set.rows / positive)
-        return np.clip(rare, 1, settings.positive_weight).astype(np.float32)
+        weights = positive_weights(self.train_set, settings)
+        self._step = make_step(self.network, self.optimizer, self.averages, weights)
 
     def run_epoch(self, epoch: int, tick: Callable[[int], Any]) -> float:
         """Train one epoch; gives its mean loss."""
@@ -369,31 +356,6 @@ class _State:
         self.best_weights = group("best")
         self.log = self._story["log"]
         self.best, self.best_epoch = self._story["best"], self._story["best_epoch"]
-
-
-def make_step(
-    network: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    averages: Sequence[tf.Variable],
-    positive_weight: np.ndarray,
-) -> Callable[[Mapping[str, Any]], Any]:
-    """Make the training step: a batch in, its loss out."""
-    settings = network.settings
-    weight = tf.constant(positive_weight)
-
-    @tf.function(jit_compile=device.has_gpu())
-    def step(batch: Mapping[str, Any]) -> Any:
-        with tf.GradientTape() as tape:
-            loss = network.batch_loss(batch, weight)
-        variables = network.trainable_variables
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        done = tf.cast(optimizer.iterations, tf.float32)
-        decay = tf.minimum(settings.ema, (1.0 + done) / (10.0 + done))
-        for average, variable in zip(averages, variables, strict=True):
-            average.assign(decay * average + (1.0 - decay) * variable)
-        return loss
-
-    return step
 
 
 def dense_games(model: SpottingModel, matches: Matches) -> dict[tuple[str, int], Dense]:

@@ -47,6 +47,10 @@ class VideoPlan:
         what people look at; the predictions keep everything.
     overwrite
         Make features anew.
+    exports
+        Files for other tools: of `action_spotting.export.registry.FORMATS`.
+    highlights, overlay
+        Videos to make (mp4), or None.
     """
 
     videos: tuple[Path, ...]
@@ -56,6 +60,9 @@ class VideoPlan:
     pretrained: Pretrained = field(default_factory=Pretrained)
     threshold: str = AUTO
     overwrite: bool = False
+    exports: tuple[str, ...] = ()
+    highlights: Path | None = None
+    overlay: Path | None = None
 
 
 @dataclass
@@ -72,16 +79,15 @@ class VideoOutcome:
         Confidence from which people see a spot, float ``(classes,)``.
     notices
         What the user should know: modalities done without, sound that ends early.
-    predictions, report
-        The files written.
+    files
+        What was written, by what it is: predictions, report, …
     """
 
     spots: Spots
     classes: Sequence[str]
     thresholds: np.ndarray
     notices: list[str] = field(default_factory=list)
-    predictions: Path = Path()
-    report: Path = Path()
+    files: dict[str, Path] = field(default_factory=dict)
 
     @property
     def seen(self) -> Spots:
@@ -95,7 +101,8 @@ class VideoOutcome:
 def spot_video(plan: VideoPlan) -> VideoOutcome:
     """Take a video through the whole chain; features already in ``plan.out`` are used again.
 
-    Writes the features, ``Predictions-v2.json`` and ``report.html`` into ``plan.out``.
+    Writes the features, ``Predictions-v2.json``, ``report.html`` and the exports into
+    ``plan.out``.
 
     Raises
     ------
@@ -116,10 +123,10 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     outcome = VideoOutcome(
         join(halves), models.classes, parse_threshold(plan.threshold, models.thresholds), notices
     )
-    outcome.predictions = predictions_path(plan.out, "", models.label_version)
-    write_predictions(outcome.predictions, plan.videos[0].stem, outcome.spots, models.classes)
-    outcome.report = plan.out / "report.html"
-    _report(plan, clips, outcome)
+    path = predictions_path(plan.out, "", models.label_version)
+    write_predictions(path, plan.videos[0].stem, outcome.spots, models.classes)
+    outcome.files["predictions"] = path
+    _show(plan, clips, outcome)
     return outcome
 
 
@@ -257,7 +264,7 @@ def closing_text(outcome: VideoOutcome) -> str:
     """Word the end: the spots that people see, notices, where the files are."""
     parts = [spots_table(outcome)]
     parts += [f"note: {notice}" for notice in outcome.notices]
-    parts.append(f"predictions: {outcome.predictions}\nreport: {outcome.report}")
+    parts.append("\n".join(f"{what}: {path}" for what, path in outcome.files.items()))
     return "\n\n".join(parts)
 
 
@@ -316,15 +323,39 @@ def _check_source(target: Path, clip: Clip, overwrite: bool) -> None:
         )
 
 
-def _report(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
+def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
+    """Make what people and other tools look at, of the spots above their thresholds."""
     from action_spotting.evaluation.report import Match, write_report
+    from action_spotting.export.match import build_match
+    from action_spotting.export.registry import write_exports
+    from action_spotting.export.thumbnails import thumbnails
 
-    videos = {number: relative(clip.path, plan.out) for number, clip in clips.items()}
-    match = Match(plan.videos[0].stem, outcome.seen, videos=videos)
-    write_report(
-        outcome.report,
-        [match],
-        classes=outcome.classes,
-        title=plan.videos[0].stem,
-        notes=outcome.notices,
+    title, seen = plan.videos[0].stem, outcome.seen
+    match = build_match(title, seen, outcome.classes, clips, folder=plan.out)
+    for path in write_exports(match, plan.exports, plan.out):
+        outcome.files[path.name] = path
+    if match.moments:
+        _make_videos(plan, match, outcome)
+    elif plan.highlights or plan.overlay:
+        outcome.notices.append("no spot reaches its threshold: no highlights, no overlay")
+    report = Match(
+        title,
+        seen,
+        videos={number: relative(clip.path, plan.out) for number, clip in clips.items()},
+        pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(match)],
     )
+    path = plan.out / "report.html"
+    write_report(path, [report], classes=outcome.classes, title=title, notes=outcome.notices)
+    outcome.files["report"] = path
+
+
+def _make_videos(plan: VideoPlan, match: Any, outcome: VideoOutcome) -> None:
+    from action_spotting.export.reel import highlights
+    from action_spotting.export.ticker import overlay
+
+    if plan.highlights:
+        highlights(match, plan.highlights)
+        outcome.files["highlights"] = plan.highlights
+    if plan.overlay:
+        for path in overlay(match, plan.overlay):
+            outcome.files[path.name] = path

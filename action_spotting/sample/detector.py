@@ -37,6 +37,9 @@ PEOPLE: dict[int, tuple[tuple[int, int], ...]] = {
 _LEAST, _SURE = 0.18, 0.55
 """Contrast at which something begins to be a person, and at which it surely is one."""
 
+LARGER = 1.1
+"""By how much the contrast of a smaller patch must exceed that of a larger one around it."""
+
 
 def write_detector(path: Path) -> Path:
     """Write the stand-in to the ``.onnx`` file `path`, whole or not at all; give `path`.
@@ -58,13 +61,12 @@ def build_detector() -> onnx.ModelProto:
     """
     net = _Net()
     colour = net.add("AveragePool", ["images"], kernel_shape=[4, 4], strides=[4, 4])
-    cells = _not_grass(net, colour)
-    anchors = []
-    for stride in STRIDES:
-        anchors += [_people(net, cells, stride, *size) for size in PEOPLE[stride]]
-        if stride == 8:
-            anchors.append(_ball(net, cells, colour))
-        cells = net.add("AveragePool", [cells], kernel_shape=[2, 2], strides=[2, 2])
+    fine = _not_grass(net, colour)
+    cells = {8: fine}
+    for stride in STRIDES[1:]:
+        half = cells[stride // 2]
+        cells[stride] = net.add("AveragePool", [half], kernel_shape=[2, 2], strides=[2, 2])
+    anchors = [_ball(net, fine, colour), *_people(net, cells)]
     table = net.add("Transpose", [net.add("Concat", anchors, axis=2)], perm=[0, 2, 1])
     spread = np.zeros((6, 5 + CLASSES), np.float32)
     for column, places in enumerate(((0,), (1,), (2,), (3,), (4, 5 + PERSON), (4, 5 + BALL))):
@@ -137,15 +139,35 @@ def _not_grass(net: _Net, colour: str) -> str:
     return net.ramp(lead, 0.20, 0.06)
 
 
-def _people(net: _Net, cells: str, stride: int, width: int, height: int) -> str:
-    """Rows of one anchor: patches of `width` × `height` cells that stand alone in the grass."""
+def _people(net: _Net, cells: dict[int, str]) -> list[str]:
+    """Columns of the people's anchors, from the largest patches to the smallest.
+
+    What a larger patch explains nearly as well is left to it: a shirt is no person.
+    """
+    anchors, rival = [], ""
+    for stride in reversed(STRIDES):
+        for width, height in reversed(PEOPLE[stride]):
+            contrast = _contrast(net, cells[stride], width, height)
+            alone = net.add("Sub", [contrast, rival]) if rival else contrast
+            score = net.ramp(contrast, _LEAST, _SURE)
+            if rival:
+                score = net.add("Mul", [score, net.ramp(alone, 0.0, 0.02)])
+            size = np.array([0.42 * height, height], np.float32) * stride / 2
+            anchors.append(_columns(net, score, contrast, stride, size, PERSON))
+            near = net.add("MaxPool", [contrast], kernel_shape=[7, 5], pads=[3, 2, 3, 2])
+            near = net.add("Mul", [near, net.constant(LARGER)])
+            rival = net.add("Max", [near, rival]) if rival else near
+        if stride > STRIDES[0]:
+            scales = [net.constant([], np.float32), net.constant([1, 1, 2, 2])]
+            rival = net.add("Resize", [rival, *scales], mode="nearest")
+    return anchors
+
+
+def _contrast(net: _Net, cells: str, width: int, height: int) -> str:
+    """How much a patch of `width` × `height` cells stands out from the grass around it."""
     found = net.filter(cells, _patch_kernels(width, height))
-    inside = net.channel(found, 0, 1)
     around = net.add("ReduceMax", [net.channel(found, 1, 5)], axes=[1], keepdims=1)
-    contrast = net.add("Sub", [inside, around])
-    score = net.ramp(contrast, _LEAST, _SURE)
-    size = np.array([0.42 * height, height], np.float32) * stride / 2
-    return _rows(net, score, contrast, stride, size, PERSON)
+    return net.add("Sub", [net.channel(found, 0, 1), around])
 
 
 def _patch_kernels(width: int, height: int) -> np.ndarray:
@@ -162,7 +184,7 @@ def _patch_kernels(width: int, height: int) -> np.ndarray:
 
 
 def _ball(net: _Net, cells: str, colour: str) -> str:
-    """Rows of the ball's anchor: a white spot with nothing but grass around it."""
+    """Columns of the ball's anchor: a white spot with nothing but grass around it."""
     kernels = np.zeros((2, 7, 7), np.float32)
     kernels[1] = 1
     kernels[1, 1:6, 1:6] = 0
@@ -171,12 +193,13 @@ def _ball(net: _Net, cells: str, colour: str) -> str:
     spot, ring = net.channel(found, 0, 1), net.channel(found, 1, 2)
     darkest = net.add("ReduceMin", [colour], axes=[1], keepdims=1)
     white = net.add("MaxPool", [darkest], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    spot = net.add("Clip", [spot, net.constant(0.0), net.constant(1.8)])
     alone = net.add("Sub", [spot, net.add("Mul", [ring, net.constant(3.0)])])
     contrast = net.add("Mul", [net.ramp(alone, 0.4, 1.0), net.ramp(white, 0.35, 0.6)])
-    return _rows(net, contrast, contrast, 8, np.array([7.0, 7.0], np.float32), BALL)
+    return _columns(net, contrast, contrast, 8, np.array([7.0, 7.0], np.float32), BALL)
 
 
-def _rows(
+def _columns(
     net: _Net, score: str, contrast: str, stride: int, size: np.ndarray, kind: int
 ) -> str:
     """Keep the peaks of `contrast`: x, y, width, height, person, ball; ``(batch, 6, cells)``.

@@ -14,6 +14,14 @@ WIDTH, HEIGHT = 398, 224
 GRASS: tuple[Colour, Colour] = ((52, 128, 62), (60, 146, 72))
 LINE: Colour = (225, 235, 228)
 LEAGUE_COLOUR: Colour = (150, 60, 20)
+BOARDS: tuple[Colour, ...] = (
+    (120, 40, 20),
+    (40, 40, 170),
+    (30, 30, 30),
+    (230, 230, 230),
+    (130, 40, 110),
+    (40, 120, 210),
+)
 STAND_Y, STAND_X = 40.0, 59.0
 """Where the stands begin, in metres from the centre."""
 _GROUND_X, _GROUND_Y = 60.0, 48.0
@@ -109,11 +117,11 @@ def pitch_texture() -> np.ndarray:
         return round((x + _GROUND_X) * _SCALE), round((_GROUND_Y - y) * _SCALE)
 
     def box(x0: float, y0: float, x1: float, y1: float) -> None:
-        cv2.rectangle(texture, at(x0, y0), at(x1, y1), LINE, 3, cv2.LINE_AA)
+        cv2.rectangle(texture, at(x0, y0), at(x1, y1), LINE, 2, cv2.LINE_AA)
 
     box(-GOAL_X, -TOUCH_Y, GOAL_X, TOUCH_Y)
-    cv2.line(texture, at(0, -TOUCH_Y), at(0, TOUCH_Y), LINE, 3, cv2.LINE_AA)
-    cv2.circle(texture, at(0, 0), round(9.15 * _SCALE), LINE, 3, cv2.LINE_AA)
+    cv2.line(texture, at(0, -TOUCH_Y), at(0, TOUCH_Y), LINE, 2, cv2.LINE_AA)
+    cv2.circle(texture, at(0, 0), round(9.15 * _SCALE), LINE, 2, cv2.LINE_AA)
     cv2.circle(texture, at(0, 0), 3, LINE, -1, cv2.LINE_AA)
     for side in (-1, 1):
         for depth, half in ((16.5, 20.16), (5.5, 9.16)):
@@ -122,7 +130,7 @@ def pitch_texture() -> np.ndarray:
         cv2.circle(texture, spot, 3, LINE, -1, cv2.LINE_AA)
         axes = (round(9.15 * _SCALE),) * 2
         middle = 180 if side > 0 else 0
-        cv2.ellipse(texture, spot, axes, middle, -53, 53, LINE, 3, cv2.LINE_AA)
+        cv2.ellipse(texture, spot, axes, middle, -53, 53, LINE, 2, cv2.LINE_AA)
     return texture
 
 
@@ -169,8 +177,8 @@ def boards_texture(rng: np.random.Generator) -> np.ndarray:
     names = ("KICKWELL", "NORTH & CO", "RAPID TEA", "OPEN SPOT", "GLOBE TYRES", "MILL BREAD")
     picture = np.zeros((28, 1400, 3), np.uint8)
     for i, start in enumerate(range(0, 1400, 140)):
-        colour = [int(c) for c in rng.integers(20, 200, 3)]
-        ink = (245, 245, 245) if sum(colour) < 380 else (20, 20, 20)
+        colour = BOARDS[int(rng.integers(len(BOARDS)))]
+        ink = (245, 245, 245) if sum(colour) < 450 else (30, 20, 20)
         cv2.rectangle(picture, (start, 0), (start + 138, 27), colour, -1)
         name = names[i % len(names)]
         cv2.putText(picture, name, (start + 8, 21), cv2.FONT_HERSHEY_DUPLEX, 0.65, ink, 2)

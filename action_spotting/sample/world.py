@@ -110,5 +110,5 @@ def _run_to_ball(script: HalfScript, people: np.ndarray) -> None:
         place = np.array([key.x, key.y])
         who = first + int(np.argmin(np.linalg.norm(mine - place, axis=1)))
         weight = np.exp(-(((frames - key.frame) / (0.7 * FPS)) ** 2))
-        offset = place - (0.5 * np.sign(key.x), 0.3) - people[key.frame, who]
+        offset = place - (1.2 * (np.sign(key.x) or 1.0), 0.4) - people[key.frame, who]
         people[:, who] += weight[:, None] * offset

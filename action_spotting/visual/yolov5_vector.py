@@ -65,7 +65,7 @@ def vectors(boxes: Boxes) -> np.ndarray:
     >>> one = Boxes(
     ...     rows=1, fps=2.0, row=np.array([0]), box=np.array([[0.5, 0.5, 0.1, 0.2]]),
     ...     confidence=np.array([0.9]), kind=np.array([PERSON]), colour=np.zeros((1, 3)))
-    >>> dict(zip(DIMENSIONS, vectors(one)[0].round(2).tolist()))["height_mean"]
+    >>> print(vectors(one)[0, DIMENSIONS.index("height_mean")])
     0.2
     """
     order = np.argsort(boxes.row, kind="stable")

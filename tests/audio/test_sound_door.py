@@ -185,8 +185,9 @@ def test_commands_that_do_not_work(tmp_path, monkeypatch):
         door.main(["--root_path", str(tmp_path), "--features", "VGGish", "--plot"])
     with pytest.raises(UsageError, match="one file, but --features asks for several"):
         door.main(["--path_video", "a.mkv", "--path_features", "x.npy", "--weights", "random"])
-    with pytest.raises(SystemExit, match="2"):
-        fft(tmp_path, "--batch_size", "0")
+    for wrong in (("--batch_size", "0"), ("--start", "-1"), ("--duration", "nan")):
+        with pytest.raises(SystemExit, match="2"):
+            fft(tmp_path, *wrong)
 
 
 def test_the_two_variables_people_edit_still_count(game, tmp_path, monkeypatch):

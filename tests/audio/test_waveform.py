@@ -123,6 +123,20 @@ def test_a_file_that_breaks_off_says_so(film):
     assert "the file should last 0:20, it ends at" in str(sound.warning)
 
 
+@pytest.mark.parametrize("then", [("-ac", "2"), ("-ac", "1")])
+def test_a_recording_whose_clock_and_channels_change_midway(film, tmp_path, then):
+    first, second = film("a.ts", "-ac", "2"), film("b.ts", *then)
+    (tmp_path / "all.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    samples, _ = read(tmp_path / "all.ts", rows=24)
+    assert len(click_times(samples)) in (11, 12)
+    assert click_times(samples)[-1] > 11
+
+
+def test_a_start_beyond_the_end(film):
+    with pytest.raises(InputError, match="not half a second of sound or picture in it beyond 60 s"):
+        read(film("a.mkv"), start_s=60.0)
+
+
 def test_sound_files_count_their_own_rows(wav):
     samples, sound = read(wav(clicks(3.9)))
     assert sound.row_count == 7

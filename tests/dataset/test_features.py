@@ -35,6 +35,18 @@ def test_rows_are_appended_and_read_back_as_a_memory_map(written):
     np.testing.assert_array_equal(array, rows)
 
 
+def test_surplus_rows_can_be_taken_away_again(written, tmp_path):
+    path, rows = written
+    cut = tmp_path / "2_FFT.npy"
+    with write_feature(cut, 3, {"window_s": 0.025}) as writer:
+        writer.append(rows)
+        writer.append(rows)
+        writer.cut(100)
+        writer.cut(70)
+        writer.cut(90)
+    assert cut.read_bytes() == path.read_bytes()
+
+
 def test_the_file_is_the_one_that_numpy_writes(written, tmp_path):
     path, rows = written
     np.save(tmp_path / "plain.npy", rows)

@@ -116,12 +116,18 @@ def test_the_report(report, arguments, tmp_path, capsys):
     video = tmp_path / "labels" / "league/2020-2021/game 1" / "2_224p.mkv"
     video.write_bytes(b"media")
     target = tmp_path / "reports" / "r.html"
-    asked = [f"--output={target}", "--video=LQ", "--note=first", f"--figures={tmp_path / 'f'}"]
-    assert report(arguments + asked) == 0
+    assert report([*arguments, f"--output={target}", "--video=LQ", "--note=first"]) == 0
     text = target.read_text()
     assert '"../labels/league/2020-2021/game%201/2_224p.mkv"' in text
     assert "first" in text
-    assert len(list((tmp_path / "f").iterdir())) == 6
+
+
+@pytest.mark.slow
+def test_the_figures(report, arguments, tmp_path, capsys):
+    target, folder = tmp_path / "r.html", tmp_path / "figures"
+    assert report([*arguments, f"--output={target}", f"--figures={folder}"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == str(target)
+    assert len(list(folder.iterdir())) == 6
 
 
 @pytest.mark.parametrize("name", ["EvaluateSpotting", "ReportSpotting"])

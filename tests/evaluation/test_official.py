@@ -97,20 +97,20 @@ def check(write_set, games, version: int, metric: str) -> None:
 
 
 @given(sets(1), st.sampled_from(list(METRICS)))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_version_1(write_set, games, metric):
     check(write_set, games, 1, metric)
 
 
 @given(sets(2), st.sampled_from(["at1", "at2", "at3", "at4", "at5"]))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_version_2(write_set, games, metric):
     check(write_set, games, 2, metric)
 
 
 @pytest.mark.slow
 @given(st.data(), st.sampled_from([1, 2]), st.sampled_from(list(METRICS)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_all_metrics(write_set, data, version, metric):
     check(write_set, data.draw(sets(version)), version, metric)
 

@@ -63,7 +63,7 @@ def test_each_draw_is_the_score_of_the_games_drawn(games):
 
 
 def test_intervals_hold_the_score_and_are_repeatable(games):
-    first, second = (bootstrap(tally(*games), "tight", resamples=100, seed=1) for _ in range(2))
+    first, second = (bootstrap(tally(*games), "tight", resamples=40, seed=1) for _ in range(2))
     one = first.average_map
     assert (one.low <= one.value).all()
     assert (one.value <= one.high + 1e-12).all()
@@ -71,7 +71,7 @@ def test_intervals_hold_the_score_and_are_repeatable(games):
     assert one.value[0] == pytest.approx(result.average_map)
     assert one.value[2] == pytest.approx(result.average_map_unshown)
     np.testing.assert_array_equal(one.low, second.average_map.low)
-    other = bootstrap(tally(*games), "tight", resamples=100, seed=2)
+    other = bootstrap(tally(*games), "tight", resamples=40, seed=2)
     assert not np.array_equal(one.low, other.average_map.low)
 
 

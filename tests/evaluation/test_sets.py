@@ -167,6 +167,14 @@ def test_a_damaged_member_is_named(tmp_path):
         open_tree(path, "labels").read("a.json")
 
 
+def test_linked_games_are_found_and_circles_end(pair, tmp_path):
+    labels, predictions, names = pair
+    (tmp_path / "linked" / "league").mkdir(parents=True)
+    (tmp_path / "linked" / "league" / "2020-2021").symlink_to(predictions / "league" / "2020-2021")
+    (predictions / "league" / "2020-2021" / "again").symlink_to(tmp_path / "linked")
+    assert load_set(labels, tmp_path / "linked", split="all").games == tuple(names)
+
+
 def test_hidden_files_of_a_mac_are_no_games(pair, tmp_path, zip_folder):
     zipped = zip_folder(pair[1])
     with zipfile.ZipFile(zipped, "a") as archive:

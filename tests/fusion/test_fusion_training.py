@@ -98,11 +98,12 @@ def test_a_killed_training_goes_on_to_the_identical_model(data, tmp_path):
 
 
 def test_another_seed_gives_another_model_and_other_settings_are_refused(data, tmp_path):
-    fit(data, tmp_path, epochs=1)
+    tiny = {"epochs": 1, "fusion": "embedding", "epoch_chunks": 8}
+    fit(data, tmp_path, **tiny)
     with pytest.raises(UsageError, match="seed was 0, now 1"):
-        fit(data, tmp_path, epochs=1, seed=1)
+        fit(data, tmp_path, **tiny, seed=1)
     before = model_bytes(tmp_path)
-    fit(data, tmp_path, epochs=1, seed=1, overwrite=True)
+    fit(data, tmp_path, **tiny, seed=1, overwrite=True)
     assert model_bytes(tmp_path) != before
 
 
@@ -144,7 +145,7 @@ def test_it_finds_events_and_does_not_without_their_features(data, trained, tmp_
         truth = read_labels(labels_path(data, TEST))
         return average_map([truth], [spots], metric="tight").average_map * 17 / 3
 
-    assert tight(data) > 0.5
+    assert tight(data) > 0.6
     shuffled = tmp_path / "shuffled"
     shutil.copytree(data / TEST, shuffled / TEST)
     for half in (1, 2):
@@ -152,7 +153,7 @@ def test_it_finds_events_and_does_not_without_their_features(data, trained, tmp_
         for name in NAMES:
             path = feature_path(shuffled / TEST, half, name)
             np.save(path, np.load(path)[order])
-    assert tight(shuffled) < 0.2
+    assert tight(shuffled) < 0.3
 
 
 def test_a_half_without_a_modality_or_with_nan_is_spotted(data, trained, tmp_path):
@@ -209,7 +210,7 @@ def test_no_event_in_the_training_games_is_an_error(data, tmp_path):
 def test_the_doors_train_predict_zip_and_ablate(data, tmp_path, capsys):
     model, out = str(tmp_path / "model"), tmp_path / "out"
     arguments = ["--soccernet_dirpath", str(data), "--model_dir", model]
-    numbers = ["--epochs", "1", "--epoch_chunks", "16", "--dilations", "1", "2"]
+    numbers = ["--epochs", "1", "--epoch_chunks", "16", "--dilations", "1", "--branch_dilations", "1"]
     train = [*arguments, "--modalities", *NAMES, "--preset", "small", *numbers]
     assert door("TrainSpotting")(train) == 0
     assert "trained 1 epochs" in capsys.readouterr().out

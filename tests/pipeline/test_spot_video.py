@@ -1,0 +1,95 @@
+"""One video of one's own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from action_spotting.dataset.features import open_feature
+from action_spotting.dataset.labels import read_predictions
+from action_spotting.dataset.splits import list_halves
+from action_spotting.errors import InputError, UsageError
+from action_spotting.pipeline.video import VideoPlan, clips_of, parse_threshold, spot_video
+
+
+@pytest.fixture(scope="module")
+def halves(tiny_matches) -> tuple[Path, ...]:
+    """The videos of the test match."""
+    return tuple(half.clip().path for half in list_halves(tiny_matches, "test"))
+
+
+def plan(videos, out, model_dir=Path("model"), **more) -> VideoPlan:
+    return VideoPlan(videos=tuple(videos), model_dirs=(model_dir,), out=out, **more)
+
+
+@pytest.mark.slow
+def test_the_door_gives_the_spots_of_the_pipeline(halves, undisturbed, run_door, tmp_path):
+    done = run_door(
+        "SpotVideo.py", *halves, "--model_dir", undisturbed / "model", "--out", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
+    assert halves[0].name in (tmp_path / "report.html").read_text(encoding="utf-8")
+    ours = read_predictions(tmp_path / "Predictions-v2.json")
+    (path,) = (undisturbed / "predictions").rglob("Predictions-v2.json")
+    theirs = read_predictions(path)
+    assert set(ours.half.tolist()) == {1, 2}
+    for column in ("half", "position_ms", "label", "confidence"):
+        np.testing.assert_array_equal(getattr(ours, column), getattr(theirs, column))
+
+
+@pytest.mark.slow
+def test_one_video_of_a_whole_match(halves, undisturbed, tmp_path):
+    outcome = spot_video(plan(halves[:1], tmp_path, undisturbed / "model", second_half_start_s=6.0))
+    assert len(open_feature(tmp_path / "1_ResNET_TF2.npy")) in (11, 12)
+    whole = len(open_feature(tmp_path / "2_ResNET_TF2.npy")) + 12
+    assert 22 <= whole <= 30
+    assert outcome.spots.position_ms[outcome.spots.half == 1].max() <= 6000
+
+
+@pytest.mark.slow
+def test_without_sound_it_spots_by_the_picture(silent_video, undisturbed, tmp_path):
+    outcome = spot_video(plan([silent_video], tmp_path, undisturbed / "model"))
+    assert outcome.notices == ["no sound track; spotted without VGGish, FFT"]
+    assert outcome.files["predictions"].exists()
+    assert not (tmp_path / "1_VGGish.npy").exists()
+
+
+@pytest.mark.slow
+def test_another_video_does_not_get_the_features_of_the_first(
+    tone_video, silent_video, undisturbed, tmp_path
+):
+    model = undisturbed / "model"
+    spot_video(plan([silent_video], tmp_path, model))
+    with pytest.raises(UsageError, match=r"features of another video \(silent.mp4\)"):
+        spot_video(plan([tone_video], tmp_path, model))
+    spot_video(plan([tone_video], tmp_path, model, overwrite=True))
+
+
+def test_what_is_no_video_is_named_before_anything_is_made(tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "empty.mp4").touch()
+    for name, message in [
+        ("text.mp4", "not a media file"),
+        ("empty.mp4", "is empty"),
+        ("gone.mp4", "no such file"),
+        ("", "a folder; a media file is expected"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            spot_video(plan([tmp_path / name], tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_halves_of_one_file_meet_where_the_second_starts(tone_video, tmp_path):
+    clips = clips_of(plan([tone_video], tmp_path, second_half_start_s=0.5))
+    assert (clips[1].start_s, clips[1].duration_s, clips[2].start_s) == (0.0, 0.5, 0.5)
+    with pytest.raises(UsageError, match="not within"):
+        clips_of(plan([tone_video], tmp_path, second_half_start_s=99.0))
+    with pytest.raises(UsageError, match="two videos"):
+        clips_of(plan([tone_video] * 3, tmp_path))
+
+
+@pytest.mark.parametrize("text", ["-0.1", "1.5", "high", "nan"])
+def test_a_threshold_that_is_none_is_refused(text):
+    with pytest.raises(UsageError, match="expected auto or a number from 0 to 1"):
+        parse_threshold(text, np.array([0.5]))
