@@ -80,7 +80,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the door; returns the exit code."""
     args = parse(argv)
-    from action_spotting.pipeline.demo import demo_plan
     from action_spotting.pipeline.features import Pretrained
     from action_spotting.pipeline.plan import Plan
     from action_spotting.pipeline.stages import closing_text, run_pipeline
@@ -106,9 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         epochs=args.epochs,
         seed=args.seed,
         fail_fast=args.fail_fast,
+        sample=args.sample is not None,
     )
-    if args.sample:
-        plan = demo_plan(plan)
     outcome = run_pipeline(plan, announce=lambda line: print(line, flush=True))
     print(closing_text(outcome))
     return outcome.exit_code

@@ -16,20 +16,25 @@ CHOICE_FILE = "weights.json"
 
 
 def demo_plan(plan: Plan) -> Plan:
-    """Make the sample matches, the stand-in detector and the choice of weights for `plan`.
+    """Give `plan` the stand-in detector and, where no pretrained weights are had, random ones.
 
     Only here random weights take the place of pretrained ones that cannot be had. The choice is
     kept beside the matches, so that a later run goes on with the same features.
     """
-    from action_spotting.sample import make_sample
-    from action_spotting.sample.detector import write_detector
+    from action_spotting.sample import write_detector
 
-    make_sample(plan.root, seed=plan.seed)
     detector = assets_folder(plan.model_dir) / DETECTOR
     write_detector(detector)
     names = _choice(plan.root / CHOICE_FILE, plan.pretrained)
-    pretrained = Pretrained(names["resnet"], names["vggish"], plan.pretrained.yolov5 or detector)
+    pretrained = _with_detector(plan.pretrained, names, detector)
     return replace(plan, pretrained=pretrained, notes=tuple(_notes(pretrained, detector)))
+
+
+def _with_detector(wanted: Pretrained, names: dict[str, str], detector: Path) -> Pretrained:
+    if wanted.yolov5:
+        return Pretrained(names["resnet"], names["vggish"], wanted.yolov5)
+    note = "stand-in for the sample matches, no YOLOv5"
+    return Pretrained(names["resnet"], names["vggish"], detector, note)
 
 
 def _choice(path: Path, wanted: Pretrained) -> dict[str, str]:

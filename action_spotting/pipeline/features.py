@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting.dataset.features import compare_settings
+from action_spotting.door import load_tensorflow
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction import Extractor
 
@@ -91,6 +92,7 @@ def make_extractor(
 
 
 def _resnet(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+    load_tensorflow()
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.resnet import ResNetExtractor
     from action_spotting.visual.resnet_network import Settings
@@ -126,6 +128,7 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
 
 
 def _vggish(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+    load_tensorflow()
     from action_spotting.audio.extractors import VGGishExtractor
 
     return VGGishExtractor(

@@ -32,6 +32,9 @@ class Plan:
         How the head is trained.
     fail_fast
         Stop at the first half that fails.
+    sample
+        Make the sample matches in `root` first, and go on with random weights and a stand-in for
+        the detector where pretrained ones cannot be had.
     notes
         What a reader of the report must know, such as that weights are random.
     """
@@ -50,6 +53,7 @@ class Plan:
     epochs: int | None = None
     seed: int = 0
     fail_fast: bool = False
+    sample: bool = False
     notes: tuple[str, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.extraction import Job, Summary, extract_all
 from action_spotting.pipeline.assets import pca_files
+from action_spotting.pipeline.demo import demo_plan
 from action_spotting.pipeline.features import base_of, make_extractor, pca_of
 from action_spotting.pipeline.plan import Plan
 
@@ -34,12 +35,12 @@ class Outcome:
 
     Attributes
     ----------
+    plan
+        What is being done.
     summaries
         One a stage.
     evaluation
         The scores on the test split.
-    notes
-        What a reader of the report must know.
     """
 
     plan: Plan
@@ -111,7 +112,10 @@ def occurring_average(evaluation: Evaluation) -> dict[str, float]:
 
 
 def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], Summary]]]:
-    stages: list[tuple[str, Callable[[Outcome], Summary]]] = [("matches", check_matches)]
+    stages: list[tuple[str, Callable[[Outcome], Summary]]] = []
+    if plan.sample:
+        stages.append(("sample", sample))
+    stages.append(("matches", check_matches))
     for base in dict.fromkeys(base_of(name) for name in plan.modalities):
         stages.append((base, partial(extract, name=base)))
         stages += [
@@ -120,6 +124,15 @@ def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], Summary]]]:
             if name != base and base_of(name) == base
         ]
     return [*stages, ("train", train), ("predict", predict), ("score", score), ("report", report)]
+
+
+def sample(outcome: Outcome) -> Summary:
+    """Make the sample matches and what their features need."""
+    from action_spotting.sample import make_sample
+
+    games = make_sample(outcome.plan.root, seed=outcome.plan.seed)
+    outcome.plan = demo_plan(outcome.plan)
+    return Summary("sample", done=games)
 
 
 def check_matches(outcome: Outcome) -> Summary:
@@ -166,6 +179,7 @@ def reduce(outcome: Outcome, name: str) -> Summary:
 
 def train(outcome: Outcome) -> Summary:
     """Train the head on the training split; the validation split chooses the epoch."""
+    door.load_tensorflow()
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.settings import make_settings
     from action_spotting.fusion.training import train as train_head
@@ -189,6 +203,7 @@ def train(outcome: Outcome) -> Summary:
 
 def predict(outcome: Outcome) -> Summary:
     """Spot the matches of the test split."""
+    door.load_tensorflow()
     from action_spotting.fusion.prediction import load_models
     from action_spotting.fusion.prediction import predict as spot
 

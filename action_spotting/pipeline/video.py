@@ -110,6 +110,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
         What it cannot go on with: no such model, no picture, weights that are not there.
     """
     clips = clips_of(plan)
+    door.load_tensorflow()
     from action_spotting.fusion.prediction import load_models
 
     models = load_models(plan.model_dirs)
