@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_spotting.audio.fft import COLUMN, NAMES, Crowd, Fft, fft_features, power_spectrum
@@ -134,6 +134,7 @@ def test_an_octave_is_the_second_harmonic():
     assert numbers(sound)["second_harmonic"] == pytest.approx(0.2, abs=0.01)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**16), st.floats(1e-6, 1.0), st.integers(1, 6))
 def test_every_number_is_finite_and_rows_stand_alone(seed, level, rows):
     sound = noise(rows, level, seed).clip(-1, 1)
@@ -146,6 +147,7 @@ def test_every_number_is_finite_and_rows_stand_alone(seed, level, rows):
     np.testing.assert_allclose(result[-1:, kept], alone[:, kept], rtol=1e-4, atol=1e-4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=5))
 def test_the_crowd_numbers_do_not_depend_on_the_blocks(sizes):
     levels = np.random.default_rng(0).normal(-40, 6, sum(sizes))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io.wavfile
 import soxr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_spotting.audio.mel import log_mel, mel_filters
@@ -80,6 +80,7 @@ def test_filters_cover_the_band_once():
     assert not weights[(hz <= 125) | (hz >= 7500)].any()
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(0, 2**16))
 def test_a_patch_does_not_depend_on_its_neighbours(rows, seed):
     sound = np.random.default_rng(seed).normal(0, 0.1, (rows, 8000))

@@ -85,6 +85,7 @@ def test_a_dataset_is_done_once_and_told(game, capsys):
     assert contents(game) == before
 
 
+@pytest.mark.slow
 def test_the_same_bytes_however_it_is_run(game, tmp_path):
     assert fft(game, "--out_dir_path", tmp_path / "one", "--plot", "--keep_wav") == 0
     for part in ("1/2", "2/2"):
@@ -140,6 +141,7 @@ def test_hq_media_begin_where_video_ini_says(game, film):
     assert len(np.load(game / GAME / "1_FFT.npy")) == 6
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_until_overwritten(game, capsys):
     assert fft(game) == 0
     assert fft(game, "--resampler", "resampy") == 3

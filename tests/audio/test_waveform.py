@@ -9,7 +9,7 @@ import pytest
 import resampy
 import scipy.io.wavfile
 import soxr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_spotting.audio.waveform import Waveform, ahead, regroup, resample, timeline
@@ -55,6 +55,7 @@ def test_an_edit_list_moves_sound_and_picture_alike(film, tmp_path):
     np.testing.assert_allclose(click_times(samples), [0.85, 1.85, 2.85], atol=0.003)
 
 
+@pytest.mark.slow
 def test_sound_longer_than_the_picture_is_cut_with_a_warning(film):
     samples, sound = read(film("a.mp4", picture_s=2, sound_s=62))
     assert len(samples) == 4 * 8000
@@ -176,6 +177,7 @@ def test_the_stream_equals_one_resampling_of_the_whole(rate):
     np.testing.assert_allclose(streamed, soxr.resample(sound, rate, 16000), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [11025, 44100])
 def test_resampy_takes_each_half_second_alone_as_the_original(rate):
     sound = np.random.default_rng(0).normal(0, 0.1, rate * 2).astype(np.float32)
@@ -196,6 +198,7 @@ def test_five_channels_and_a_bass_are_averaged(wav):
 pieces = st.lists(st.tuples(st.integers(-5, 40), st.integers(1, 12)), max_size=6)
 
 
+@settings(deadline=None)
 @given(pieces, st.integers(0, 5), st.none() | st.integers(6, 30))
 def test_a_line_has_each_sample_at_its_place(placed, start, end):
     given_pieces = [(at, np.arange(at, at + n)) for at, n in sorted(placed)]
@@ -209,6 +212,7 @@ def test_a_line_has_each_sample_at_its_place(placed, start, end):
     assert all(samples[i] == place for i, place in enumerate(places) if place in covered)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=8), st.integers(1, 7))
 def test_regrouping_loses_nothing(lengths, size):
     whole = np.arange(sum(lengths))
