@@ -5,13 +5,14 @@ upright patches that are not grass, with grass around them. It is good for nothi
 of this package, and its metadata says so.
 
 The input is ``images``, float32 ``(batch, 3, 640, 640)``, RGB in [0, 1]; the output ``output0``,
-float32 ``(batch, 25200, 85)``: centre x, centre y, width, height in pixels, objectness, and 80 class
-scores, for three anchors on each of the grids of 80, 40 and 20 cells.
+float32 ``(batch, 25200, 85)``: centre x, centre y, width, height in pixels, objectness, and 80
+class scores, for three anchors on each of the grids of 80, 40 and 20 cells.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -82,7 +83,7 @@ class _Net:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def add(self, kind: str, inputs: list[str], *, output: str = "", **attributes: object) -> str:
+    def add(self, kind: str, inputs: list[str], *, output: str = "", **attributes: Any) -> str:
         """Add a node; give the name of its output."""
         name = output or f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
@@ -114,11 +115,8 @@ class _Net:
 
     def model(self) -> onnx.ModelProto:
         """Close the network."""
-        shapes = {"images": ["batch", 3, SIDE, SIDE], "output0": ["batch", 25200, 5 + CLASSES]}
-        entry, result = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in shapes.items()
-        )
+        entry = _float_tensor("images", 3, SIDE, SIDE)
+        result = _float_tensor("output0", 25200, 5 + CLASSES)
         graph = helper.make_graph(self.nodes, "sample_detector", [entry], [result], self.constants)
         model = helper.make_model(
             graph,
@@ -130,6 +128,10 @@ class _Net:
         helper.set_model_props(model, {"description": NOTE})
         onnx.checker.check_model(model)
         return model
+
+
+def _float_tensor(name: str, *shape: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
 
 
 def _not_grass(net: _Net, colour: str) -> str:
@@ -199,9 +201,7 @@ def _ball(net: _Net, cells: str, colour: str) -> str:
     return _columns(net, contrast, contrast, 8, np.array([7.0, 7.0], np.float32), BALL)
 
 
-def _columns(
-    net: _Net, score: str, contrast: str, stride: int, size: np.ndarray, kind: int
-) -> str:
+def _columns(net: _Net, score: str, contrast: str, stride: int, size: np.ndarray, kind: int) -> str:
     """Keep the peaks of `contrast`: x, y, width, height, person, ball; ``(batch, 6, cells)``.
 
     Peaks are sought in cells of half the stride; a grid cell holds 2 × 2 of them and so at most

@@ -67,9 +67,7 @@ def _text(
     cv2.putText(picture, text, place, _FONT, scale, ink, 1, cv2.LINE_AA)
 
 
-def _caption(
-    picture: np.ndarray, clubs: tuple[Club, Club], graphic: Graphic, frame: int
-) -> None:
+def _caption(picture: np.ndarray, clubs: tuple[Club, Club], graphic: Graphic, frame: int) -> None:
     """Slide a caption's bar in from the left, or the goal's banner up from below."""
     bar = _bar(clubs, graphic.kind, graphic.team)
     shown = min(1.0, (frame - graphic.start + 1) / _SLIDE, (graphic.end - frame) / _SLIDE)

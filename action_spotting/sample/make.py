@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from tqdm import tqdm
 
 from action_spotting.dataset.labels import UNSHOWN, game_time
 from action_spotting.dataset.layout import Half, labels_path
-from action_spotting.dataset.media import probe
+from action_spotting.dataset.media import open_media
 from action_spotting.dataset.splits import SPLITS_FILE
 from action_spotting.errors import InputError, UsageError
-from action_spotting.files import read_json, whole_file, write_json
+from action_spotting.files import whole_file, write_json
 from action_spotting.sample.match import Match, plan_matches
 from action_spotting.sample.picture import Painter
 from action_spotting.sample.script import FPS, TEAM_NAMES, HalfScript
@@ -28,6 +29,7 @@ from action_spotting.sample.sound import RATE, soundtrack
 from action_spotting.sample.stage import HEIGHT, WIDTH
 
 CUES_FILE = "cues.json"
+_AAC = {"aac_coder": "fast", "aac_is": "0", "aac_ms": "0", "aac_pns": "0", "aac_tns": "0"}
 _X264 = {"preset": "superfast", "crf": "24", "x264-params": "threads=1:lookahead-threads=1"}
 
 
@@ -35,8 +37,8 @@ def make_sample(
     root: Path,
     *,
     seed: int = 0,
-    matches: int = 12,
-    half_s: tuple[float, float] = (44.0, 60.0),
+    matches: int = 13,
+    half_s: tuple[float, float] = (44.0, 58.0),
     workers: int = 2,
 ) -> list[str]:
     """Write sample matches in SoccerNet's layout; a repeated or interrupted call goes on.
@@ -52,7 +54,7 @@ def make_sample(
     seed
         The same seed gives the same bytes.
     matches
-        How many, from 3: about 8 train : 2 valid : 2 test.
+        How many, from 3: about 8 train : 2 valid : 3 test.
     half_s
         Shortest and longest half in seconds; (12, 16) makes tiny ones for tests.
     workers
@@ -140,11 +142,26 @@ def _make_videos(root: Path, matches: Sequence[Match], workers: int) -> None:
     pool = ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker)
     with tqdm(total=len(todo), desc="sample matches", unit="half", disable=None) as bar:
         try:
-            for done in as_completed([pool.submit(write_half, *item) for item in todo]):
+            with _interrupts_held():
+                futures = [pool.submit(write_half, *item) for item in todo]
+            for done in as_completed(futures):
                 done.result()
                 bar.update()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back; processes that are started meanwhile leave it to their parent for good."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _name(half: HalfScript) -> str:
@@ -152,8 +169,7 @@ def _name(half: HalfScript) -> str:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End when the parent is gone."""
     parent = multiprocessing.parent_process()
 
     def follow() -> None:
@@ -165,13 +181,14 @@ def _start_worker() -> None:
 
 
 def _is_whole(path: Path, half: HalfScript) -> bool:
-    """Whether the video of a half is there, readable and of its length."""
+    """Whether the video of a half is there, with all its frames."""
+    import av
+
     try:
-        found = probe(path)
-    except InputError:
+        with open_media(path) as container:
+            return sum(p.pts is not None for p in container.demux(video=0)) == half.frames
+    except (InputError, av.FFmpegError, IndexError):
         return False
-    wanted = half.frames / FPS
-    return found.width == WIDTH and found.sounds == 1 and abs(found.duration_s - wanted) < 0.2
 
 
 def write_half(half: HalfScript, path: Path) -> None:
@@ -182,13 +199,14 @@ def write_half(half: HalfScript, path: Path) -> None:
     import av
 
     cv2.setNumThreads(1)
-    with whole_file(path) as part, av.open(
-        str(part), "w", format="matroska", options={"fflags": "+bitexact"}
-    ) as container:
+    with (
+        whole_file(path) as part,
+        av.open(str(part), "w", format="matroska", options={"fflags": "+bitexact"}) as container,
+    ):
         picture = container.add_stream("libx264", rate=FPS, options=dict(_X264))
         picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         picture.codec_context.thread_count = 1
-        sound = container.add_stream("aac", rate=RATE, layout="stereo")
+        sound = container.add_stream("aac", rate=RATE, layout="stereo", options=dict(_AAC))
         sound.bit_rate = 96_000
         for stream in (picture, sound):
             stream.codec_context.flags |= av.codec.context.Flags.bitexact
@@ -202,7 +220,7 @@ def _encode(container: Any, picture: Any, sound: Any, half: HalfScript) -> None:
     track = soundtrack(half)
     share = RATE // FPS
     for i, pixels in enumerate(Painter(half).frames()):
-        planes = cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420)
+        planes = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420), np.uint8)
         image = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         image.pts = i
         container.mux(picture.encode(image))

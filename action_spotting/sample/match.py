@@ -15,7 +15,7 @@ FIRST_DAY = date(2026, 8, 15)
 TOWNS = (
     "Ashford Brackley Coleford Dunmere Eastwick Farley Granton Harwell Ingleby Kelby Lowmoor "
     "Marden Norbury Oakham Penrose Redmile Selby Thornley Upton Wexham"
-).split()
+)
 SHIRTS: tuple[Colour, ...] = (
     (40, 40, 200),
     (200, 90, 30),
@@ -26,11 +26,14 @@ SHIRTS: tuple[Colour, ...] = (
     (140, 50, 120),
     (30, 110, 230),
 )
+SHIRT_GAP = 230
+"""Least difference of two sides' shirts, summed over blue, green and red."""
+
 SHORTS: tuple[Colour, ...] = ((235, 235, 235), (40, 40, 40), (110, 40, 30))
 KEEPERS: tuple[Colour, ...] = ((200, 60, 230), (220, 210, 40), (20, 140, 250))
 LONG_SCENES = ("goal", "booked_foul", "shot_on", "shot_off")
 SHORT_SCENES = ("out", "foul", "offside", "substitution")
-EXTRA_SCENES = 3
+EXTRA_SCENES = 1
 ENDING = 4 * FPS
 
 
@@ -54,13 +57,13 @@ class Match:
 
 
 def plan_matches(
-    seed: int, matches: int, half_s: tuple[float, float] = (44.0, 60.0)
+    seed: int, matches: int, half_s: tuple[float, float] = (44.0, 58.0)
 ) -> list[Match]:
     """Script a whole set.
 
-    Every match has each scene once and some twice, in an order and on a clock of its own, so that
-    each class occurs in every split; scenes that a short half has no time for are left out, the
-    repeated ones first.
+    Every match has each scene once, one of them twice, in an order and on a clock of its own, so
+    that each class occurs in every split; scenes that a short half has no time for are left out,
+    the repeated one first.
 
     Parameters
     ----------
@@ -81,41 +84,39 @@ def plan_matches(
 
 
 def split_names(matches: int) -> list[str]:
-    """Say to which split each of so many matches belongs: about 8 : 2 : 2.
+    """Say to which split each of so many matches belongs: about 8 : 2 : 3.
 
-    >>> split_names(12).count("train"), split_names(3)
+    >>> split_names(13).count("train"), split_names(3)
     (8, ['train', 'valid', 'test'])
     """
-    held = max(1, round(matches / 6))
-    return ["train"] * (matches - 2 * held) + ["valid"] * held + ["test"] * held
+    valid, test = max(1, round(matches / 6)), max(1, round(matches / 4))
+    return ["train"] * (matches - valid - test) + ["valid"] * valid + ["test"] * test
 
 
 def _plan_match(seed: int, index: int, split: str, half_s: tuple[float, float]) -> Match:
     rng = np.random.default_rng([seed, index])
-    clubs = _clubs(rng)
+    home, away = _clubs(rng)
+    clubs = (home, away)
     first, second = _deal(rng, index)
     one, score = _plan_half((seed, index, 1), clubs, first, (0, 0), half_s)
     two, score = _plan_half((seed, index, 2), clubs, second, score, half_s)
     day = FIRST_DAY + timedelta(days=7 * (index // 6))
     hour = 12 + index % 6
-    title = f"{day} - {hour}-00 {clubs[0].name} {score[0]} - {score[1]} {clubs[1].name}"
+    title = f"{day} - {hour}-00 {home.name} {score[0]} - {score[1]} {away.name}"
     return Match(f"{LEAGUE}/{SEASON}/{title}", split, (one, two))
 
 
-def _clubs(rng: np.random.Generator) -> tuple[Club, Club]:
-    towns = rng.permutation(TOWNS)[:2]
-    shirts = rng.permutation(len(SHIRTS))[:2]
-    keepers = rng.permutation(len(KEEPERS))[:2]
-    home, away = (
-        Club(
-            str(towns[i]),
-            SHIRTS[shirts[i]],
-            SHORTS[int(rng.integers(len(SHORTS)))],
-            KEEPERS[keepers[i]],
-        )
-        for i in range(2)
-    )
-    return home, away
+def _clubs(rng: np.random.Generator) -> list[Club]:
+    """Draw two clubs whose shirts can be told apart."""
+    towns, keepers = rng.permutation(TOWNS.split()), rng.permutation(len(KEEPERS))
+    first, *others = rng.permutation(len(SHIRTS)).tolist()
+    gaps = np.abs(np.subtract(SHIRTS, SHIRTS[first])).sum(axis=1)
+    second = next(i for i in others if gaps[i] >= SHIRT_GAP)
+    shorts = rng.integers(len(SHORTS), size=2).tolist()
+    return [
+        Club(str(towns[i]), SHIRTS[shirt], SHORTS[shorts[i]], KEEPERS[keepers[i]])
+        for i, shirt in enumerate((first, second))
+    ]
 
 
 def _deal(rng: np.random.Generator, index: int) -> tuple[list[str], list[str]]:
@@ -135,7 +136,7 @@ def _plan_half(
     score: tuple[int, int],
     half_s: tuple[float, float],
 ) -> tuple[HalfScript, tuple[int, int]]:
-    """Script one half with as many of the `scenes` as it has time for; give the score at its end."""
+    """Script one half with those `scenes` it has time for; give the score at its end too."""
     for attempt in range(4 * len(scenes) + 1):
         rng = np.random.default_rng([*seed, attempt])
         director = Director(rng, seed[-1], score)

@@ -142,7 +142,7 @@ class Painter:
         self, picture: np.ndarray, view: Camera, moment: int, scale: float, corner: np.ndarray
     ) -> Box:
         ball = self.world.ball[moment]
-        points = np.array([ball + (0, 0, 0.2), ball * (1, 1, 0)])
+        points = np.stack([ball + np.array([0, 0, 0.2]), ball * np.array([1, 1, 0])])
         pixels, metre = view.project(points)
         (x, y), (shade_x, shade_y) = ((pixels - corner) * scale).tolist()
         radius = max(1.6, 0.24 * float(metre[0]) * scale)
@@ -158,4 +158,3 @@ PITCH_SHOTS = {
     "replay": ("low", 1.15),
 }
 """Views of the pitch: the camera, and the enlargement of its wide picture."""
-

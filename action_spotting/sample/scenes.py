@@ -26,6 +26,15 @@ from action_spotting.sample.script import (
 WIPE = 14
 """Frames of the wipe that opens and closes a replay."""
 
+NEVER = 10**6
+"""The mark of a shot in which nothing happens."""
+
+NOISES = ("horn", "fan_whistle", "cheer", "claps", "boo", "chime")
+"""Heard now and then in open play, without an event."""
+
+ASIDES = ("tele", "tele", "close", "crowd", "bench")
+"""Seen now and then in open play, without an event."""
+
 
 class Director:
     """Writes a half's script, scene after scene; `now` is the frame reached so far."""
@@ -114,7 +123,7 @@ class Director:
             if self.chance(0.14):
                 self._look_away()
             if self.chance(0.14):
-                self.sound(str(self.rng.choice(["horn", "fan_whistle", "cheer", "claps"])), 0.2)
+                self.sound(str(self.rng.choice(NOISES)), 0.2)
             self.wait(0.6, 1.3)
 
     def _pass(self, team: int) -> None:
@@ -128,11 +137,10 @@ class Director:
 
     def _look_away(self) -> None:
         """Cut to something without an event, and back."""
-        kind = str(self.rng.choice(["tele", "tele", "close", "crowd"]))
-        self.cut(kind, team=int(self.rng.integers(2)), zoom=2.0)
+        kind = str(self.rng.choice(ASIDES))
+        self.cut(kind, team=int(self.rng.integers(2)), mark=NEVER, zoom=2.0)
         self.wait(0.9, 1.5)
         self.wide()
-
 
     def script(
         self, seed: tuple[int, ...], clubs: tuple[Club, Club], clock_s: int, *, from_start: bool
@@ -146,7 +154,9 @@ class Director:
             clock_s=clock_s,
             clock_from=self.lineups[0] if from_start else 0,
             events=tuple(self.events),
-            shots=tuple({shot.start: shot for shot in self.shots if shot.start < self.now}.values()),
+            shots=tuple(
+                {shot.start: shot for shot in self.shots if shot.start < self.now}.values()
+            ),
             graphics=tuple(self.graphics),
             sounds=tuple(self.sounds),
             ball=tuple({key.frame: key for key in sorted(self.ball)}.values()),
@@ -162,11 +172,11 @@ def opening(d: Director, *, from_start: bool) -> None:
     """Begin the half: with shots of the ground and the kick-off, or in the middle of play."""
     if not from_start:
         d.wide()
-        d.touch(*map(float, d.rng.uniform((-30, -20), (30, 20))))
-        return d.play(1.0, 4.0)
+        d.touch(float(d.rng.uniform(-30, 30)), float(d.rng.uniform(-20, 20)))
+        return d.play(0.6, 5.0)
     for kind in d.rng.permutation(["crowd", "close", "bench"])[: d.rng.integers(1, 4)]:
-        d.cut(str(kind), team=int(d.rng.integers(2)), mark=10**6)
-        d.wait(0.8, 2.2)
+        d.cut(str(kind), team=int(d.rng.integers(2)), mark=NEVER)
+        d.wait(0.7, 2.8)
     return kick_off(d, int(d.rng.integers(2)), whistle="whistle_long")
 
 
@@ -297,7 +307,7 @@ def throw_in(d: Director, team: int, x: float, end: int) -> None:
     d.now += ready
     d.touch(x, end * (TOUCH_Y + 0.3), 2.0, team=team)
     d.event("Throw-in", team, shown=shown)
-    d.sound("throw")
+    d.sound("throw", level=0.6)
     d.wait(0.5, 0.8)
     d.touch(x * 0.8, end * 22.0, team=team)
     d.wide()
@@ -316,7 +326,8 @@ def booked_foul(d: Director, team: int) -> None:
     d.cut("card", team=team, mark=d.now + ready)
     d.now += ready
     d.event("Yellow card", team)
-    d.sound("boo")
+    if d.chance(0.7):
+        d.sound("boo")
     d.caption("yellow", team, (0.2, 0.5))
     d.wait(1.2, 1.7)
     _free_kick(d, 1 - team)
@@ -350,7 +361,8 @@ def substitution(d: Director, team: int) -> None:
     d.cut("bench", team=team, mark=d.now + ready)
     d.now += ready
     d.event("Substitution", team)
-    d.sound("chime", 0.05)
+    if d.chance(0.6):
+        d.sound("chime", 0.05)
     d.caption("sub", team, (0.4, 0.8), 2.2)
     d.wait(1.8, 2.4)
     _restart(d, x * 0.6)

@@ -68,13 +68,13 @@ def camera(place: tuple[float, float, float], focal: float, size: tuple[int, int
 def panorama(view: Camera, crowd: np.ndarray, boards: np.ndarray) -> np.ndarray:
     """Draw the empty ground as `view` sees it: stands, boards, pitch, goals."""
     picture = np.full((view.size[1], view.size[0], 3), 30, np.uint8)
-    g, s = _GROUND_X, STAND_X
+    (g, h), s = (_GROUND_X, _GROUND_Y), STAND_X
     walls = [
         [(-s, STAND_Y), (s, STAND_Y)],
-        [(-s, -_GROUND_Y), (-s, STAND_Y)],
-        [(s, STAND_Y), (s, -_GROUND_Y)],
+        [(-s, -h), (-s, STAND_Y)],
+        [(s, STAND_Y), (s, -h)],
     ]
-    ground = [(-g, _GROUND_Y, 0), (g, _GROUND_Y, 0), (g, -_GROUND_Y, 0), (-g, -_GROUND_Y, 0)]
+    ground = [(-g, h, 0.0), (g, h, 0.0), (g, -h, 0.0), (-g, -h, 0.0)]
     _paste(picture, view, pitch_texture(), ground)
     for (x0, y0), (x1, y1) in walls:
         for texture, low, high in ((crowd, 1.2, 26.0), (boards, 0.0, 1.3)):
@@ -109,9 +109,9 @@ def pitch_texture() -> np.ndarray:
     width, height = int(2 * _GROUND_X * _SCALE), int(2 * _GROUND_Y * _SCALE)
     stripes = (np.arange(width) // int(LENGTH_M / 18 * _SCALE)) % 2
     texture = np.array(GRASS, np.uint8)[stripes][None].repeat(height, axis=0)
-    noise = np.random.default_rng(0).normal(0, 5, (height // 4, width // 4, 1))
-    noise = cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
-    texture = np.clip(texture + noise, 0, 255).astype(np.uint8)
+    noise = np.random.default_rng(0).normal(0, 5, (height // 4, width // 4))
+    rough = cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR)
+    texture = np.clip(texture + rough[..., None], 0, 255).astype(np.uint8)
 
     def at(x: float, y: float) -> tuple[int, int]:
         return round((x + _GROUND_X) * _SCALE), round((_GROUND_Y - y) * _SCALE)
@@ -159,12 +159,14 @@ def crowd_texture(rng: np.random.Generator, clubs: tuple[Club, Club]) -> np.ndar
     rows, seats = 30, 200
     coats = rng.integers(30, 190, (rows, seats, 3)) * rng.uniform(0.5, 1.0, (rows, seats, 1))
     coats[rng.random((rows, seats)) < 0.4] = clubs[0].shirt
-    coats[:, int(seats * 0.8) :][rng.random((rows, seats - int(seats * 0.8))) < 0.5] = clubs[1].shirt
+    coats[:, int(seats * 0.8) :][rng.random((rows, seats - int(seats * 0.8))) < 0.5] = clubs[
+        1
+    ].shirt
     picture = cv2.resize(
         coats.astype(np.uint8), (seats * 7, rows * 10), interpolation=cv2.INTER_NEAREST
     )
     for row in range(rows):
-        picture[row * 10 : row * 10 + 2] //= 3
+        picture[row * 10 : row * 10 + 2] = picture[row * 10 : row * 10 + 2] // 3
         for seat in range(seats):
             tone = int(rng.integers(110, 210))
             x = seat * 7 + 3 + int(rng.integers(-1, 2))
