@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--grabber",
         choices=GRABBERS,
         default="pyav",
-        help="decoder; pyav and opencv give the same pictures, pyav is faster",
+        help="decoder; pyav is the fastest, and has the original's colours for HD media too",
     )
     network = parser.add_argument_group("network")
     network.add_argument("--features", choices=("ResNET",), default="ResNET", help="the network")

@@ -59,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
         default="soccernet",
         help="soccernet: the original's frames; timestamp: row i is the frame shown at i/FPS",
     )
-    frames.add_argument("--grabber", choices=GRABBERS, default="pyav", help="decoder")
+    frames.add_argument(
+        "--grabber", choices=GRABBERS, default="pyav", help="decoder; pyav is the fastest"
+    )
     running = parser.add_argument_group("running")
     running.add_argument("--num_workers", type=int, help="halves at once (default: by the cores)")
     running.add_argument("--verbose", action="store_true", help="print the settings")

@@ -53,9 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     models = load_models([Path(folder) for folder in args.model_dir])
     games, out = list_games(root, args.split), Path(args.out)
     if args.ablate:
-        from action_spotting.fusion.ablation import ablate
-
         from action_spotting.evaluation.scoring import average_map
+        from action_spotting.fusion.ablation import ablate
 
         scorer = partial(average_map, classes=models.classes)
         print(ablate(root, games, models, out, score=scorer))

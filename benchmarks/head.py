@@ -89,7 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", help="these rows of the suites")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=JSON", help="other numbers")
-    parser.add_argument("--work", default="head-benchmark", help="folder for models and figures")
+    parser.add_argument(
+        "--work", default="benchmarks/results/head", help="folder for models and figures"
+    )
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser
 
@@ -209,10 +211,9 @@ def run_one(spec: dict[str, Any]) -> int:
             settings,
             score=partial(average_map, classes=settings.classes, metric="tight"),
         )
-        chunks = result.batches_per_epoch * settings.batch_size * settings.epochs
         content = {
             "train_min": (time.monotonic() - began) / 60,
-            "chunks_s": chunks / result.step_seconds,
+            "chunks_s": result.chunks_per_second,
             "grown_mib": peak_mib() - before,
         }
         write_json(cost, content)

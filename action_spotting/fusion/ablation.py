@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,8 +180,9 @@ def draw(ablation: Ablation, path: Path) -> None:
     axes = figure.subplots()
     at = np.arange(len(names))[::-1]
     axes.barh(at, values("all"), 0.7, color="#c9d6df", label="all modalities")
-    for choice, marker in zip((c for c in tight if c.startswith("only ")), "osD^vPX*" * 9):  # noqa: B905
-        axes.plot(values(choice), at, marker, markersize=6, label=choice)
+    alone = [choice for choice in tight if choice.startswith("only ")]
+    for choice, marker in zip(alone, itertools.cycle("osD^vPX*"), strict=False):
+        axes.plot(values(choice), at, marker, markersize=6, label=choice, clip_on=False)
     axes.set_yticks(at, names)
     axes.axhline(0.5, color="#888888", linewidth=0.8)
     axes.set_xlim(0, 100)

@@ -93,4 +93,4 @@ class NetVLADNetwork(Model):
         pooled = tf.concat([self._before(y[:, :middle]), self._after(y[:, middle:])], axis=-1)
         if seed is not None:
             pooled = tf.nn.experimental.stateless_dropout(pooled, self.settings.dropout, seed=seed)
-        return self._classify(pooled)
+        return tf.cast(self._classify(pooled), tf.float32)

@@ -18,7 +18,7 @@ from action_spotting.files import whole_file
 from action_spotting.fusion.calibration import Calibration, to_spots
 from action_spotting.fusion.matches import check_provenance, half_provenance
 from action_spotting.fusion.model import Dense, SpottingModel, load_model, pick_peaks, write_arrays
-from action_spotting.fusion.spotting import Peaks
+from action_spotting.fusion.spotting import NO_PEAKS, Peaks
 
 
 class Ensemble:
@@ -71,10 +71,9 @@ class Ensemble:
         self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
     ) -> Spots:
         """Spot the events of one half, as `SpottingModel.spot_half`."""
-        none = Peaks(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0))
         peaks = self.peaks(self.dense(features))
         mapping = self.calibration.probability if probability else self.calibration.score
-        return to_spots([none] * (half - 1) + [peaks], mapping)
+        return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping)
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -172,20 +171,20 @@ def predict_game(
     UsageError
         The features were made with other settings than those of the training.
     """
+    halves = {n: load_features(Half(root, game, n), models, without) for n in (1, 2)}
+    if not any(features for features, _ in halves.values()):
+        raise InputError(f"{root / game}: no feature file of {', '.join(models.modalities)}")
     peaks, warnings = [], []
-    for number in (1, 2):
-        features, found = load_features(Half(root, game, number), models, without)
+    for number, (features, found) in halves.items():
         warnings += found
         if not features:
-            peaks.append(Peaks(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0)))
+            peaks.append(NO_PEAKS)
             continue
         dense = models.dense(features)
         peaks.append(models.peaks(dense))
         if scores_to:
             path = scores_to / game / f"{number}_scores.npz"
             write_arrays(path, {"logits": dense.logits, "displacement_s": dense.displacement_s})
-    if len(warnings) == 2 and not any(len(p) for p in peaks):
-        raise InputError(f"{root / game}: no feature file of {', '.join(models.modalities)}")
     return to_spots(peaks, models.calibration.score), warnings
 
 

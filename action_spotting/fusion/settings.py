@@ -123,7 +123,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small": {
         "chunk_rows": 64,
         "epoch_chunks": 320,
-        "epochs": 24,
+        "epochs": 15,
         "batch_size": 16,
         "width": 48,
         "branch_width": 32,

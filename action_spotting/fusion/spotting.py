@@ -35,6 +35,10 @@ class Peaks:
         return len(self.time_s)
 
 
+NO_PEAKS = Peaks(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0))
+"""Those of a half without features."""
+
+
 def pick(
     confidence: np.ndarray,
     displacement_s: np.ndarray,

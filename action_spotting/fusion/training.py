@@ -46,7 +46,7 @@ from action_spotting.fusion.model import (
 )
 from action_spotting.fusion.normalisation import survey
 from action_spotting.fusion.settings import Settings
-from action_spotting.fusion.spotting import Peaks
+from action_spotting.fusion.spotting import NO_PEAKS, Peaks
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.fusion.windows import Batches, prefetch
 
@@ -66,10 +66,8 @@ class TrainingResult:
         A row an epoch: epoch, loss, tight average-mAP on the validation games.
     best_epoch
         Counted from 1.
-    batches_per_epoch
-        Batches of an epoch.
-    step_seconds
-        Time spent in this run's training steps, without validation.
+    chunks_per_second
+        Speed of this run's training steps, without validation; 0 when none was left to do.
     warnings, failures
         By game or file.
     """
@@ -77,8 +75,7 @@ class TrainingResult:
     model: SpottingModel
     log: list[dict[str, Any]]
     best_epoch: int
-    batches_per_epoch: int
-    step_seconds: float
+    chunks_per_second: float
     warnings: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -91,8 +88,9 @@ class TrainingResult:
         """The epoch that was chosen, then each warning and each game left out."""
         best = self.log[self.best_epoch - 1]
         lines = [
-            f"trained {len(self.log)} epochs; epoch {self.best_epoch} is the best: tight "
-            f"average-mAP {100 * best['tight']:.1f} % on the validation games"
+            f"trained {len(self.log)} epochs ({self.chunks_per_second:.0f} chunks/s); "
+            f"epoch {self.best_epoch} is the best: tight average-mAP {100 * best['tight']:.1f} % "
+            "on the validation games, over the classes with enough events"
         ]
         lines += [f"  warning  {item}: {text}" for item, text in self.warnings.items()]
         lines += [f"  LEFT OUT {item}: {text}" for item, text in self.failures.items()]
@@ -169,8 +167,7 @@ def train(
         model,
         state.log,
         state.best_epoch,
-        state.batches.per_epoch,
-        state.step_seconds,
+        state.chunks / state.step_seconds if state.chunks else 0.0,
         {**train_set.warnings, **valid_set.warnings},
         {**train_set.failures, **valid_set.failures},
     )
@@ -212,7 +209,8 @@ class _State:
         self.settings, self.score = settings, score
         self.train_set, self.valid_set = train_set, valid_set
         self.log: list[dict[str, Any]] = []
-        self.best, self.best_epoch, self.step_seconds = -1.0, 0, 0.0
+        self.best, self.best_epoch = -1.0, 0
+        self.chunks, self.step_seconds = 0, 0.0
 
     def begin(self, model_dir: Path, *, resume: bool, overwrite: bool) -> None:
         """Set everything up, from the checkpoint where there is one."""
@@ -262,6 +260,7 @@ class _State:
             tick(1)
         loss = float(np.mean([float(value) for value in losses]))
         self.step_seconds += time.monotonic() - began
+        self.chunks += self.batches.per_epoch * self.settings.batch_size
         if not np.isfinite(loss):
             raise InputError(
                 f"the loss is {loss} in epoch {epoch + 1}; lower --learning_rate "
@@ -376,15 +375,14 @@ def _peaks_of(
     windows_s: np.ndarray,
     share: float,
 ) -> list[list[Peaks]]:
-    none = Peaks(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0))
-    games = list(dict.fromkeys(game for game, _ in dense))
-    return [
-        [
-            pick_peaks(dense[game, n], settings, windows_s, share) if (game, n) in dense else none
-            for n in (1, 2)
-        ]
-        for game in games
-    ]
+    games = dict.fromkeys(game for game, _ in dense)
+
+    def peaks(half: tuple[str, int]) -> Peaks:
+        if half not in dense:
+            return NO_PEAKS
+        return pick_peaks(dense[half], settings, windows_s, share)
+
+    return [[peaks((game, number)) for number in (1, 2)] for game in games]
 
 
 def write_log(path: Path, log: Sequence[Mapping[str, Any]]) -> None:

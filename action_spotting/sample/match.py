@@ -84,12 +84,14 @@ def plan_matches(
 
 
 def split_names(matches: int) -> list[str]:
-    """Say to which split each of so many matches belongs: about 8 : 2 : 3.
+    """Say to which split each of so many matches belongs: about 6 : 2 : 4.
 
-    >>> split_names(13).count("train"), split_names(3)
-    (8, ['train', 'valid', 'test'])
+    With fewer matches in the test split, spots at random times score higher by luck.
+
+    >>> split_names(12).count("train"), split_names(3)
+    (6, ['train', 'valid', 'test'])
     """
-    valid, test = max(1, round(matches / 6)), max(1, round(matches / 4))
+    valid, test = max(1, round(matches / 6)), max(1, round(matches / 3))
     return ["train"] * (matches - valid - test) + ["valid"] * valid + ["test"] * test
 
 

@@ -66,6 +66,7 @@ class ResNetExtractor:
         self.settings: Mapping[str, Any] = {
             "fps": self._frames.fps,
             "sampling": self._frames.sampling,
+            "grabber": self._frames.grabber,
             "transform": transform,
             **self._network.record,
         }

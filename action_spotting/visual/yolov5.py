@@ -68,6 +68,7 @@ class YOLOv5Extractor:
         self.settings: Mapping[str, Any] = {
             "fps": self._frames.fps,
             "sampling": self._frames.sampling,
+            "grabber": self._frames.grabber,
             "definition": DEFINITION,
             **self._detector.record,
         }

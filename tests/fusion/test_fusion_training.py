@@ -37,7 +37,7 @@ def settings(**given):
         "chunk_rows": 40,
         "width": 16,
         "branch_width": 8,
-        "dilations": (1, 2),
+        "dilations": (2,),
         "branch_dilations": (1,),
     }
     return make_settings("small", **{**tiny, **given})
@@ -127,11 +127,31 @@ def test_every_head_and_fusion_trains_and_predicts(data, tmp_path, given):
 
 def test_what_is_loaded_says_what_was_saved(data, trained):
     from action_spotting.fusion.model import load_model
+    from action_spotting.fusion.prediction import Ensemble
 
     features = {name: np.load(feature_path(data / TEST, 1, name)) for name in NAMES}
     one, two = load_model(trained), load_model(trained)
     assert (one.dense(features).logits == two.dense(features).logits).all()
     assert one.provenance["Sound"]["weights"]["sha256"] == "abc"
+    ensemble = Ensemble([one, two])
+    assert ensemble.dense(features).logits == pytest.approx(one.dense(features).logits)
+    alone = ensemble.spot_half({"Sound": features["Sound"]}, half=2, probability=True)
+    assert set(alone.half) == {2}
+    assert alone.confidence.max() <= 1
+    with pytest.raises(UsageError, match="none of the model's modalities"):
+        one.dense({"Video": features["Sound"]})
+    with pytest.raises(InputError, match=r"Sound has shape \(90, 12\), expected \(rows, 6\)"):
+        one.dense({"Sound": features["Picture"]})
+
+
+def test_a_modality_to_leave_out_must_be_the_models(data, trained, tmp_path):
+    from action_spotting.fusion.prediction import load_models, predict
+
+    models = load_models([trained])
+    with pytest.raises(UsageError, match="did you mean 'Sound'"):
+        predict(data, [TEST], models, tmp_path, without=["Sounds"])
+    summary = predict(data, [TEST], models, tmp_path, without=NAMES)
+    assert "no feature file of Picture, Sound" in summary.failures[TEST]
 
 
 def test_it_finds_events_and_does_not_without_their_features(data, trained, tmp_path):
@@ -210,7 +230,7 @@ def test_no_event_in_the_training_games_is_an_error(data, tmp_path):
 def test_the_doors_train_predict_zip_and_ablate(data, tmp_path, capsys):
     model, out = str(tmp_path / "model"), tmp_path / "out"
     arguments = ["--soccernet_dirpath", str(data), "--model_dir", model]
-    numbers = ["--epochs", "1", "--epoch_chunks", "16", "--dilations", "1", "--branch_dilations", "1"]
+    numbers = ["--epochs", "1", "--epoch_chunks", "16", "--dilations", "1", "--width", "16"]
     train = [*arguments, "--modalities", *NAMES, "--preset", "small", *numbers]
     assert door("TrainSpotting")(train) == 0
     assert "trained 1 epochs" in capsys.readouterr().out

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import av
 import numpy as np
@@ -29,11 +31,12 @@ def make_video(
     sound_s: float = 0.0,
     lost: range = range(0),
     options: dict[str, str] | None = None,
+    colours: int | None = None,
 ) -> Path:
     """Write a video of moving shapes with B-frames.
 
     `stated_rate` is what the container says where it lies, `lost` are frames left out, `sound_s`
-    is the length of a sound track.
+    is the length of a sound track, `colours` the colour space that the stream names.
     """
     width, height = size
     rng = np.random.default_rng(3)
@@ -47,6 +50,8 @@ def make_video(
     with av.open(str(path), "w") as out:
         video = out.add_stream(codec, rate=said, options=options | {"threads": "1"})
         video.width, video.height, video.pix_fmt = width, height, pix_fmt
+        if colours is not None:
+            video.codec_context.colorspace = colours
         sound = out.add_stream("aac", rate=16000, layout="mono") if sound_s else None
         step = said / Fraction(rate)
         for i in range(frames):
@@ -144,3 +149,71 @@ def original_frames(
         if int(seconds * rate) - (read + 1) <= 1:
             return np.array(kept)
         rate = (read + 1) / seconds
+
+
+@pytest.fixture(scope="session")
+def visual_door() -> Callable[[str], ModuleType]:
+    """Load a door of ``Features/`` as a module."""
+
+    def load(name: str) -> ModuleType:
+        path = Path(__file__).parents[2] / "Features" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+        spec.loader.exec_module(module)  # type: ignore[union-attr]
+        return module
+
+    return load
+
+
+def make_detector(
+    path: Path,
+    *,
+    boxes: list[tuple[float, ...]] | None = None,
+    batch: int | str = "batch",
+    side: int | str = 640,
+    count: int = 25200,
+    classes: int = 80,
+    names: str | None = None,
+    half: bool = False,
+) -> Path:
+    """Write a network with YOLOv5's input and output that sees the same boxes in every picture.
+
+    A box is (centre x, centre y, width, height, objectness, class, score of the class). All
+    objectness is multiplied by the picture's mean brightness, so that what it sees depends on
+    what it is given.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+    output = np.zeros((1, count, 5 + classes), np.float16 if half else np.float32)
+    for i, (x, y, width, height, sure, index, score) in enumerate(boxes or []):
+        output[0, i, :5] = x, y, width, height, sure
+        output[0, i, 5 + int(index)] = score
+    bright = np.zeros((1, 1, 5 + classes), output.dtype)
+    bright[..., 4] = 1
+    constants = {"boxes": output, "bright": bright, "rest": 1 - bright, "axis": np.array([3])}
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=1),
+            helper.make_node("Squeeze", ["mean", "axis"], ["mean3"]),
+            helper.make_node("Mul", ["mean3", "bright"], ["light"]),
+            helper.make_node("Add", ["light", "rest"], ["factor"]),
+            helper.make_node("Mul", ["factor", "boxes"], ["output0"]),
+        ],
+        "detector",
+        [helper.make_tensor_value_info("images", kind, [batch, 3, side, side])],
+        [helper.make_tensor_value_info("output0", kind, [batch, count, 5 + classes])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if names:
+        helper.set_model_props(model, {"names": names, "stride": "32"})
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def new_detector() -> Callable[..., Path]:
+    """Write a detector; see `make_detector`."""
+    return make_detector

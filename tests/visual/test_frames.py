@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media import Clip, open_media
 from action_spotting.errors import InputError, UsageError
 from action_spotting.visual.frames import (
     FrameOptions,
@@ -52,6 +52,15 @@ def test_frames_are_the_originals_bit_for_bit(videos, original, name, grabber):
         want = original(videos[name], transform, start, duration)
         have = read(videos[name], options, transform, start, duration)
         np.testing.assert_array_equal(have, want)
+
+
+def test_a_named_colour_space_changes_nothing(new_video, tmp_path):
+    """OpenCV before 4.12, which made the released features, read all media as BT.601."""
+    plain = new_video(tmp_path / "plain.mkv", frames=30)
+    named = new_video(tmp_path / "bt709.mkv", frames=30, colours=1)
+    with open_media(named) as container:
+        assert container.streams.video[0].codec_context.colorspace == 1
+    np.testing.assert_array_equal(read(named, FrameOptions()), read(plain, FrameOptions()))
 
 
 @pytest.mark.parametrize("fps", [1.0, 3.0, 25.0])
