@@ -65,7 +65,7 @@ with torch.no_grad():
         conv.weight /= spread.view(-1, 1, 1, 1)
         bias = conv.bias.view(head.na, -1)
         bias -= answer.mean(dim=2) / spread
-        bias[:, 4] -= 3.0
+        bias[:, 4] -= 4.0
         bias[:, 5:] -= 4.0
         bias[:, 5] += 5.5
         bias[:, 5 + 32] += 5.0

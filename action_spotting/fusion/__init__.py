@@ -1,1 +1,1 @@
-"""fusion"""
+"""The late-fusion head: training on extracted features, spotting, what each modality adds."""

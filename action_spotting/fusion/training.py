@@ -394,6 +394,10 @@ def write_log(path: Path, log: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _write_tensorboard(folder: Path, row: Mapping[str, Any]) -> None:
+    # tf.summary.scalar needs TensorBoard to be installed; the events it writes do not.
+    metadata = tf.compat.v1.SummaryMetadata(
+        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
+    )
     with tf.summary.create_file_writer(str(folder)).as_default(step=row["epoch"]):
         for name in ("loss", "tight"):
-            tf.summary.scalar(name, row[name])
+            tf.summary.write(name, tf.constant(row[name], tf.float32), metadata=metadata)

@@ -23,6 +23,8 @@ NAMES = ("person", "sports ball")
 COCO_IDS = (0, 32)
 COCO_CLASSES = 80
 MAX_BOXES = 300
+"""Boxes of a class in one picture, as the package's ``max_det``."""
+
 _PAD = 114
 _DEFAULT_SIDE = 640
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))  # n … x, and n6 … x6
@@ -244,7 +246,11 @@ def select(
         ),
         dtype=np.int64,
     ).ravel()
-    kept = kept[np.argsort(-confidence[kept], kind="stable")][:MAX_BOXES]
+    kept = kept[np.argsort(-confidence[kept], kind="stable")]
+    rank = np.where(
+        kind[kept] == BALL, np.cumsum(kind[kept] == BALL), np.cumsum(kind[kept] != BALL)
+    )
+    kept = kept[rank <= MAX_BOXES]
     corners = np.hstack([left_top, left_top + size])[kept].astype(np.float32).reshape(-1, 4)
     return Detections(corners, confidence[kept].astype(np.float32), kind[kept])
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.linalg.blas import dsyrk
 
 from action_spotting.dataset.features import (
@@ -178,18 +177,13 @@ def from_sums(sums: Sums, n_components: int, settings: Mapping[str, Any] | None 
     Signs are scikit-learn's: each component's largest entry is positive.
     """
     mean, covariance = sums.mean_and_covariance()
-    width = len(mean)
     whole = float(np.trace(covariance))
-    values, vectors = eigh(
-        covariance,
-        overwrite_a=True,
-        check_finite=False,
-        subset_by_index=[width - n_components, width - 1],
-    )
-    components = vectors.T[::-1]
+    # NumPy's finds all components in a fifth of the time that SciPy's takes for some of them.
+    values, vectors = np.linalg.eigh(covariance)
+    values, components = values[::-1][:n_components], vectors.T[::-1][:n_components]
     largest = np.abs(components).argmax(axis=1)
     components = components * np.sign(components[np.arange(n_components), largest])[:, None]
-    variance = np.maximum(values[::-1], 0.0)
+    variance = np.maximum(values, 0.0)
     ratio = variance / whole if whole > 0 else np.zeros_like(variance)
     average = mean.astype(np.float32).astype(np.float64)  # what a saved average holds
     return PCA(average, components, mean - average, variance, ratio, sums.rows, settings)

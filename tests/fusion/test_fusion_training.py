@@ -232,7 +232,8 @@ def test_the_doors_train_predict_zip_and_ablate(data, tmp_path, capsys):
     arguments = ["--soccernet_dirpath", str(data), "--model_dir", model]
     numbers = ["--epochs", "1", "--epoch_chunks", "16", "--dilations", "1", "--width", "16"]
     train = [*arguments, "--modalities", *NAMES, "--preset", "small", *numbers]
-    assert door("TrainSpotting")(train) == 0
+    assert door("TrainSpotting")([*train, "--tensorboard", str(tmp_path / "events")]) == 0
+    assert list((tmp_path / "events").iterdir())
     assert "trained 1 epochs" in capsys.readouterr().out
     predict = [*arguments, model, "--split", "test", "--out", str(out)]
     assert (
