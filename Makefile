@@ -13,7 +13,7 @@ demo: $(READY)
 	$(RUN) Models/RunPipeline.py --sample demo
 
 test: $(READY)
-	$(RUN) -m pytest -q
+	$(RUN) -m pytest -q -n 2 --dist loadgroup
 
 quick: $(READY)
 	$(RUN) -m pytest -q -m "not slow"

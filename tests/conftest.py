@@ -55,3 +55,10 @@ def tone_video(tmp_path_factory) -> Path:
 def silent_video(tmp_path_factory) -> Path:
     """A 2 s video without a sound track."""
     return write_video(tmp_path_factory.mktemp("media") / "silent.mp4", sound=False)
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Keep a file's tests together when several processes share the work: they share fixtures."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))

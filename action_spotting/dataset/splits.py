@@ -40,6 +40,8 @@ def list_games(root: Path, split: str | Sequence[str] = "all") -> list[str]:
     if not root.is_dir():
         raise UsageError(f"dataset folder {str(root)!r} does not exist or is not a folder")
     known = read_splits(root)
+    if not any(known.values()):
+        raise UsageError(_nothing(root, split, [], known))
     games = split_games(known, split, root)
     present = [game for game in games if (root / game).is_dir()]
     if not present:

@@ -63,6 +63,7 @@ class ResNetExtractor:
         self._transform = transform
         self._network = load_network(network or Settings())
         self.device = self._network.device
+        self.batch_size = self._network.batch_size
         self.settings: Mapping[str, Any] = {
             "fps": self._frames.fps,
             "sampling": self._frames.sampling,

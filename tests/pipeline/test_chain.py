@@ -12,9 +12,10 @@ import pytest
 
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.labels import read_predictions
+from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import list_games, list_halves
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chain")]
 
 PATIENCE_S = 600
 
@@ -53,8 +54,8 @@ def test_every_stage_does_its_job(undisturbed):
                 ("FFT", 48),
             ]
         }
-        assert max(rows.values()) - min(rows.values()) <= 2
-        assert 20 <= rows["ResNET_TF2"] <= 30
+        duration_s = probe(half.clip().path).duration_s
+        assert all(abs(count - 2 * duration_s) <= 2 for count in rows.values())
     (game,) = list_games(root, "test")
     assert len(read_predictions(undisturbed / "predictions" / game / "Predictions-v2.json"))
     assert game in (undisturbed / "report.html").read_text(encoding="utf-8")
@@ -64,7 +65,7 @@ def test_the_output_ends_with_summary_scores_and_report(undisturbed):
     text = (undisturbed / "output.txt").read_text()
     for stage in ("ResNET_TF2", "ResNET_TF2_PCA16", "YOLOv5", "VGGish", "FFT", "train", "predict"):
         assert re.search(rf"^{stage} +\d+ +\d+ +0 +[\d.]+ s$", text, re.MULTILINE)
-    assert re.search(r"over the classes that occur: loose 0\.\d{3}, tight 0\.\d{3}", text)
+    assert re.search(r"over the classes that occur: loose \d\.\d{3}, tight \d\.\d{3}", text)
     assert "report.html" in text.splitlines()[-1]
 
 

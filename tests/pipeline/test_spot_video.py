@@ -11,6 +11,8 @@ from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import InputError, UsageError
 from action_spotting.pipeline.video import VideoPlan, clips_of, parse_threshold, spot_video
 
+pytestmark = pytest.mark.xdist_group("chain")
+
 
 @pytest.fixture(scope="module")
 def halves(tiny_matches) -> tuple[Path, ...]:
@@ -23,10 +25,11 @@ def plan(videos, out, model_dir=Path("model"), **more) -> VideoPlan:
 
 
 @pytest.mark.slow
-def test_the_door_gives_the_spots_of_the_pipeline(halves, undisturbed, run_door, tmp_path):
-    done = run_door(
-        "SpotVideo.py", *halves, "--model_dir", undisturbed / "model", "--out", tmp_path
-    )
+def test_the_door_gives_the_spots_of_the_pipeline(
+    halves, undisturbed, detector, run_door, tmp_path
+):
+    options = ("--model_dir", undisturbed / "model", "--yolov5_weights", detector)
+    done = run_door("SpotVideo.py", *halves, *options, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
     assert halves[0].name in (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -48,9 +51,11 @@ def test_one_video_of_a_whole_match(halves, undisturbed, tmp_path):
 
 
 @pytest.mark.slow
-def test_without_sound_it_spots_by_the_picture(silent_video, undisturbed, tmp_path):
+def test_it_says_what_it_does_without(silent_video, undisturbed, tmp_path):
     outcome = spot_video(plan([silent_video], tmp_path, undisturbed / "model"))
-    assert outcome.notices == ["no sound track; spotted without VGGish, FFT"]
+    no_sound, no_detector = outcome.notices
+    assert no_sound == "no sound track; spotted without VGGish, FFT"
+    assert no_detector.startswith("spotted without YOLOv5: YOLOv5 needs an ONNX export")
     assert outcome.files["predictions"].exists()
     assert not (tmp_path / "1_VGGish.npy").exists()
 
