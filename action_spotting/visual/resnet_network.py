@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -125,6 +126,10 @@ def load_network(settings: Settings) -> Network:
         "engine": settings.engine,
     }
     on_openvino = settings.engine == "openvino"
+    if on_openvino and importlib.util.find_spec("openvino") is None:
+        raise UsageError(
+            "--engine openvino: OpenVINO is not installed; pip install 'action_spotting[openvino]'"
+        )
     device = use_device(-1 if on_openvino else settings.gpu)
     run = (_openvino_run if on_openvino else _tensorflow_run)(settings, path)
     return Network(run, device, settings.batch_size, record)
@@ -214,12 +219,8 @@ def _tensorflow_run(settings: Settings, path: Path | None) -> Callable[[np.ndarr
 
 
 def _openvino_run(settings: Settings, path: Path | None) -> Callable[[np.ndarray], np.ndarray]:
-    try:
-        import openvino
-    except ImportError as error:
-        raise UsageError(
-            "--engine openvino: OpenVINO is not installed; pip install 'action_spotting[openvino]'"
-        ) from error
+    import openvino
+
     graph = openvino.convert_model(_graph(settings, path).get_concrete_function())
     precision = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}[settings.precision]
     options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_spotting.dataset.media import Clip, open_media
+from action_spotting.dataset.media import Clip, ffmpeg_exe, open_media
 from action_spotting.errors import InputError, UsageError
 from action_spotting.visual.frames import (
     FrameOptions,
@@ -246,3 +247,12 @@ def _without_picture(source: Path, target: Path) -> None:
             if packet.size:
                 packet.stream = sound
                 out.mux(packet)
+
+
+@pytest.mark.parametrize("turn", [90, 180, -90])
+def test_a_turned_video_is_set_upright_by_both(videos, tmp_path, turn):
+    path = tmp_path / "turned.mp4"
+    command = [ffmpeg_exe(), "-v", "error", "-display_rotation", str(turn)]
+    subprocess.run([*command, "-i", str(videos["mp4"]), "-c", "copy", str(path)], check=True)
+    have, want = (read(path, FrameOptions(grabber=name)) for name in ("pyav", "opencv"))
+    np.testing.assert_array_equal(have, want)
