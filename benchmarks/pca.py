@@ -81,6 +81,7 @@ def main() -> None:
         original = run(ORIGINAL, folder, args.dims)
         ours = run(OURS, folder, args.dims)
         run(EXACT, folder, args.dims)
+        errors = [difference(folder, kind) for kind in ("ours", "original")]
         rows = [line("original", args.rows, original), line("ours", args.rows, ours)]
         if args.more_rows:
             make_files(folder, args.more_rows)
@@ -90,8 +91,7 @@ def main() -> None:
         faster = [f"{original[key] / ours[key]:.1f} x" for key in ("all", "fit")]
         print(f"\nfaster: {faster[0]}, the fit alone {faster[1]}")
         print("largest difference to scikit-learn's full SVD in float64, up to sign, relative to")
-        print(f"the largest value: ours {difference(folder, 'ours'):.1e}, ", end="")
-        print(f"the original (float32) {difference(folder, 'original'):.1e}")
+        print(f"the largest value: ours {errors[0]:.1e}, the original (float32) {errors[1]:.1e}")
         if args.more_rows:
             project(args, ours, more)
 
