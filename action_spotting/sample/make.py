@@ -22,7 +22,7 @@ from action_spotting.dataset.media import open_media
 from action_spotting.dataset.splits import SPLITS_FILE
 from action_spotting.errors import InputError, UsageError
 from action_spotting.files import whole_file, write_json
-from action_spotting.sample.match import Match, plan_matches
+from action_spotting.sample.match import HALF_S, Match, plan_matches
 from action_spotting.sample.picture import Painter
 from action_spotting.sample.script import FPS, TEAM_NAMES, HalfScript
 from action_spotting.sample.sound import RATE, soundtrack
@@ -37,8 +37,8 @@ def make_sample(
     root: Path,
     *,
     seed: int = 0,
-    matches: int = 12,
-    half_s: tuple[float, float] = (44.0, 58.0),
+    matches: int = 9,
+    half_s: tuple[float, float] = HALF_S,
     workers: int = 2,
 ) -> list[str]:
     """Write sample matches in SoccerNet's layout; a repeated or interrupted call goes on.
@@ -54,7 +54,7 @@ def make_sample(
     seed
         The same seed gives the same bytes.
     matches
-        How many, from 3: about 6 train : 2 valid : 4 test.
+        How many, from 3: about 4 train : 1 valid : 4 test.
     half_s
         Shortest and longest half in seconds; (12, 16) makes tiny ones for tests.
     workers
