@@ -39,6 +39,9 @@ GAP_S = (0.8, 6.0)
 HALF_S = (54.0, 60.0)
 """Shortest and longest half."""
 
+TRIES = 16
+"""Clocks drawn for a half before a scene is left out."""
+
 ENDING = 4 * FPS
 
 
@@ -139,14 +142,14 @@ def _plan_half(
     half_s: tuple[float, float],
 ) -> tuple[HalfScript, tuple[int, int]]:
     """Script one half with those `scenes` it has time for; give the score at its end too."""
-    for attempt in range(4 * len(scenes) + 1):
+    for attempt in range(TRIES * len(scenes) + 1):
         rng = np.random.default_rng([*seed, attempt])
         director = Director(rng, seed[-1], score)
         end = director.frames(half_s[0], 0.95 * half_s[1])
         from_start = director.chance(0.6)
         clock_s = 2700 * (seed[-1] - 1) + (0 if from_start else int(rng.integers(120, 2400)))
         opening(director, from_start=from_start)
-        for name in rng.permutation(scenes[: len(scenes) - attempt // 4]):
+        for name in rng.permutation(scenes[: len(scenes) - attempt // TRIES]):
             director.play(*GAP_S)
             SCENES[str(name)](director, int(rng.integers(2)))
         while director.now < end - ENDING:
