@@ -20,7 +20,7 @@ from action_spotting.audio.vggish import (
 )
 from action_spotting.audio.vggish_weights import AUDIOSET, PCA, load, random_tensors
 
-from .test_vggish_weights import audioset_variables, save_checkpoint, save_keras
+from .test_vggish_weights import NARROW, audioset_variables, save_checkpoint, save_keras
 
 LAYERS = (
     *("conv1", "pool1", "conv2", "pool2", "conv3_1", "conv3_2", "pool3", "conv4_1", "conv4_2"),
@@ -91,15 +91,21 @@ def test_a_row_equals_an_independent_forward_pass(tmp_path, form):
 
 
 @pytest.mark.slow
-def test_every_tensor_changes_the_outcome():
-    patch = np.random.default_rng(2).normal(0, 1, (1, 12, 64)).astype(np.float32)
-    tensors = random_tensors(dense=False)
-    plain = Network(vggish_weights.Weights(tensors, {}), frames=12, dense=False)(patch)
-    for layer, (kernel, bias) in tensors.items():
+@pytest.mark.parametrize(("dense", "frames"), [(False, 12), (True, 96)])
+def test_every_tensor_changes_the_outcome(monkeypatch, dense, frames):
+    monkeypatch.setattr(vggish_weights, "DENSE", NARROW)
+    patch = np.random.default_rng(2).normal(0, 1, (1, frames, 64)).astype(np.float32)
+    tensors = random_tensors(dense=dense)
+
+    def row(tensors: vggish_weights.Tensors) -> np.ndarray:
+        weights = vggish_weights.Weights(tensors, {})
+        return Network(weights, frames=frames, dense=dense, batch_size=1)(patch)
+
+    plain = row(tensors)
+    for layer in NARROW if dense else tensors:
+        kernel, bias = tensors[layer]
         for other in ((kernel * 1.1, bias), (kernel, bias + 0.1)):
-            changed = vggish_weights.Weights({**tensors, layer: other}, {})
-            row = Network(changed, frames=12, dense=False)(patch)
-            assert np.abs(row - plain).max() > 1e-4, layer
+            assert np.abs(row({**tensors, layer: other}) - plain).max() > 1e-4, layer
 
 
 @pytest.mark.slow
