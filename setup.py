@@ -27,12 +27,15 @@ setup(
     extras_require={
         # a faster engine for ResNet-152 on processors: --engine openvino
         "openvino": ["openvino>=2024.4"],
+        # many machines: --scheduler (on SLURM with dask-jobqueue)
+        "cluster": ["distributed>=2024.5"],
         "dev": [
             "pytest>=8",
             "pytest-xdist>=3.5",
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
+            "distributed>=2024.5",
             # other programs' readers of what we export
             "webvtt-py>=0.5",
             "pysubs2>=1.7",

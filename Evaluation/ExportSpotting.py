@@ -59,6 +59,7 @@ def arguments() -> argparse.ArgumentParser:
     media = parser.add_argument_group("media: where the second half begins, frame rates, names")
     media.add_argument("--SoccerNet_path", type=Path, help="folder with the games' media")
     media.add_argument("--video", choices=tuple(VIDEO_STEMS), default="LQ", help="which media")
+    door.add_fail_fast(how)
     zipped = parser.add_argument_group("soccernet: the zip for the challenge server")
     zipped.add_argument("--split", help="its games must all be there: challenge, test, …")
     return parser
@@ -92,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
         results_name=options.Prediction_file,
         split=options.split,
+        fail_fast=options.fail_fast,
     )
     print(summary)
     if summary.done:

@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--label_version", type=int, choices=(1, 2), default=2, help="of the labels")
     what.add_argument("--check", action="store_true", help="only say what is complete")
+    door.add_fail_fast(what)
     return parser
 
 
@@ -69,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
 
     from action_spotting.dataset.download import check, download, file_names
+    from action_spotting.runs import log_run
 
     root = Path(args.soccernet_dirpath).expanduser()
     files = [
@@ -79,15 +81,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     ]
     if args.check:
-        summary = check(root, files, args.split)
+        summary = check(root, files, args.split, fail_fast=args.fail_fast)
     else:
         password = None
         if "videos" in args.what and args.source == "EXRCSDrive":
             password = os.environ.get(PASSWORD) or getpass.getpass(
                 "password of the SoccerNet agreement: "
             )
-        root.mkdir(parents=True, exist_ok=True)
-        summary = download(root, files, args.split, source=args.source, password=password)
+        log_run(root, __file__, argv)
+        summary = download(
+            root,
+            files,
+            args.split,
+            source=args.source,
+            password=password,
+            fail_fast=args.fail_fast,
+        )
     print(summary)
     return summary.exit_code
 

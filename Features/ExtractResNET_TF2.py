@@ -41,7 +41,6 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument("--split", default="all", help="train, valid, test, challenge, v1 or all")
     data.add_argument("--game_ID", type=int, help="only the game at this index of the split")
     data.add_argument("--video", choices=VIDEOS, default="LQ", help="HQ: by video.ini")
-    data.add_argument("--shard", type=door.shard, default=(1, 1), help="I/N: part I of N machines")
     data.add_argument("--overwrite", action="store_true", help="redo what is there")
     single = parser.add_argument_group("or one file")
     single.add_argument("--path_video", help="the video")
@@ -92,6 +91,8 @@ def build_parser() -> argparse.ArgumentParser:
     running = parser.add_argument_group("running")
     running.add_argument("--num_workers", type=int, help="halves at once (default: by the cores)")
     running.add_argument("--verbose", action="store_true", help="print the settings")
+    door.add_fail_fast(running)
+    door.add_many_machines(parser)
     return parser
 
 
@@ -103,10 +104,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("give either --soccernet_dirpath or --path_video")
     if args.path_video and not args.path_features:
         parser.error("--path_video needs --path_features, the file to write")
+    if args.scheduler:
+        door.make_absolute(
+            args, "soccernet_dirpath", "path_video", "path_features", "weights", "weights_dir"
+        )
 
+    from action_spotting.cluster import extract_on_cluster
     from action_spotting.dataset.media import Clip
     from action_spotting.dataset.splits import list_halves
     from action_spotting.extraction import Job, extract_all
+    from action_spotting.runs import log_run
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.prefetch import default_workers
     from action_spotting.visual.resnet import ResNetExtractor
@@ -114,13 +121,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     name = f"{args.features}_{args.back_end}"
     if args.path_video:
-        clip = Clip(Path(args.path_video), args.start, args.duration)
-        jobs = [Job(Path(args.path_features), lambda: clip)]
+        clip = partial(Clip, Path(args.path_video), args.start, args.duration)
+        jobs = [Job(Path(args.path_features), clip)]
+        log_run(Path(args.path_features).parent, __file__, argv)
     else:
         root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
         halves = list_halves(root, args.split, args.game_ID)
         jobs = [Job(half.feature(name), partial(half.clip, args.video)) for half in halves]
-    extractor = ResNetExtractor(
+        log_run(root, __file__, argv)
+    make = partial(
+        ResNetExtractor,
         Settings(
             weights=args.weights,
             folder=Path(args.weights_dir) if args.weights_dir else None,
@@ -134,15 +144,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         transform=args.transform,
         name=name,
     )
-    if args.verbose:
-        print(f"{name}: {dict(extractor.settings)}, {extractor.device}")
-    summary = extract_all(
-        extractor,
-        jobs,
-        overwrite=args.overwrite,
-        workers=args.num_workers or default_workers(),
-        shard=args.shard,
-    )
+    how = {"overwrite": args.overwrite, "fail_fast": args.fail_fast, "shard": args.shard}
+    if args.scheduler:
+        summary = extract_on_cluster(args.scheduler, name, make, jobs, **how)
+    else:
+        extractor = make()
+        if args.verbose:
+            print(f"{name}: {dict(extractor.settings)}, {extractor.device}")
+        workers = args.num_workers or default_workers()
+        summary = extract_all(extractor, jobs, workers=workers, **how)
     print(summary)
     return summary.exit_code
 

@@ -31,7 +31,6 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument("--split", default="all", help="train, valid, test, challenge, v1 or all")
     data.add_argument("--game_ID", type=int, help="only the game at this index of the split")
     data.add_argument("--video", choices=VIDEOS, default="720p", help="HQ: by video.ini")
-    data.add_argument("--shard", type=door.shard, default=(1, 1), help="I/N: part I of N machines")
     data.add_argument("--overwrite", action="store_true", help="redo what is there")
     single = parser.add_argument_group("or one file")
     single.add_argument("--path_video", help="the video")
@@ -65,6 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     running = parser.add_argument_group("running")
     running.add_argument("--num_workers", type=int, help="halves at once (default: by the cores)")
     running.add_argument("--verbose", action="store_true", help="print the settings")
+    door.add_fail_fast(running)
+    door.add_many_machines(parser)
     return parser
 
 
@@ -76,30 +77,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("give either --soccernet_dirpath or --path_video")
     if args.path_video and not args.path_features:
         parser.error("--path_video needs --path_features, the file to write")
+    if args.scheduler:
+        door.make_absolute(args, "soccernet_dirpath", "path_video", "path_features", "weights")
     if bool(args.weights) == args.boxes:
         parser.error("give either --weights, an ONNX export of YOLOv5, or --boxes")
+    if args.boxes and args.scheduler:
+        parser.error("--boxes is done here in no time; leave out --scheduler")
 
+    from action_spotting.cluster import extract_on_cluster
     from action_spotting.dataset.media import Clip
     from action_spotting.dataset.splits import list_halves
     from action_spotting.extraction import Job, extract_all
+    from action_spotting.runs import log_run
     from action_spotting.visual.detector import DetectorSettings
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.prefetch import default_workers
     from action_spotting.visual.yolov5 import YOLOv5Extractor, vectors_from_boxes
 
     if args.path_video:
-        clip = Clip(Path(args.path_video), args.start, args.duration)
-        jobs = [Job(Path(args.path_features), lambda: clip)]
+        clip = partial(Clip, Path(args.path_video), args.start, args.duration)
+        jobs = [Job(Path(args.path_features), clip)]
+        log_run(Path(args.path_features).parent, __file__, argv)
     else:
         root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
         halves = list_halves(root, args.split, args.game_ID)
         jobs = [Job(half.feature("YOLOv5"), partial(half.clip, args.video)) for half in halves]
+        log_run(root, __file__, argv)
     if args.boxes:
         index, count = args.shard
         targets = [job.target for job in jobs][index - 1 :: count]
-        summary = vectors_from_boxes(targets, overwrite=args.overwrite)
+        summary = vectors_from_boxes(targets, overwrite=args.overwrite, fail_fast=args.fail_fast)
     else:
-        extractor = YOLOv5Extractor(
+        make = partial(
+            YOLOv5Extractor,
             DetectorSettings(
                 weights=Path(args.weights),
                 conf=args.conf,
@@ -111,15 +121,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             ),
             FrameOptions(args.FPS, args.sampling, args.grabber),
         )
-        if args.verbose:
-            print(f"{extractor.name}: {dict(extractor.settings)}, {extractor.device}")
-        summary = extract_all(
-            extractor,
-            jobs,
-            overwrite=args.overwrite,
-            workers=args.num_workers or default_workers(),
-            shard=args.shard,
-        )
+        how = {"overwrite": args.overwrite, "fail_fast": args.fail_fast, "shard": args.shard}
+        if args.scheduler:
+            summary = extract_on_cluster(args.scheduler, "YOLOv5", make, jobs, **how)
+        else:
+            extractor = make()
+            if args.verbose:
+                print(f"{extractor.name}: {dict(extractor.settings)}, {extractor.device}")
+            workers = args.num_workers or default_workers()
+            summary = extract_all(extractor, jobs, workers=workers, **how)
     print(summary)
     return summary.exit_code
 

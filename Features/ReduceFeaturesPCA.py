@@ -43,7 +43,10 @@ def build_parser() -> argparse.ArgumentParser:
     pca.add_argument("--dim_reduction", type=int, default=512, help="numbers a row afterwards")
     pca.add_argument("--fit_split", default="v1", help="games to fit on; train recommended")
     pca.add_argument("--transform_only", action="store_true", help="never fit")
-    pca.add_argument("--num_workers", type=int, default=1, help="files reduced at once")
+    running = parser.add_argument_group("running")
+    running.add_argument("--num_workers", type=int, default=1, help="files reduced at once")
+    door.add_fail_fast(running)
+    door.add_scheduler(running)
     return parser
 
 
@@ -52,8 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
 
-    from action_spotting.visual.pca_dataset import fit_or_load, reduce_dataset
+    from action_spotting.runs import log_run
+    from action_spotting.visual.pca import reduce_files
+    from action_spotting.visual.pca_cluster import reduce_on_cluster
+    from action_spotting.visual.pca_dataset import fit_or_load, pairs_of
 
+    log_run(root, __file__, argv)
     features = args.features.removesuffix(".npy")
     pca, fitting = fit_or_load(
         root,
@@ -63,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         dims=args.dim_reduction,
         split=args.fit_split,
         transform_only=args.transform_only,
+        fail_fast=args.fail_fast,
+        scheduler=args.scheduler,
     )
     if fitting:
         print(fitting)
@@ -70,15 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept = 100 * pca.variance_ratio.sum()
     how = "fitted" if fitting else "loaded"
     print(f"{how} {args.pca_file}: {pca.width} -> {pca.dims}, {kept:.2f} % of the variance kept")
-    summary = reduce_dataset(
-        pca,
-        root,
-        features,
-        reduced,
-        split=args.split,
-        overwrite=args.overwrite,
-        workers=args.num_workers,
-    )
+    pairs = pairs_of(root, features, reduced, args.split)
+    options = {"overwrite": args.overwrite, "fail_fast": args.fail_fast}
+    if args.scheduler:
+        files = Path(args.pca_file), Path(args.scaler_file)
+        summary = reduce_on_cluster(args.scheduler, *files, pairs, **options)
+    else:
+        summary = reduce_files(pca, pairs, workers=args.num_workers, **options)
     print(summary)
     return max(summary.exit_code, fitting.exit_code if fitting else 0)
 

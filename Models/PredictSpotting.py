@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="score each modality alone and left out (needs labels): table, ablation.json, .png",
     )
+    door.add_fail_fast(what)
     return parser
 
 
@@ -49,9 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from action_spotting.dataset.splits import list_games
     from action_spotting.fusion.prediction import load_models, predict
+    from action_spotting.runs import log_run
 
     models = load_models([Path(folder) for folder in args.model_dir])
     games, out = list_games(root, args.split), Path(args.out)
+    log_run(out, __file__, argv)
     if args.ablate:
         from action_spotting.evaluation.scoring import average_map
         from action_spotting.fusion.ablation import ablate
@@ -67,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         archive=Path(args.zip) if args.zip else None,
         scores=args.save_scores,
         without=args.without,
+        fail_fast=args.fail_fast,
     )
     print(summary)
     return summary.exit_code

@@ -7,10 +7,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting import door
+
+if TYPE_CHECKING:
+    from action_spotting.pipeline.plan import Plan
 
 EXAMPLE = "python Models/RunPipeline.py --soccernet_dirpath data --yolov5_weights yolov5m.onnx"
 
@@ -72,8 +76,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     training.add_argument("--preset", default="small", help="small (a CPU) or full (SoccerNet)")
     training.add_argument("--epochs", type=int, help="epochs (default: the preset's)")
     training.add_argument("--seed", type=int, default=0, help="of sample, weights and training")
-    faults = parser.add_argument_group("faults")
-    faults.add_argument("--fail_fast", action="store_true", help="stop at the first failed item")
+    door.add_fail_fast(parser.add_argument_group("faults"))
+    status = parser.add_argument_group("what is done")
+    status.add_argument(
+        "--status",
+        action="store_true",
+        help="run nothing; say by split and stage what is done, in work, missing, stale (made "
+        "with other settings) and broken",
+    )
+    status.add_argument(
+        "--status_json", type=Path, metavar="FILE", help="the same, written as JSON too"
+    )
     return parser.parse_args(argv)
 
 
@@ -82,7 +95,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     from action_spotting.pipeline.features import Pretrained
     from action_spotting.pipeline.plan import Plan
-    from action_spotting.pipeline.stages import closing_text, run_pipeline
 
     if args.sample:
         home = Path(args.sample)
@@ -107,9 +119,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_fast=args.fail_fast,
         sample=args.sample is not None,
     )
+    if args.status or args.status_json:
+        return status(plan, args.status_json)
+
+    from action_spotting.pipeline.stages import closing_text, run_pipeline
+    from action_spotting.runs import log_run
+
+    log_run(plan.root, __file__, argv)
     outcome = run_pipeline(plan, announce=lambda line: print(line, flush=True))
+    log_run(plan.model_dir, __file__, argv)
     print(closing_text(outcome))
     return outcome.exit_code
+
+
+def status(plan: Plan, file: Path | None) -> int:
+    """Say what is done; returns the exit code."""
+    from action_spotting.files import write_json
+    from action_spotting.pipeline.status import survey
+
+    root = door.existing_folder(plan.root, "the dataset folder")
+    manifest = survey(root, plan.modalities, video=plan.video, results=plan.predictions)
+    print(manifest)
+    if file:
+        write_json(file, manifest.to_json())
+    return manifest.exit_code
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting import door
+from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS
 
 EXAMPLE = "python Models/SpotVideo.py first.mp4 second.mp4 --model_dir model --out my_match"
@@ -97,14 +98,31 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="an ONNX export of YOLOv5 (default: the one in the model folder, if any)",
     )
+    weights.add_argument(
+        "--pca_file",
+        type=Path,
+        metavar="FILE",
+        help="the PCA of the model's features, such as pca_512_TF2.pkl (default: the one in the "
+        "model folder, if any)",
+    )
+    weights.add_argument(
+        "--scaler_file",
+        type=Path,
+        metavar="FILE",
+        help="the average that goes with it, such as average_512_TF2.pkl",
+    )
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the door; returns the exit code."""
     args = parse(argv)
+    pca = (args.pca_file, args.scaler_file)
+    if any(pca) and not all(pca):
+        raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
     from action_spotting.pipeline.features import Pretrained
     from action_spotting.pipeline.video import VideoPlan, closing_text, spot_video
+    from action_spotting.runs import log_run
 
     outcome = spot_video(
         VideoPlan(
@@ -112,7 +130,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             model_dirs=tuple(args.model_dir),
             out=args.out,
             second_half_start_s=args.second_half_start,
-            pretrained=Pretrained(args.resnet_weights, args.vggish_weights, args.yolov5_weights),
+            pretrained=Pretrained(
+                args.resnet_weights,
+                args.vggish_weights,
+                args.yolov5_weights,
+                pca=pca if all(pca) else None,
+            ),
             threshold=args.threshold,
             overwrite=args.overwrite,
             exports=tuple(args.export),
@@ -120,6 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             overlay=args.overlay,
         )
     )
+    log_run(args.out, __file__, argv)
     print(closing_text(outcome))
     return 0
 

@@ -69,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     again = parser.add_argument_group("a training that was begun goes on by itself").add_argument
     again("--resume", action="store_true", help="only go on; fail when there is no checkpoint")
     again("--overwrite", action="store_true", help="begin anew whatever is in --model_dir")
+    door.add_fail_fast(where)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for number in numbers():
         title = f"{number.group} (numbers; what is not given comes from the preset)"
@@ -87,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.settings import make_settings
     from action_spotting.fusion.training import train
+    from action_spotting.runs import log_run
 
     version = args.label_version
     classes = read_classes(Path(args.classes), version) if args.classes else actions(version)
@@ -97,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = make_settings(
         args.preset, modalities=tuple(args.modalities), classes=classes, **given
     )
+    log_run(Path(args.model_dir), __file__, argv)
     result = train(
         root,
         list_games(root, args.train_split),
@@ -106,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         score=partial(average_map, classes=classes, metric="tight"),
         resume=args.resume,
         overwrite=args.overwrite,
+        fail_fast=args.fail_fast,
         tensorboard=Path(args.tensorboard) if args.tensorboard else None,
     )
     print(result)

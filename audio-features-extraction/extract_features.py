@@ -98,9 +98,8 @@ def arguments() -> argparse.ArgumentParser:
     run.add_argument("--overwrite", action="store_true", help="redo what is already there")
     run.add_argument("--batch_size", type=_positive, default=64, help="half-seconds a network call")
     run.add_argument("--num_workers", type=_positive, default=1, help="halves in work at once")
-    run.add_argument(
-        "--shard", type=door.shard, default=(1, 1), metavar="I/N", help="part I of N, for many jobs"
-    )
+    door.add_fail_fast(run)
+    door.add_many_machines(parser)
     return parser
 
 
@@ -123,33 +122,39 @@ def _seconds(text: str) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, extract, print what was done."""
     options = arguments().parse_args(argv)
+    if options.scheduler:
+        paths = ("root_path", "out_dir_path", "path_video", "path_features", "weights")
+        door.make_absolute(options, *paths, "pca_params")
 
     from action_spotting.audio.extractors import SoundOptions
-    from action_spotting.audio.stage import SoundPlan, run
+    from action_spotting.audio.stage import SoundPlan, results_folder, run
+    from action_spotting.runs import log_run
 
-    summaries = run(
-        SoundPlan(
-            features=options.features,
-            root=options.root_path,
-            out=options.out_dir_path,
-            video=options.video,
-            split=options.split,
-            game_id=options.game_ID,
-            media=options.path_video,
-            target=options.path_features,
-            start_s=options.start,
-            duration_s=options.duration,
-            weights=options.weights,
-            vggish=options.vggish,
-            pca=options.pca_params,
-            batch_size=options.batch_size,
-            sound=SoundOptions(options.track, options.resampler, options.keep_wav),
-            plot=options.plot,
-            overwrite=options.overwrite,
-            workers=options.num_workers,
-            shard=options.shard,
-        )
+    plan = SoundPlan(
+        features=options.features,
+        root=options.root_path,
+        out=options.out_dir_path,
+        video=options.video,
+        split=options.split,
+        game_id=options.game_ID,
+        media=options.path_video,
+        target=options.path_features,
+        start_s=options.start,
+        duration_s=options.duration,
+        weights=options.weights,
+        vggish=options.vggish,
+        pca=options.pca_params,
+        batch_size=options.batch_size,
+        sound=SoundOptions(options.track, options.resampler, options.keep_wav),
+        plot=options.plot,
+        overwrite=options.overwrite,
+        fail_fast=options.fail_fast,
+        workers=options.num_workers,
+        shard=options.shard,
+        scheduler=options.scheduler,
     )
+    log_run(results_folder(plan), __file__, argv)
+    summaries = run(plan)
     print("\n".join(str(summary) for summary in summaries))
     return max(summary.exit_code for summary in summaries)
 

@@ -1,7 +1,12 @@
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from action_spotting import door
+from action_spotting.claims import _myself, claim, claim_path
 from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
@@ -83,6 +88,61 @@ def test_a_defect_of_ours_is_not_hidden_as_a_failed_item(tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         extract_all(Broken(), jobs(tmp_path, ["a"]))
+
+
+def test_a_half_in_work_elsewhere_is_neither_made_nor_failed(tmp_path):
+    todo = jobs(tmp_path, ["a", "b", "c"])
+    with claim(todo[1].target):
+        summary = extract_all(Counter(), todo, workers=2)
+    assert (len(summary.done), summary.failures, summary.exit_code) == (2, {}, 0)
+    assert list(summary.elsewhere) == [str(todo[1].target)]
+    assert "2 made, 0 already there, 1 in work elsewhere, 0 failed" in str(summary)
+    assert f"process {os.getpid()}" in str(summary)
+    again = extract_all(Counter(), todo)
+    assert (len(again.done), len(again.skipped)) == (1, 2)
+    with claim(todo[1].target):
+        assert len(extract_all(Counter(), todo).skipped) == 3, "what is there needs no claim"
+
+
+def test_neither_success_nor_failure_leaves_a_claim(tmp_path):
+    extract_all(Counter(), jobs(tmp_path, ["a", "bad", "c"]), workers=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "0_Count.json",
+        "0_Count.npy",
+        "2_Count.json",
+        "2_Count.npy",
+    ]
+
+
+@pytest.mark.parametrize("made_before", [False, True])
+def test_what_a_killed_run_left_is_cleared_away(tmp_path, made_before):
+    todo = jobs(tmp_path, ["a"])
+    target = todo[0].target
+    if made_before:
+        extract_all(Counter(), todo)
+    dead = {"host": "h", "pid": 1, "since": "", "kernel": _myself("").kernel}
+    claim_path(target).write_text(json.dumps(dead))
+    for name in (".0_Count.part.npy", ".0_Count.part.json", ".0_Count_boxes.part.npz"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".0_Count_PCA.part.npy").write_bytes(b"in work, and another's")
+    summary = extract_all(Counter(), todo)
+    assert len(summary.skipped if made_before else summary.done) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".0_Count_PCA.part.npy",
+        "0_Count.json",
+        "0_Count.npy",
+    ]
+
+
+def test_processes_that_do_the_same_at_once_share_the_work(tmp_path):
+    todo = jobs(tmp_path, ["a" * n for n in range(1, 40)])
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(extract_all, Counter(), todo, workers=2) for _ in range(4)]
+    summaries = [future.result() for future in running]
+    made = [name for summary in summaries for name in summary.done]
+    assert sorted(made) == sorted(str(job.target) for job in todo)
+    for summary in summaries:
+        assert len(summary.done) + len(summary.skipped) + len(summary.elsewhere) == len(todo)
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])

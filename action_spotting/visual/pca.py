@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,13 @@ import numpy as np
 from scipy.linalg.blas import dsyrk
 
 from action_spotting.dataset.features import (
-    State,
     compare_settings,
-    feature_state,
     open_feature,
     read_record,
     write_feature,
 )
 from action_spotting.errors import InputError, UsageError
-from action_spotting.extraction import Summary, run_items
+from action_spotting.extraction import Outcome, Summary, make_file, run_items
 
 BLOCK_ROWS = 2048
 
@@ -113,6 +112,12 @@ class Sums:
         # One triangle, added in place: half the work of a full product, and no second matrix.
         self.gram = dsyrk(1.0, centred.T, beta=1.0, c=self.gram, overwrite_c=1, lower=1)
 
+    def add(self, other: Sums) -> None:
+        """Take in the rows of `other`, which has the same shift."""
+        self.rows += other.rows
+        self.total += other.total
+        self.gram += other.gram
+
     def mean_and_covariance(self) -> tuple[np.ndarray, np.ndarray]:
         """Give the mean ``(dims,)`` and the covariance ``(dims, dims)``, its lower triangle."""
         mean = self.total / self.rows
@@ -120,7 +125,61 @@ class Sums:
         return self.shift + mean, gram / (self.rows - 1)
 
 
-def fit(files: Sequence[Path], n_components: int = 512) -> tuple[PCA, Summary]:
+class Fitting:
+    """A fit under way.
+
+    Attributes
+    ----------
+    sums
+        Of all files taken in; None before the first.
+    settings
+        The provenance that they share.
+    """
+
+    def __init__(self, sums: Sums | None = None, settings: Any = None) -> None:
+        self.sums = sums
+        self.settings = settings
+
+    def take_in(self, path: Path) -> Outcome:
+        """Add a file's rows to the sums; all of them, or none when one is not usable."""
+        array = open_feature(path, len(self.sums.shift) if self.sums else None)
+        record = read_record(path)
+        settings = record["settings"] if record else None
+        if self.sums:
+            _check_same_settings(path, settings, self.settings)
+        for first, block in _blocks(array):
+            if not np.isfinite(block).all():
+                row = first + int(np.argmin(np.isfinite(block).all(axis=1)))
+                raise InputError(
+                    f"{path}: row {row} holds a number that is not finite; make it anew"
+                )
+        if self.sums is None:
+            self.sums = Sums(array[:BLOCK_ROWS].mean(axis=0, dtype=np.float64))
+            self.settings = settings
+        for _, block in _blocks(array):
+            self.sums.update(block)
+        return "done", None
+
+    def finish(self, n_components: int, summary: Summary) -> PCA:
+        """Compute the PCA of the files that `summary` names; see `fit` for the errors."""
+        if self.sums is None:
+            raise InputError(f"PCA: no feature file is usable\n{summary}")
+        if n_components > len(self.sums.shift):
+            raise UsageError(
+                f"--dim_reduction {n_components}: the features have only "
+                f"{len(self.sums.shift)} numbers"
+            )
+        if self.sums.rows <= n_components:
+            raise InputError(
+                f"PCA: {self.sums.rows} rows in {len(summary.done)} files, fewer than needed for "
+                f"{n_components} components; give more games or a smaller --dim_reduction"
+            )
+        return from_sums(self.sums, n_components, self.settings)
+
+
+def fit(
+    files: Sequence[Path], n_components: int = 512, *, fail_fast: bool = False
+) -> tuple[PCA, Summary]:
     """Fit a PCA on feature files, in one pass.
 
     Parameters
@@ -129,6 +188,8 @@ def fit(files: Sequence[Path], n_components: int = 512) -> tuple[PCA, Summary]:
         Feature files of one width, made with the same settings.
     n_components
         Components to keep.
+    fail_fast
+        Raise at the first file that is not usable instead of leaving it out.
 
     Returns
     -------
@@ -152,23 +213,10 @@ def fit(files: Sequence[Path], n_components: int = 512) -> tuple[PCA, Summary]:
     >>> pca.variance_ratio, pca.transform(np.array([[2, 2]]))
     (array([1.]), array([[0.]], dtype=float32))
     """
-    state: dict[str, Any] = {}
-    summary = run_items(
-        "PCA fit", {str(path): path for path in files}, lambda path: _take_in(path, state)
-    )
-    if not state:
-        raise InputError(f"PCA: no feature file is usable\n{summary}")
-    sums = state["sums"]
-    if n_components > len(sums.shift):
-        raise UsageError(
-            f"--dim_reduction {n_components}: the features have only {len(sums.shift)} numbers"
-        )
-    if sums.rows <= n_components:
-        raise InputError(
-            f"PCA: {sums.rows} rows in {len(summary.done)} files, fewer than needed for "
-            f"{n_components} components; give more games or a smaller --dim_reduction"
-        )
-    return from_sums(sums, n_components, state["settings"]), summary
+    fitting = Fitting()
+    items = {str(path): path for path in files}
+    summary = run_items("PCA fit", items, fitting.take_in, fail_fast=fail_fast)
+    return fitting.finish(n_components, summary), summary
 
 
 def from_sums(sums: Sums, n_components: int, settings: Mapping[str, Any] | None = None) -> PCA:
@@ -190,7 +238,12 @@ def from_sums(sums: Sums, n_components: int, settings: Mapping[str, Any] | None 
 
 
 def reduce_files(
-    pca: PCA, pairs: Mapping[Path, Path], *, overwrite: bool = False, workers: int = 1
+    pca: PCA,
+    pairs: Mapping[Path, Path],
+    *,
+    overwrite: bool = False,
+    fail_fast: bool = False,
+    workers: int = 1,
 ) -> Summary:
     """Project feature files.
 
@@ -202,6 +255,8 @@ def reduce_files(
         ``{target: source}``.
     overwrite
         Redo targets that are there.
+    fail_fast
+        Raise at the first file that fails instead of listing it.
     workers
         Files in work at once.
 
@@ -211,21 +266,30 @@ def reduce_files(
         A source of another width, with other settings than the PCA was fitted on, or with
         numbers that are not finite is a failure; the others go on.
     """
+    work = partial(reduce_one, pca, overwrite=overwrite)
+    return run_items(
+        "PCA transform", pairs_by_name(pairs), work, fail_fast=fail_fast, workers=workers
+    )
 
-    def work(pair: tuple[Path, Path]) -> tuple[str, str | None]:
-        target, source = pair
-        settings = reduced_settings(pca, source)
-        if not overwrite:
-            state, reason = feature_state(target, pca.dims, settings)
-            if state is State.DONE:
-                return "skipped", None
-            if state is State.STALE:
-                raise InputError(f"{reason}; --overwrite makes it anew")
-        _reduce_file(pca, source, target, settings)
-        return "done", None
 
-    items = {str(target): (target, source) for target, source in pairs.items()}
-    return run_items("PCA transform", items, work, workers=workers)
+def pairs_by_name(pairs: Mapping[Path, Path]) -> dict[str, tuple[Path, Path]]:
+    """Give ``(target, source)`` by the target's name."""
+    return {str(target): (target, source) for target, source in pairs.items()}
+
+
+def reduce_one(
+    pca: PCA, pair: tuple[Path, Path], *, overwrite: bool = False, run: str = ""
+) -> Outcome:
+    """Project one feature file, ``(target, source)``; see `extraction.make_file`."""
+    target, source = pair
+    settings = reduced_settings(pca, source)
+    reduce = partial(_reduce_file, pca, source, target, settings)
+    return make_file(target, pca.dims, settings, reduce, overwrite=overwrite, run=run)
+
+
+def reduce_file(pca: PCA, source: Path, target: Path) -> None:
+    """Project the feature file `source` to `target`, whatever is there."""
+    _reduce_file(pca, source, target, reduced_settings(pca, source))
 
 
 def reduced_settings(pca: PCA, source: Path) -> dict[str, Any]:
@@ -234,26 +298,6 @@ def reduced_settings(pca: PCA, source: Path) -> dict[str, Any]:
     settings = record["settings"] if record else None
     _check_same_settings(source, settings, pca.settings)
     return {"features": settings, "pca": {"sha256": pca.sha256, "dims": pca.dims}}
-
-
-def _take_in(path: Path, state: dict[str, Any]) -> tuple[str, str | None]:
-    """Add a file's rows to the sums in `state`; all of them, or none when one is not usable."""
-    sums: Sums | None = state.get("sums")
-    array = open_feature(path, len(sums.shift) if sums else None)
-    record = read_record(path)
-    settings = record["settings"] if record else None
-    if sums:
-        _check_same_settings(path, settings, state["settings"])
-    for first, block in _blocks(array):
-        if not np.isfinite(block).all():
-            row = first + int(np.argmin(np.isfinite(block).all(axis=1)))
-            raise InputError(f"{path}: row {row} holds a number that is not finite; make it anew")
-    if sums is None:
-        sums = state["sums"] = Sums(array[:BLOCK_ROWS].mean(axis=0, dtype=np.float64))
-        state["settings"] = settings
-    for _, block in _blocks(array):
-        sums.update(block)
-    return "done", None
 
 
 def _reduce_file(pca: PCA, source: Path, target: Path, settings: Mapping[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import UsageError
 from action_spotting.extraction import Summary
-from action_spotting.visual.pca import PCA, fit, reduce_files
+from action_spotting.visual.pca import PCA, fit
+from action_spotting.visual.pca_cluster import fit_on_cluster
 from action_spotting.visual.pca_files import load_pca, plot_variance, save_pca
 
 
@@ -20,6 +22,8 @@ def fit_or_load(
     dims: int = 512,
     split: str = "v1",
     transform_only: bool = False,
+    fail_fast: bool = False,
+    scheduler: str | None = None,
 ) -> tuple[PCA, Summary | None]:
     """Load a PCA where both pickles are there, else fit and save one.
 
@@ -37,6 +41,10 @@ def fit_or_load(
         Games of a new PCA.
     transform_only
         Never fit.
+    fail_fast
+        Raise at the first file that cannot be used.
+    scheduler
+        The address of a Dask cluster that sums up the files; None: this process.
 
     Returns
     -------
@@ -56,26 +64,17 @@ def fit_or_load(
                 "--pca_file, or delete it to have one fitted"
             )
         return pca, None
-    halves = list_halves(root, split)
-    pca, summary = fit([half.feature(features) for half in halves], dims)
-    save_pca(pca, pca_file, scaler_file)
+    files = [half.feature(features) for half in list_halves(root, split)]
+    fitted = partial(fit_on_cluster, scheduler) if scheduler else fit
+    pca, summary = fitted(files, dims, fail_fast=fail_fast)
     plot_variance(pca, pca_file.with_suffix(".png"))
+    save_pca(pca, pca_file, scaler_file)  # last: where it is, all is done
     return pca, summary
 
 
-def reduce_dataset(
-    pca: PCA,
-    root: Path,
-    features: str,
-    reduced: str,
-    *,
-    split: str = "all",
-    overwrite: bool = False,
-    workers: int = 1,
-) -> Summary:
-    """Reduce the features of every half of a split; see `pca.reduce_files`."""
+def pairs_of(root: Path, features: str, reduced: str, split: str) -> dict[Path, Path]:
+    """Give ``{target: source}`` for every half of a split."""
     if reduced == features:
         raise UsageError(f"--features_PCA {reduced}: the name of the features that are reduced")
     halves = list_halves(root, split)
-    pairs = {half.feature(reduced): half.feature(features) for half in halves}
-    return reduce_files(pca, pairs, overwrite=overwrite, workers=workers)
+    return {half.feature(reduced): half.feature(features) for half in halves}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,9 @@ import numpy as np
 
 from action_spotting.dataset.features import package_versions
 from action_spotting.errors import InputError
-from action_spotting.files import read_json, whole_file, write_json
+from action_spotting.files import read_json, remove, whole_file, write_json
 from action_spotting.visual.pca import PCA
-
-MAX_PICKLE_BYTES = 2**30
-_PCA_CLASSES = ("sklearn.decomposition._pca", "sklearn.decomposition.pca")
-_CUT_SHORT = (
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-)
+from action_spotting.visual.pickles import Fields, read_pickle
 
 
 def save_pca(pca: PCA, pca_file: Path, scaler_file: Path) -> None:
@@ -40,7 +26,7 @@ def save_pca(pca: PCA, pca_file: Path, scaler_file: Path) -> None:
     The arrays are written so that they load with any NumPy; the PCA is written last, so that it
     never lies beside another one's average.
     """
-    pca_file.unlink(missing_ok=True)
+    remove(pca_file)
     _write_pickle(scaler_file, pca.average.astype(np.float32))
     write_json(
         pca_record_path(pca_file),
@@ -67,11 +53,11 @@ def load_pca(pca_file: Path, scaler_file: Path) -> PCA:
     InputError
         Missing, cut short, something else than a PCA and an array, or of different widths.
     """
-    fields = _read_pickle(pca_file)
-    if not isinstance(fields, _Fields):
+    fields = read_pickle(pca_file)
+    if not isinstance(fields, Fields):
         raise InputError(f"{pca_file}: holds a {type(fields).__name__}, expected a PCA")
     values = fields.values
-    average = _numbers(_read_pickle(scaler_file), 1, scaler_file, "the average")
+    average = _numbers(read_pickle(scaler_file), 1, scaler_file, "the average")
     components = _numbers(values.get("components_"), 2, pca_file, "components_")
     mean = _numbers(values.get("mean_"), 1, pca_file, "mean_")
     variance = _numbers(values.get("explained_variance_"), 1, pca_file, "explained_variance_")
@@ -125,76 +111,6 @@ def plot_variance(pca: PCA, path: Path) -> None:
         figure.savefig(part, dpi=120, metadata={"Software": None})
 
 
-class _Fields:
-    """Stands for a scikit-learn object: keeps its fields, has none of its code."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def __setstate__(self, state: Any) -> None:
-        if not isinstance(state, dict):
-            raise pickle.UnpicklingError("the state of an object is not a dict")
-        self.values = state
-
-
-def _new_fields(*_: Any) -> _Fields:
-    return _Fields()
-
-
-def _array(shape: Any, dtype: Any, data: bytes) -> np.ndarray:
-    return np.frombuffer(data, dtype=dtype).reshape(shape)
-
-
-def _empty(*_: Any) -> np.ndarray:
-    return np.ndarray((0,), np.int8)
-
-
-def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    return np.frombuffer(data, dtype=dtype).reshape(shape, order=order)
-
-
-def _scalar(dtype: Any, data: Any = b"") -> Any:
-    return np.frombuffer(data, dtype=dtype)[0]
-
-
-def _latin1(text: str, codec: str) -> bytes:
-    if codec not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"codec {codec!r}")
-    return text.encode("latin1")
-
-
-def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
-    """What a pickle may name, and what it gets instead of it."""
-    names: dict[tuple[str, str], Callable[..., Any]] = {
-        ("numpy", "ndarray"): _array,
-        ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _latin1,
-        ("copyreg", "_reconstructor"): _new_fields,
-        ("copy_reg", "_reconstructor"): _new_fields,
-        ("builtins", "object"): _new_fields,
-        ("__builtin__", "object"): _new_fields,
-        ("builtins", "bytearray"): bytearray,
-    }
-    for core in ("numpy.core", "numpy._core"):
-        names[core + ".multiarray", "_reconstruct"] = _empty
-        names[core + ".multiarray", "scalar"] = _scalar
-        names[core + ".numeric", "_frombuffer"] = _from_buffer
-    return names | {(module, "PCA"): _Fields for module in _PCA_CLASSES}
-
-
-class _NumbersOnly(pickle.Unpickler):
-    """Builds numbers, arrays and `_Fields`; anything else that a pickle names is refused."""
-
-    names = _allowed()
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.names:
-            raise pickle.UnpicklingError(
-                f"it names {module}.{name}, which numbers do not need and which is not executed"
-            )
-        return self.names[module, name]
-
-
 class _PlainArrays(pickle.Pickler):
     """Pickles an array as ``numpy.ndarray(shape, dtype, bytes)``, a name that never moved."""
 
@@ -211,20 +127,6 @@ def _write_pickle(path: Path, value: Any) -> None:
     _PlainArrays(buffer, protocol=4).dump(value)
     with whole_file(path) as part:
         part.write_bytes(buffer.getvalue())
-
-
-def _read_pickle(path: Path) -> Any:
-    try:
-        if path.stat().st_size > MAX_PICKLE_BYTES:
-            raise InputError(f"{path}: larger than {MAX_PICKLE_BYTES} bytes; not a PCA")
-        with path.open("rb") as handle:
-            return _NumbersOnly(handle, encoding="latin1").load()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: no such file; without --transform_only it is fitted and saved there"
-        ) from error
-    except _CUT_SHORT as error:
-        raise InputError(f"{path}: not a pickle of a PCA or an average ({error})") from error
 
 
 def _numbers(value: Any, ndim: int, path: Path, name: str) -> np.ndarray:

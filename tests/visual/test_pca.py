@@ -14,7 +14,7 @@ from sklearn import decomposition
 from action_spotting.dataset.features import open_feature, read_record, write_feature
 from action_spotting.errors import InputError, UsageError
 from action_spotting.visual.pca import PCA, Sums, fit, from_sums, reduce_files
-from action_spotting.visual.pca_dataset import fit_or_load, reduce_dataset
+from action_spotting.visual.pca_dataset import fit_or_load, pairs_of
 from action_spotting.visual.pca_files import load_pca, plot_variance, save_pca
 
 
@@ -252,9 +252,9 @@ def test_a_dataset_is_fitted_once_and_a_pca_is_never_overwritten(files, tmp_path
     assert names[0].read_bytes() == written
     with pytest.raises(UsageError, match="has 8 components, --dim_reduction says 512"):
         fit_or_load(root, "X", *names)
-    assert len(reduce_dataset(pca, root, "X", "X_PCA8").done) == 3
+    assert len(reduce_files(pca, pairs_of(root, "X", "X_PCA8", "all")).done) == 3
     with pytest.raises(UsageError, match="--features_PCA X"):
-        reduce_dataset(pca, root, "X", "X")
+        pairs_of(root, "X", "X", "all")
 
 
 def test_an_interrupted_save_never_pairs_two_fits(files, tmp_path, monkeypatch):
