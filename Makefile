@@ -16,7 +16,7 @@ test: $(READY)
 	$(RUN) -m pytest -q -n 2 --dist loadgroup
 
 quick: $(READY)
-	$(RUN) -m pytest -q -m "not slow"
+	$(RUN) -m pytest -q -m "not slow" -n 2 --dist loadgroup
 
 lint: $(READY)
 	$(RUN) -m ruff check .

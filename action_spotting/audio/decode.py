@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.media import open_media, picture_stream
+from action_spotting.dataset.media import LONGEST_S, open_media, picture_stream
 from action_spotting.errors import InputError, UsageError
 
 RATES_HZ = (1_000, 768_000)
@@ -40,6 +40,8 @@ class Findings:
         Seconds that are missing between one piece of sound and the next.
     broken_off
         Why the file could not be read to its end, or None.
+    turned_back_s
+        By how many seconds the clock of the sound went back, where it did by more than `BACK_S`.
     picture_s
         When the last picture ends, in seconds since the first, as far as the file was read.
     """
@@ -47,6 +49,7 @@ class Findings:
     lost: int = 0
     missing_s: float = 0.0
     broken_off: str | None = None
+    turned_back_s: float = 0.0
     picture_s: float = 0.0
 
 
@@ -124,13 +127,14 @@ class SoundTrack:
         rate = self._video.average_rate or 25
         lasts = packet.duration * packet.time_base if packet.duration else 1 / rate
         end = float(packet.pts * packet.time_base + lasts) - self._origin_s
-        self.found.picture_s = max(self.found.picture_s, end)
+        if end <= LONGEST_S:
+            self.found.picture_s = max(self.found.picture_s, end)
 
     def _position(self, frame: Any) -> int | None:
         if frame.pts is None:
             return None
         position_s = float(frame.pts * frame.time_base) - self._origin_s
-        if self.header_s and position_s > self.header_s + 60:
+        if position_s > min(self.header_s or LONGEST_S, LONGEST_S) + 60:
             return None
         return round(position_s * self.rate)
 
@@ -174,7 +178,8 @@ class _Gather:
         if not self._fifo.samples:
             return
         for frame in self._converter.resample(self._fifo.read()):
-            samples = frame.to_ndarray().mean(axis=0, dtype=np.float32) / np.float32(32768)
+            packed = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+            samples = packed.mean(axis=1, dtype=np.float32) / np.float32(32768)
             begins = self._cursor or 0
             self._cursor = begins + len(samples)
             yield begins, samples
@@ -184,7 +189,8 @@ class _Gather:
 
         self._kind = kind
         self._fifo = av.AudioFifo()
-        self._converter = av.AudioResampler(format="s16p", rate=self._rate)
+        # PyAV loses count of the planes of more than seven channels: all in one plane
+        self._converter = av.AudioResampler(format="s16", rate=self._rate)
 
     def _waiting(self) -> int:
         return round(self._fifo.samples * self._rate / self._kind[2]) if self._kind else 0
@@ -197,7 +203,11 @@ class _Gather:
         expected = self._expected(waiting)
         if expected is None:
             return position or 0
-        if position is None or position < expected - BACK_S * self._rate:
+        if position is None:
+            return expected
+        back_s = (expected - position) / self._rate
+        if back_s > BACK_S:
+            self._found.turned_back_s = max(self._found.turned_back_s, back_s)
             return expected
         off = abs(position - expected)
         return position if off > JITTER_S * self._rate or (exact and off) else expected

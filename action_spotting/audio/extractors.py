@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import re
 import wave
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from action_spotting.audio.waveform import RATE_HZ, ROWS_PER_S, Waveform, ahead
+from action_spotting.audio.waveform import BLOCK_ROWS, RATE_HZ, ROWS_PER_S, Waveform, ahead
 from action_spotting.dataset.features import open_feature, read_record, write_feature
 from action_spotting.dataset.layout import feature_path, side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.files import whole_file
+from action_spotting.streams import counted, share
 
 VISUAL_FEATURES = ("ResNET_TF2", "ResNET_TF2_PCA512", "ResNET_PCA512", "YOLOv5")
 """Visual features whose row count the sound follows, the first that is there."""
@@ -64,7 +66,7 @@ class _Variant(Protocol):
     def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]: ...
 
 
-class _SoundExtractor:
+class SoundExtractor:
     """What both extractors share: `action_spotting.extraction.Extractor`."""
 
     name: str
@@ -72,30 +74,74 @@ class _SoundExtractor:
     def __init__(self, variant: _Variant, settings: Mapping[str, Any], sound: SoundOptions):
         self.dims = variant.dims
         self.settings: Mapping[str, Any] = {**settings, **sound.settings}
+        self.sound = sound
         self._variant = variant
-        self._sound = sound
 
     def extract(self, clip: Clip, target: Path) -> str | None:
         """Write the features of `clip` to `target`; give what the user should know, or None."""
-        options = self._sound
+        return extract_sound(clip, {target: self})
+
+    def consume(
+        self, blocks: Iterator[np.ndarray], sound: Waveform, clip: Clip, target: Path
+    ) -> None:
+        """Write the features of `blocks`, which are those of `sound`."""
+        with write_feature(target, self.dims, self.settings, clip) as writer:
+            for rows in self._variant.rows(ahead(blocks)):
+                writer.append(rows)
+            writer.cut(sound.row_count)
+
+
+def extract_sound(
+    clip: Clip,
+    targets: Mapping[Path, SoundExtractor],
+    *,
+    rows: Callable[[], int | None] | None = None,
+    tell: Callable[[float], object] = lambda _: None,
+) -> str | None:
+    """Write several features of a clip's sound; those that hear it alike share a decoding.
+
+    Each file has the bytes that its extractor gives alone.
+
+    Parameters
+    ----------
+    clip
+        The media, or the part of it.
+    targets
+        The files to make, each with its extractor.
+    rows
+        Asked for the wanted number of rows when the sound is through; by default that of the
+        visual features there.
+    tell
+        Is told how many seconds have been read; what it raises ends the work.
+
+    Returns
+    -------
+    str or None
+        What the user should know about the sound.
+    """
+    remarks: dict[str, None] = {}
+    for options in dict.fromkeys(extractor.sound for extractor in targets.values()):
+        group = {t: extractor for t, extractor in targets.items() if extractor.sound == options}
+        first = next(iter(group))
         sound = Waveform(
             clip,
             track=options.track,
             resampler=options.resampler,
-            rows=visual_rows(target, clip.path),
+            rows=rows or partial(visual_rows, first, clip.path),
         )
-        wav = side_path(target, ".wav") if options.keep_wav else None
-        with (
-            _keeping(wav, sound) as blocks,
-            write_feature(target, self.dims, self.settings, clip) as writer,
-        ):
-            for rows in self._variant.rows(ahead(blocks)):
-                writer.append(rows)
-            writer.cut(sound.row_count)
-        return sound.warning
+        consumers = [
+            partial(extractor.consume, sound=sound, clip=clip, target=target)
+            for target, extractor in group.items()
+        ]
+        wav = side_path(first, ".wav") if options.keep_wav else None
+        with _keeping(wav, sound) as blocks:
+            share(counted(blocks, lambda number: tell(number * BLOCK_ROWS / ROWS_PER_S)), consumers)
+        if sound.warning:
+            remarks[sound.warning] = None
+    return "; ".join(remarks) or None
 
 
-class VGGishExtractor(_SoundExtractor):
+class VGGishExtractor(SoundExtractor):
     """``1_VGGish.npy`` (or ``1_VGGish_standard.npy``): VGGish of each half-second.
 
     Parameters
@@ -133,7 +179,7 @@ class VGGishExtractor(_SoundExtractor):
         super().__init__(made, settings, sound or SoundOptions())
 
 
-class FFTExtractor(_SoundExtractor):
+class FFTExtractor(SoundExtractor):
     """``1_FFT.npy``: the 48 numbers that `action_spotting.audio.fft.NAMES` names."""
 
     name = "FFT"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from action_spotting.audio.extractors import (
     FFTExtractor,
@@ -12,12 +14,13 @@ from action_spotting.audio.extractors import (
     VGGishExtractor,
     vggish_name,
 )
+from action_spotting.cluster import extract_on_cluster
 from action_spotting.dataset.layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Half
 from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import list_halves, read_splits
 from action_spotting.door import existing_folder
 from action_spotting.errors import UsageError, unknown
-from action_spotting.extraction import Extractor, Job, Summary, extract_all, run_items
+from action_spotting.extraction import Job, Summary, extract_all, run_items
 
 FEATURES = ("VGGish", "FFT")
 
@@ -46,8 +49,10 @@ class SoundPlan:
         How sound is read.
     plot
         Draw each half's FFT features, as a ``.png`` beside them.
-    overwrite, workers, shard
+    overwrite, fail_fast, workers, shard
         As for `action_spotting.extraction.extract_all`.
+    scheduler
+        The address of a Dask cluster that does it; None: this process. Paths must be absolute.
     """
 
     features: Sequence[str] = FEATURES
@@ -67,8 +72,10 @@ class SoundPlan:
     sound: SoundOptions = field(default_factory=SoundOptions)
     plot: bool = False
     overwrite: bool = False
+    fail_fast: bool = False
     workers: int = 1
     shard: tuple[int, int] = (1, 1)
+    scheduler: str | None = None
 
 
 def run(plan: SoundPlan) -> list[Summary]:
@@ -89,17 +96,25 @@ def run(plan: SoundPlan) -> list[Summary]:
     if plan.plot and "FFT" not in plan.features:
         raise UsageError("--plot draws the FFT features; add FFT to --features")
     jobs = {feature: jobs_of(plan, feature) for feature in dict.fromkeys(plan.features)}
-    extractors = {feature: _extractor(plan, feature) for feature in jobs}
-    summaries = [
-        extract_all(
-            extractors[feature],
-            jobs[feature],
-            overwrite=plan.overwrite,
-            workers=plan.workers,
-            shard=plan.shard,
-        )
-        for feature in jobs
-    ]
+    makers = {feature: _maker(plan, feature) for feature in jobs}
+    how: dict[str, Any] = {
+        "overwrite": plan.overwrite,
+        "fail_fast": plan.fail_fast,
+        "shard": plan.shard,
+    }
+    if plan.scheduler:
+        summaries = [
+            extract_on_cluster(
+                plan.scheduler, feature_name(plan, feature), make, jobs[feature], **how
+            )
+            for feature, make in makers.items()
+        ]
+    else:
+        extractors = {feature: make() for feature, make in makers.items()}
+        summaries = [
+            extract_all(extractor, jobs[feature], workers=plan.workers, **how)
+            for feature, extractor in extractors.items()
+        ]
     return [*summaries, _draw(jobs["FFT"], plan)] if plan.plot else summaries
 
 
@@ -107,12 +122,10 @@ def jobs_of(plan: SoundPlan, feature: str) -> list[Job]:
     """List the halves, or media, that `plan` is about, with their feature file's place."""
     if feature not in FEATURES:
         raise UsageError(unknown("feature", feature, FEATURES))
-    name = vggish_name(plan.vggish) if feature == "VGGish" else feature
+    name = feature_name(plan, feature)
     if plan.media is not None:
         return [_single_job(plan, plan.media, name)]
-    if plan.root is None:
-        raise UsageError("nothing to work on: give --root_path, or --path_video for one file")
-    root = existing_folder(plan.root, "--root_path")
+    root = _dataset(plan)
     if any((root / game).is_dir() for games in read_splits(root).values() for game in games):
         halves = list_halves(root, plan.split, plan.game_id)
         return [_half_job(half, plan, name) for half in halves]
@@ -121,9 +134,28 @@ def jobs_of(plan: SoundPlan, feature: str) -> list[Job]:
     return _folder_jobs(root, plan.out or root, name)
 
 
+def results_folder(plan: SoundPlan) -> Path:
+    """Give the folder that the features go to."""
+    if plan.media is None:
+        return plan.out or _dataset(plan)
+    place = plan.target or plan.media.parent
+    return place.parent if place.suffix == ".npy" else place
+
+
+def _dataset(plan: SoundPlan) -> Path:
+    if plan.root is None:
+        raise UsageError("nothing to work on: give --root_path, or --path_video for one file")
+    return existing_folder(plan.root, "--root_path")
+
+
+def feature_name(plan: SoundPlan, feature: str) -> str:
+    """Give the name of a feature in its files."""
+    return vggish_name(plan.vggish) if feature == "VGGish" else feature
+
+
 def _half_job(half: Half, plan: SoundPlan, name: str) -> Job:
     placed = replace(half, root=plan.out or half.root)
-    return Job(placed.feature(name), lambda: half.clip(plan.video, sound_files=True))
+    return Job(placed.feature(name), partial(half.clip, plan.video, sound_files=True))
 
 
 def _folder_jobs(root: Path, out: Path, name: str) -> list[Job]:
@@ -140,7 +172,7 @@ def _folder_jobs(root: Path, out: Path, name: str) -> list[Job]:
         jobs[target] = path
     if not jobs:
         raise UsageError(f"{root}: no media in it ({' '.join(suffixes)})")
-    return [Job(target, lambda path=path: Clip(path)) for target, path in jobs.items()]  # type: ignore[misc]
+    return [Job(target, partial(Clip, path)) for target, path in jobs.items()]
 
 
 def _single_job(plan: SoundPlan, media: Path, name: str) -> Job:
@@ -149,16 +181,17 @@ def _single_job(plan: SoundPlan, media: Path, name: str) -> Job:
         raise UsageError("--path_features is one file, but --features asks for several")
     if target.suffix != ".npy":
         target = target / f"{media.stem}_{name}.npy"
-    return Job(target, lambda: Clip(media, plan.start_s, plan.duration_s))
+    return Job(target, partial(Clip, media, plan.start_s, plan.duration_s))
 
 
-def _extractor(plan: SoundPlan, feature: str) -> Extractor:
+def _maker(plan: SoundPlan, feature: str) -> partial[Any]:
     # One pass over the sound is enough to leave the .wav: that of the first feature.
     keep_wav = plan.sound.keep_wav and feature == plan.features[0]
     sound = replace(plan.sound, keep_wav=keep_wav)
     if feature == "FFT":
-        return FFTExtractor(sound=sound)
-    return VGGishExtractor(
+        return partial(FFTExtractor, sound=sound)
+    return partial(
+        VGGishExtractor,
         weights=plan.weights,
         variant=plan.vggish,
         pca=plan.pca,
@@ -172,4 +205,9 @@ def _draw(jobs: Sequence[Job], plan: SoundPlan) -> Summary:
 
     index, count = plan.shard
     mine = {str(job.target): job for job in jobs[index - 1 :: count] if job.target.exists()}
-    return run_items("pictures", mine, lambda job: ("done", draw_half(job.target, job.clip().path)))
+    return run_items(
+        "pictures",
+        mine,
+        lambda job: ("done", draw_half(job.target, job.clip().path)),
+        fail_fast=plan.fail_fast,
+    )

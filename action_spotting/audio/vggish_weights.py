@@ -15,6 +15,8 @@ import numpy as np
 from action_spotting import weights as pretrained
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
+from action_spotting.weights import HDF5_ERRORS, elsewhere
+from action_spotting.zips import read_npz
 
 AUDIOSET = pretrained.PretrainedFile(
     name="vggish_model.ckpt",
@@ -30,6 +32,9 @@ PCA = pretrained.PretrainedFile(
     option="--pca_params",
 )
 """Google's post-processing; the checksum is the one that OpenMIC-2018 pins."""
+
+MAX_PCA_BYTES = 2**20
+MISSING = "is missing"
 
 KERAS_SUFFIXES = (".h5", ".hdf5", ".keras")
 
@@ -145,9 +150,14 @@ def read_checkpoint(path: Path, *, dense: bool) -> Tensors:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: not a TensorFlow checkpoint ({reason})") from error
 
-    def get(layer: str, kind: str) -> np.ndarray | None:
+    def get(layer: str, kind: str, want: tuple[int, ...]) -> np.ndarray | str:
         name = f"{scope(layer)}/{'weights' if kind == 'kernel' else 'biases'}"
-        return reader.get_tensor(name) if name in known else None
+        if tuple(known.get(name, want)) != want:
+            return f"is {tuple(known[name])}, not {want}"
+        try:
+            return reader.get_tensor(name) if name in known else MISSING
+        except (ValueError, tf.errors.OpError) as error:
+            return f"cannot be read ({' '.join(str(error).split())[:200]})"
 
     return _collect(path, get, dense, lambda layer: scope(layer) + "/{weights,biases}")
 
@@ -174,12 +184,18 @@ def read_keras(path: Path, *, dense: bool) -> Tensors:
         with h5py.File(path, "r") as file:
             file.visititems(note)
 
-            def get(layer: str, kind: str) -> np.ndarray | None:
+            def get(layer: str, kind: str, want: tuple[int, ...]) -> np.ndarray | str:
                 item = found.get((layer, kind))
-                return None if item is None else item[()]
+                if item is None:
+                    return MISSING
+                if item.shape != want:
+                    return f"is {item.dtype} {item.shape}, not {want}"
+                if elsewhere(item):
+                    return "lies in another file"
+                return item[()]
 
             return _collect(path, get, dense, lambda layer: layer + "/{kernel,bias}")
-    except OSError as error:
+    except HDF5_ERRORS as error:
         raise InputError(f"{path}: not an HDF5 file ({error})") from error
 
 
@@ -193,9 +209,9 @@ def read_pca(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     want = {"pca_eigen_vectors": 128 * 128, "pca_means": 128}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            have = {name: np.asarray(file[name], np.float64) for name in want if name in file}
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        arrays = read_npz(path, MAX_PCA_BYTES)
+        have = {name: np.asarray(arrays[name], np.float64) for name in want if name in arrays}
+    except (InputError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not VGGish's PCA parameters (.npz): {error}") from error
     problems = [name for name, size in want.items() if name not in have or have[name].size != size]
     if problems:
@@ -205,18 +221,22 @@ def read_pca(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _collect(
     path: Path,
-    get: Callable[[str, str], np.ndarray | None],
+    get: Callable[[str, str, tuple[int, ...]], np.ndarray | str],
     dense: bool,
     wording: Callable[[str], str],
 ) -> Tensors:
-    """Take kernel and bias of every layer; list all that is missing or of another shape."""
+    """Take kernel and bias of every layer; list all that is missing or of another shape.
+
+    `get` reads nothing but an array of the shape asked for, or says why it cannot.
+    """
     tensors, problems = {}, []
     for layer, shape in shapes(dense=dense).items():
         pair = []
         for kind, want in (("kernel", shape), ("bias", shape[-1:])):
-            array = get(layer, kind)
-            if array is None:
-                problems.append(f"{layer}'s {kind} is missing (expected as {wording(layer)})")
+            array = get(layer, kind, want)
+            if isinstance(array, str):
+                hint = f" (expected as {wording(layer)})" if array == MISSING else ""
+                problems.append(f"{layer}'s {kind} {array}{hint}")
             elif array.shape != want or array.dtype.kind != "f":
                 problems.append(f"{layer}'s {kind} is {array.dtype} {array.shape}, not {want}")
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ RATE_HZ = 16_000
 
 ROWS_PER_S = 2
 ROW_SAMPLES = RATE_HZ // ROWS_PER_S
+BLOCK_ROWS = 64
 
 RESAMPLERS = ("soxr", "resampy")
 """soxr resamples the half as one stream; resampy, half-second by half-second as the original."""
@@ -44,8 +45,9 @@ class Waveform:
     resampler
         One of `RESAMPLERS`.
     rows
-        The number of rows that is wanted, such as that of the half's visual features; None: as
-        many as the picture has, or, without a picture, the sound.
+        The number of rows that is wanted, such as that of the half's visual features, or what is
+        asked for it when the sound is through; None: as many as the picture has, or, without a
+        picture, the sound.
 
     Attributes
     ----------
@@ -65,7 +67,12 @@ class Waveform:
     """
 
     def __init__(
-        self, clip: Clip, *, track: int = 1, resampler: str = "soxr", rows: int | None = None
+        self,
+        clip: Clip,
+        *,
+        track: int = 1,
+        resampler: str = "soxr",
+        rows: int | Callable[[], int | None] | None = None,
     ) -> None:
         if resampler not in RESAMPLERS:
             raise UsageError(unknown("resampler", resampler, RESAMPLERS))
@@ -78,7 +85,7 @@ class Waveform:
         self._heard = 0
         self._there = 0
 
-    def blocks(self, size: int = 64) -> Iterator[np.ndarray]:
+    def blocks(self, size: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
         """Give the rows in blocks.
 
         Yields
@@ -122,7 +129,8 @@ class Waveform:
             raise InputError(
                 f"{self._clip.path}: not half a second of sound or picture in it{beyond}"
             )
-        return self._there if self._wanted is None else self._wanted
+        wanted = self._wanted() if callable(self._wanted) else self._wanted
+        return self._there if wanted is None else wanted
 
     def _rows_there(self, sound: SoundTrack) -> int:
         """Count the rows of the clip: by its picture where there is one."""
@@ -149,6 +157,11 @@ class Waveform:
         if found.lost or found.missing_s > 1 / ROWS_PER_S:
             remarks.append(
                 f"{found.lost} damaged packets of sound, {found.missing_s:.1f} s missing: silence"
+            )
+        if found.turned_back_s:
+            remarks.append(
+                f"the clock of the sound goes back by {found.turned_back_s:.1f} s: from there it "
+                "may lie beside the picture"
             )
         if found.broken_off:
             remarks.append(f"cannot be read beyond {clock(max(heard, there))}: {found.broken_off}")

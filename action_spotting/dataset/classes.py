@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.files import read_json
+from action_spotting.files import read_bytes, read_json
+
+MAX_CLASSES_BYTES = 2**16
 
 ACTIONS_V2 = (
     "Penalty",
@@ -49,11 +51,12 @@ def read_classes(path: Path, version: int = 2) -> tuple[str, ...]:
     Every name must be one of `actions(version)`: a typo is answered with the nearest name.
     """
     if path.suffix == ".json":
-        names = read_json(path)
+        names = read_json(path, MAX_CLASSES_BYTES)
     else:
         try:
-            names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_bytes(path, MAX_CLASSES_BYTES).decode("utf-8-sig")
+            names = [line.strip() for line in text.splitlines()]
+        except UnicodeDecodeError as error:
             raise InputError(f"{path}: cannot be read as a list of classes: {error}") from error
         names = [name for name in names if name]
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):

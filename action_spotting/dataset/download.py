@@ -75,7 +75,9 @@ def problem(path: Path) -> str | None:
     return None
 
 
-def check(root: Path, files: Sequence[str], splits: Sequence[str]) -> Summary:
+def check(
+    root: Path, files: Sequence[str], splits: Sequence[str], *, fail_fast: bool = False
+) -> Summary:
     """Check that every game of the splits has every file, complete."""
 
     def work(path: Path) -> tuple[str, str | None]:
@@ -85,7 +87,7 @@ def check(root: Path, files: Sequence[str], splits: Sequence[str]) -> Summary:
         return "skipped", None
 
     items = {name: path for name, (_, path) in game_files(root, files, splits).items()}
-    return run_items("check", items, work, unit="file")
+    return run_items("check", items, work, unit="file", fail_fast=fail_fast)
 
 
 def download(
@@ -95,6 +97,7 @@ def download(
     *,
     source: str = "HuggingFace",
     password: str | None = None,
+    fail_fast: bool = False,
 ) -> Summary:
     """Fetch what is missing or incomplete; a second run goes on where the first ended.
 
@@ -110,6 +113,8 @@ def download(
         ``HuggingFace``, or ``EXRCSDrive`` with a password.
     password
         Of the non-disclosure agreement, for videos from the EXRCS drive.
+    fail_fast
+        Raise at the first file that cannot be had instead of listing it.
 
     Returns
     -------
@@ -142,7 +147,8 @@ def download(
             raise DownloadFailed(f"{found} after the download: {reason}")
         return "done", None
 
-    return run_items("download", {name: name for name in items}, work, unit="file")
+    names = {name: name for name in items}
+    return run_items("download", names, work, unit="file", fail_fast=fail_fast)
 
 
 def game_files(

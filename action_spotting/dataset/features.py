@@ -25,6 +25,7 @@ from action_spotting.dataset.layout import side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 from action_spotting.files import read_json, whole_file, write_json
+from action_spotting.zips import BAD_ARRAY
 
 ROW_TOLERANCE = 2
 """Rows by which the modalities of a half may differ; the longer are cut."""
@@ -142,13 +143,13 @@ def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
         Missing, truncated, not a ``.npy`` file, of another type or width than expected.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such feature file") from error
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, MemoryError) as error:
+    except (OSError, *BAD_ARRAY) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: not a whole .npy file ({reason}); make it anew") from error
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
+    if array.ndim != 2 or array.dtype.kind != "f":
         raise InputError(f"{path}: expected a 2-D float array (rows, dims)")
     if len(array) == 0:
         raise InputError(f"{path}: has no row")

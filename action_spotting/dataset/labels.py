@@ -18,6 +18,10 @@ from action_spotting.errors import InputError, unknown
 from action_spotting.files import read_json, write_json
 
 UNSHOWN = "not shown"
+LATEST_MS = 24 * 3600 * 1000
+"""Positions behind this are refused: a unit mistaken, or a damaged file."""
+
+_BAD_ENTRY = (KeyError, ValueError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def read_labels(
         try:
             half, position = half_of(entry), position_of(entry)
             name = fold_label(str(entry["label"]), version)
-        except (KeyError, ValueError, TypeError) as error:
+        except _BAD_ENTRY as error:
             problems.append(f"entry {i}: {error}")
             continue
         if name in columns:
@@ -114,9 +118,9 @@ def read_predictions(path: Path, classes: Sequence[str] = ACTIONS_V2) -> Spots:
     problems = []
     for i, entry in enumerate(_entries(path, "predictions")):
         try:
-            row = (int(entry["half"]), position_of(entry), columns.get(entry["label"], -1))
+            row = (_half_number(entry["half"]), position_of(entry), columns.get(entry["label"], -1))
             confidence = float(entry["confidence"])
-        except (KeyError, ValueError, TypeError) as error:
+        except _BAD_ENTRY as error:
             problems.append(f"entry {i}: {error}")
             continue
         if row[2] < 0:
@@ -164,9 +168,16 @@ def game_time(half: int, position_ms: int) -> str:
 
 def half_of(entry: dict[str, Any]) -> int:
     """Read the half of a label entry: the first character of ``gameTime``."""
-    half = int(str(entry["gameTime"])[0])
+    half = int(str(entry["gameTime"])[:1])
     if half not in (1, 2):
         raise ValueError(f"gameTime {entry['gameTime']!r} begins with half {half}, not 1 or 2")
+    return half
+
+
+def _half_number(given: Any) -> int:
+    half = int(given)
+    if half not in (1, 2):
+        raise ValueError(f"half {str(given)[:20]} is not 1 or 2")
     return half
 
 
@@ -179,6 +190,8 @@ def position_of(entry: dict[str, Any]) -> int:
         position = 1000 * (60 * int(minutes) + int(seconds))
     if position < 0:
         raise ValueError(f"position {position} is before the half's start")
+    if position > LATEST_MS:
+        raise ValueError("position is more than a day after the half's start; it is milliseconds")
     return position
 
 

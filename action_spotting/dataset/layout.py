@@ -12,12 +12,14 @@ from pathlib import Path
 
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.files import is_name, read_bytes
 
 VIDEO_STEMS = {"LQ": ("{n}_224p", "{n}"), "720p": ("{n}_720p",), "HQ": ("{n}_HQ",)}
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".ts", ".webm", ".m4v")
 SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".ogg")
 LABEL_FILES = {1: "Labels.json", 2: "Labels-v2.json"}
 PREDICTION_FILES = {1: "Predictions-v1.json", 2: "Predictions-v2.json"}
+MAX_INI_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -128,16 +130,15 @@ def read_video_ini(path: Path, number: int) -> Clip:
     InputError
         No section of this half, numbers that are none, or a video outside the game's folder.
     """
-    config = configparser.ConfigParser(interpolation=None, strict=False)
+    config = configparser.RawConfigParser(strict=False)
     try:
-        with path.open(encoding="utf-8") as handle:
-            config.read_file(handle)
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        config.read_string(read_bytes(path, MAX_INI_BYTES).decode("utf-8-sig"))
+    except (UnicodeDecodeError, configparser.Error) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     section = next((name for name in config.sections() if name.startswith(str(number))), None)
     if section is None:
         raise InputError(f"{path}: no section for half {number}, such as [{number}_HQ.mkv]")
-    if Path(section).name != section:
+    if Path(section).name != section or not is_name(section):
         raise InputError(f"{path}: section [{section}] is not a file beside video.ini")
     start, duration = (
         _seconds(path, config[section], key) for key in ("start_time_second", "duration_second")

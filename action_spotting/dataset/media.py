@@ -8,9 +8,20 @@ from pathlib import Path
 
 from action_spotting.errors import InputError, UsageError
 
-# A container may point elsewhere (a playlist, a network address); only plain files are read.
-_CONTAINER_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
-_PLAYLISTS = {"hls", "concat", "dash", "sdp", "rtsp", "imf", "ffmetadata", "tty", "image2"}
+CONTAINERS = (
+    "matroska,webm,mov,mp4,mpegts,mpeg,avi,flv,asf,ogg,wav,w64,mp3,aac,flac,aiff,au,caf,ac3,eac3,"
+    "dts,wv,ape,tta,amr,mxf,gxf,nut,ivf,rm,wtv,dv,h264,hevc,vvc,vc1,av1,obu,m4v,mpegvideo,mjpeg,"
+    "yuv4mpegpipe,gif"
+)
+"""ffmpeg's readers of files that hold what they show. The others are not tried: playlists, lists
+of pictures, network sessions, which name other files or addresses that would be read."""
+
+MEDIA_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+_POINTERS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"<ASX", b"<smil")
+
+
+LONGEST_S = 24 * 3600.0
+"""Media state times; what lies behind this is taken for damage."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +87,12 @@ def probe(path: Path) -> Probe:
             width=video.width if video else 0,
             height=video.height if video else 0,
             fps=float(rate or 0),
-            sounds=len(container.streams.audio),
+            sounds=len(sound_streams(container)),
         )
 
 
 def open_media(path: Path):
-    """Open a media file with PyAV as data: no playlist, no protocol but plain files.
+    """Open a media file with PyAV as data: one of `CONTAINERS`, no protocol but plain files.
 
     Returns
     -------
@@ -92,22 +103,32 @@ def open_media(path: Path):
 
     check_file(path)
     try:
-        container = av.open(f"file:{path}", options=_CONTAINER_OPTIONS, metadata_errors="replace")
+        return av.open(f"file:{path}", options=MEDIA_OPTIONS, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path}: not a media file that ffmpeg reads ({error})") from error
-    formats = set(container.format.name.split(","))
-    if formats & _PLAYLISTS:
-        container.close()
-        raise InputError(f"{path}: a playlist or pointer ({container.format.name}), not media")
-    return container
+        if _begins_like_pointer(path):
+            raise InputError(
+                f"{path}: a playlist or another pointer to media, which is not followed; give the "
+                "media file itself"
+            ) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, av.ArgumentError):  # what ffmpeg says of a container not in the list
+            reason = "a kind of file that is not taken; convert it to mkv or mp4"
+        raise InputError(f"{path}: not a media file that is read here ({reason})") from error
+
+
+def _begins_like_pointer(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return handle.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_POINTERS)
 
 
 def check_file(path: Path) -> None:
-    """Raise `InputError` unless `path` is a file with content."""
+    """Raise `InputError` unless `path` is a plain file with content."""
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         raise InputError(f"{path}: a folder; a media file is expected")
+    if not path.is_file():
+        raise InputError(f"{path}: a pipe or a device; a media file is expected")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes)")
 
@@ -126,8 +147,17 @@ def ffmpeg_exe() -> str:
 
 
 def picture_stream(container):
-    """Give the first video stream of an open file that is no still cover picture, or None."""
+    """Give the first video stream of an open file that is no still cover picture, or None.
+
+    One of a codec that is not known counts as none.
+    """
     import av
 
     cover = av.stream.Disposition.attached_pic
-    return next((s for s in container.streams.video if not s.disposition & cover), None)
+    pictures = (s for s in container.streams.video if not s.disposition & cover)
+    return next((s for s in pictures if s.codec_context is not None), None)
+
+
+def sound_streams(container) -> list:
+    """Give the sound streams of an open file whose codec is known."""
+    return [s for s in container.streams.audio if s.codec_context is not None]

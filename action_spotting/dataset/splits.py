@@ -12,7 +12,7 @@ from SoccerNet.utils import getListGames
 
 from action_spotting.dataset.layout import LABEL_FILES, SOUND_SUFFIXES, VIDEO_SUFFIXES, Half
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.files import read_json
+from action_spotting.files import is_name, read_json
 
 SPLITS_FILE = "splits.json"
 SOCCERNET_SPLITS = ("train", "valid", "test", "challenge")
@@ -110,6 +110,8 @@ def check_splits(content: Any, where: str) -> dict[str, list[str]]:
         if not isinstance(games, list) or not all(isinstance(game, str) for game in games):
             raise InputError(f"{where}: split {name!r} is not a list of game folders")
         for game in games:
+            if not is_name(game):
+                raise InputError(f"{where}: game {game[:200]!r} of split {name!r} is no folder")
             if Path(game).is_absolute() or ".." in Path(game).parts:
                 raise InputError(f"{where}: game {game!r} of split {name!r} leaves the folder")
     return content

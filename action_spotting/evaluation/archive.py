@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections import Counter
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from action_spotting.errors import InputError, UsageError
-from action_spotting.files import MAX_JSON_BYTES
+from action_spotting.files import MAX_JSON_BYTES, is_name, read_bytes
+from action_spotting.zips import DAMAGED, BoundedZip, read_member
 
 
 class Tree(Protocol):
@@ -54,10 +53,8 @@ def open_tree(path: str | Path, what: str) -> Tree:
         raise UsageError(f"{what} {str(path)!r} does not exist; a folder or a zip is expected")
     try:
         return Zip(path)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except DAMAGED as error:
         raise UsageError(f"{what} {str(path)!r} is neither a folder nor a zip ({error})") from error
-    except OSError as error:
-        raise UsageError(f"{what} {str(path)!r} cannot be read: {error.strerror}") from error
 
 
 class Folder:
@@ -86,12 +83,7 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """See `Tree`."""
-        path = self.path / name
-        try:
-            _check_size(path.stat().st_size, str(path))
-            return path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        return read_bytes(self.path / name, MAX_JSON_BYTES)
 
     def where(self, name: str) -> str:
         """See `Tree`."""
@@ -103,13 +95,16 @@ class Zip:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._zip = zipfile.ZipFile(path)
-        members = [info for info in self._zip.infolist() if not info.is_dir()]
+        if not path.is_file():
+            raise UsageError(f"{path}: a pipe or a device; a folder or a zip is expected")
+        self._zip = BoundedZip(path)
+        members = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
         self._members = {info.filename: info for info in members}
         climbing = [info.filename for info in members if _climbs(info.filename)]
         if climbing:
             raise InputError(
-                f"{path}: member {climbing[0]!r} leaves the archive; make the zip anew"
+                f"{path}: member {climbing[0][:200]!r} leaves the archive or is no file's name; "
+                "make the zip anew"
             )
         if len(self._members) < len(members):
             (twice, _), *_ = Counter(info.filename for info in members).most_common(1)
@@ -129,13 +124,7 @@ class Zip:
         info = self._members.get(name)
         if info is None:
             raise InputError(f"{self.where(name)}: no such member")
-        _check_size(info.file_size, self.where(name))
-        try:
-            return self._zip.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise InputError(f"{self.where(name)}: the zip is damaged ({error})") from error
-        except (RuntimeError, NotImplementedError) as error:
-            raise InputError(f"{self.where(name)}: cannot be unpacked ({error})") from error
+        return read_member(self._zip, info, MAX_JSON_BYTES, self.where(name))
 
     def where(self, name: str) -> str:
         """See `Tree`."""
@@ -150,9 +139,5 @@ def _counts(name: str) -> bool:
 
 def _climbs(name: str) -> bool:
     parts = name.replace("\\", "/").split("/")
-    return ".." in parts or parts[0] == "" or parts[0].endswith(":")
-
-
-def _check_size(size: int, where: str) -> None:
-    if size > MAX_JSON_BYTES:
-        raise InputError(f"{where}: {size} bytes of JSON, more than the {MAX_JSON_BYTES} allowed")
+    inside = ".." not in parts and parts[0] != "" and not parts[0].endswith(":")
+    return not (inside and is_name(name))

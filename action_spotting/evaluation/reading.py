@@ -26,7 +26,8 @@ from action_spotting.files import parse_json
 ERROR, WARNING = "error", "warning"
 _LISTED = 5
 _LATEST_MS = (LAST_FRAME + 1) * FRAME_MS
-_GAME_TIME = re.compile(r"\s*(\d+)\s*-\s*(\d+):(\d+)\s*")
+_ABSURD_MS = 2**62
+_GAME_TIME = re.compile(r"\s*(\d{1,6})\s*-\s*(\d{1,6}):(\d{1,6})\s*")
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,8 @@ def _half_and_position(entry: dict[str, Any]) -> tuple[int, int]:
         position = 1000 * (60 * int(clock[-5:-3]) + int(clock[-2:]))
     if position < 0:
         raise ValueError(f"position {position} is before the half's start")
+    if position > _ABSURD_MS:
+        raise ValueError("position is absurdly large; it is milliseconds since the half began")
     return half, position
 
 

@@ -65,6 +65,8 @@ class Match:
     videos
         File of the video of each half, relative to the folder of the report; browsers play MP4 and
         WebM, some of them Matroska too.
+    starts_s
+        Where a half begins in its video, in seconds; 0 for one that is not named.
     pictures
         Thumbnails: index of the spot, and a PNG or JPEG file's content.
     """
@@ -73,6 +75,7 @@ class Match:
     spots: Spots
     annotations: Annotations | None = None
     videos: Mapping[int, str] = field(default_factory=dict)
+    starts_s: Mapping[int, float] = field(default_factory=dict)
     pictures: Sequence[tuple[int, bytes]] = ()
 
 
@@ -210,6 +213,7 @@ class _Timeline:
                     "labels": _label_rows(labels.take(rows), found[rows]),
                     "spots": self._spot_rows(spots, hit, half),
                     "video": quote(match.videos[half]) if half in match.videos else None,
+                    "start": match.starts_s.get(half, 0.0),
                 }
             )
         return {"game": match.game, "scored": hit is not None, "halves": halves}

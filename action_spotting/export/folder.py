@@ -19,7 +19,7 @@ from action_spotting.export.challenge import RESULTS_NAME, write_challenge_zip
 from action_spotting.export.match import Window, build_match, select
 from action_spotting.export.registry import SOCCERNET, check_formats, write_exports
 from action_spotting.extraction import Summary, run_items
-from action_spotting.files import MAX_JSON_BYTES, parse_json
+from action_spotting.files import MAX_JSON_BYTES, parse_json, read_bytes
 
 NO_MEDIA = (
     "no media is known: the second half is taken to begin 45:00 after the first; with "
@@ -69,16 +69,8 @@ class ResultsFile:
         return frozenset([self.path.name])
 
     def read(self, name: str) -> bytes:
-        """Give the content, of at most 256 MiB."""
-        try:
-            size = self.path.stat().st_size
-            if size > MAX_JSON_BYTES:
-                raise InputError(
-                    f"{self.path}: {size} bytes, more than the {MAX_JSON_BYTES} allowed"
-                )
-            return self.path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+        """Give the content, of at most 64 MiB."""
+        return read_bytes(self.path, MAX_JSON_BYTES)
 
     def where(self, name: str) -> str:
         """Give the path."""
@@ -145,6 +137,7 @@ def export_results(
     *,
     results_name: str | None = None,
     split: str | None = None,
+    fail_fast: bool = False,
 ) -> Summary:
     """Export all games of a set of results; a bad one stops only itself.
 
@@ -161,6 +154,8 @@ def export_results(
         the only one there is.
     split
         For the SoccerNet zip: all games of this split must be there.
+    fail_fast
+        Raise at the first game that fails instead of listing it.
 
     Returns
     -------
@@ -189,7 +184,8 @@ def export_results(
             warnings += [text for text in [exporter.game(game, folder, spots)] if text]
         return "done", "; ".join(warnings) or None
 
-    summary = run_items("export", {game: game for game in games}, work, unit="game")
+    items = {game: game for game in games}
+    summary = run_items("export", items, work, unit="game", fail_fast=fail_fast)
     if SOCCERNET in exporter.formats:
         _zip_all(results, parse, games, exporter, wanted, summary)
     if exporter.media is None and summary.done and list(exporter.formats) != [SOCCERNET]:

@@ -312,7 +312,7 @@ def _seek(container: Any, stream: Any, origin: float, start_s: float) -> None:
 def _decoded(packet: Any) -> list[Any]:
     try:
         return packet.decode()
-    except av.InvalidDataError:
+    except av.FFmpegError:
         return []
 
 

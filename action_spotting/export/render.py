@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 from tqdm import tqdm
 
-from action_spotting.dataset.media import open_media
+from action_spotting.dataset.media import open_media, sound_streams
 from action_spotting.export.captions import Caption, CaptionTrack
 from action_spotting.export.match import Moment
 from action_spotting.export.media import Movie, fitted, picture_of, play
@@ -77,7 +77,7 @@ def render(
     shown_s = stretch.start_s
     with open_media(stretch.path) as container:
         video = picture_of(container, stretch.path)
-        sounds = list(container.streams.audio[:1]) if sound else []
+        sounds = sound_streams(container)[:1] if sound else []
         for time_s, item in play(
             container,
             [video, *sounds],

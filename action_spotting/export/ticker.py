@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from action_spotting.dataset.media import open_media
+from action_spotting.dataset.media import open_media, sound_streams
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.match import Match, split_files
 from action_spotting.export.media import COPIED_SOUND, Movie, check_target, look_of
@@ -69,7 +69,7 @@ def _overlay_file(part: Match, source: Path, target: Path, stay_ms: int) -> None
         open_media(source) as container,
         tqdm(total=half.media_ms / 1000, desc=target.name, disable=None, bar_format=BAR) as bar,
     ):
-        sound = next(iter(container.streams.audio), None)
+        sound = next(iter(sound_streams(container)), None)
         copied = sound is not None and sound.codec_context.name in COPIED_SOUND
         with Movie(temporary, look, half.fps, sound if copied else sound is not None) as movie:
             render(movie, stretch, at_s=0.0, bar=bar, copy_sound=copied)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from action_spotting.visual.pca import PCA
 
 DETECTOR = "yolov5_standin.onnx"
 
@@ -27,19 +23,10 @@ def pca_files(model_dir: Path, dims: int) -> tuple[Path, Path]:
     return folder / f"pca_{dims}_TF2.pkl", folder / f"average_{dims}_TF2.pkl"
 
 
-def load_model_pca(model_dirs: Sequence[Path], dims: int) -> PCA:
-    """Load the PCA that the first of `model_dirs` which has one keeps.
-
-    Raises
-    ------
-    InputError
-        None has it, or it is damaged.
-    """
-    from action_spotting.visual.pca_files import load_pca
-
+def find_pca(model_dirs: Sequence[Path], dims: int) -> tuple[Path, Path] | None:
+    """Find the PCA and the average that a model keeps."""
     candidates = [pca_files(folder, dims) for folder in model_dirs]
-    found = next((files for files in candidates if files[0].exists()), candidates[0])
-    return load_pca(*found)
+    return next((files for files in candidates if all(path.is_file() for path in files)), None)
 
 
 def find_detector(model_dirs: Sequence[Path]) -> Path | None:

@@ -14,6 +14,9 @@ from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction import Extractor
 
 RANDOM = "random"
+GPU = 0
+"""The one that is used where there are any."""
+
 RESNET_BATCH = 16
 """As fast as larger ones on a processor, and little is filled up in a short half."""
 
@@ -32,12 +35,15 @@ class Pretrained:
         An ONNX export, or None.
     yolov5_note
         What it is, for the provenance, where it is not plain YOLOv5.
+    pca
+        The files of the PCA and of its average, or None: those that the model keeps.
     """
 
     resnet: str = "imagenet"
     vggish: str = "audioset"
     yolov5: Path | None = None
     yolov5_note: str = ""
+    pca: tuple[Path, Path] | None = None
 
 
 def pca_of(modality: str) -> tuple[str, int] | None:
@@ -104,9 +110,10 @@ def _resnet(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
         Settings(
             weights=_weights(pretrained.resnet, like),
             batch_size=RESNET_BATCH,
+            gpu=GPU,
             **_some(like, "channel_order", "precision", "engine"),
         ),
-        FrameOptions(**_some(like, "fps", "sampling")),
+        FrameOptions(**_some(like, "fps", "sampling", "grabber")),
         **_some(like, "transform"),
     )
 
@@ -124,10 +131,11 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
     return YOLOv5Extractor(
         DetectorSettings(
             pretrained.yolov5,
+            gpu=GPU,
             note=(like.get("weights") or {}).get("note", pretrained.yolov5_note),
             **_some(like, "conf", "ball_conf", "iou", "imgsz"),
         ),
-        FrameOptions(**_some(like, "fps", "sampling")),
+        FrameOptions(**_some(like, "fps", "sampling", "grabber")),
     )
 
 

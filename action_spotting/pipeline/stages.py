@@ -155,7 +155,7 @@ def extract(outcome: Outcome, name: str) -> Summary:
     plan = outcome.plan
     extractor = make_extractor(name, plan.pretrained)
     jobs = [Job(half.feature(name), partial(half.clip, plan.video)) for half in outcome.halves]
-    return extract_all(extractor, jobs, fail_fast=plan.fail_fast)
+    return _all_here(extract_all(extractor, jobs, fail_fast=plan.fail_fast))
 
 
 def reduce(outcome: Outcome, name: str) -> Summary:
@@ -169,12 +169,12 @@ def reduce(outcome: Outcome, name: str) -> Summary:
     files = pca_files(plan.model_dir, dims)
     if not files[0].exists():
         games = set(outcome.games(plan.train_split))
-        pca, fitted = fit([path for half, path in sources.items() if half.game in games], dims)
-        if fitted.failures and plan.fail_fast:
-            raise InputError(str(fitted))
+        learnt = [path for half, path in sources.items() if half.game in games]
+        pca, _ = fit(learnt, dims, fail_fast=plan.fail_fast)
         save_pca(pca, *files)
     pca = load_pca(*files)
-    return reduce_files(pca, {half.feature(name): path for half, path in sources.items()})
+    pairs = {half.feature(name): path for half, path in sources.items()}
+    return _all_here(reduce_files(pca, pairs, fail_fast=plan.fail_fast))
 
 
 def train(outcome: Outcome) -> Summary:
@@ -195,6 +195,7 @@ def train(outcome: Outcome) -> Summary:
         plan.model_dir,
         settings,
         score=partial(average_map, classes=settings.classes, metric="tight"),
+        fail_fast=plan.fail_fast,
     )
     return Summary(
         "train", done=[str(plan.model_dir)], warnings=result.warnings, failures=result.failures
@@ -209,7 +210,8 @@ def predict(outcome: Outcome) -> Summary:
 
     plan = outcome.plan
     models = load_models([plan.model_dir])
-    return spot(plan.root, outcome.games(plan.test_split), models, plan.predictions)
+    games = outcome.games(plan.test_split)
+    return spot(plan.root, games, models, plan.predictions, fail_fast=plan.fail_fast)
 
 
 def score(outcome: Outcome) -> Summary:
@@ -261,6 +263,18 @@ def closing_text(outcome: Outcome) -> str:
 def relative(path: Path, folder: Path) -> str:
     """Give `path` as seen from `folder`, with ``/``."""
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+
+
+def _all_here(summary: Summary) -> Summary:
+    """Stop where another process still makes what the next stage is to work on."""
+    if summary.elsewhere:
+        item, text = next(iter(summary.elsewhere.items()))
+        raise InputError(
+            f"{summary.stage}: others are making {len(summary.elsewhere)} of the halves, such as "
+            f"{item}, {text}. What follows needs them: run the same command again when they are "
+            "done"
+        )
+    return summary
 
 
 def _dims(name: str) -> int:

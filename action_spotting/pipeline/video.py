@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from action_spotting import door
-from action_spotting.dataset.features import align, open_feature, read_record
+from action_spotting.dataset.features import align, open_feature
 from action_spotting.dataset.labels import Spots, game_time, write_predictions
 from action_spotting.dataset.layout import feature_path, predictions_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
-from action_spotting.extraction import Job, Summary, extract_all
-from action_spotting.pipeline.assets import find_detector, load_model_pca
-from action_spotting.pipeline.features import Pretrained, base_of, is_sound, make_extractor, pca_of
+from action_spotting.pipeline.features import GPU, Pretrained
+from action_spotting.pipeline.match_features import FeaturePlan, make_features, usable_modalities
 from action_spotting.pipeline.stages import relative
-from action_spotting.weights import WeightsUnavailable
 
 SHORTEST_S = 1.0
 AUTO = "auto"
@@ -110,20 +107,28 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
         What it cannot go on with: no such model, no picture, weights that are not there.
     """
     clips = clips_of(plan)
+    _check_outputs(plan)
     door.load_tensorflow()
     from action_spotting.fusion.prediction import load_models
+    from action_spotting.visual.resnet_network import use_device
 
+    use_device(GPU)  # before TensorFlow runs the head, after which it cannot be chosen any more
     models = load_models(plan.model_dirs)
-    provenance = common_provenance([model.provenance for model in models.models])
+    thresholds = parse_threshold(plan.threshold, models.thresholds)
     notices: list[str] = []
-    modalities = usable_modalities(models.modalities, clips, notices)
-    modalities = make_features(plan, modalities, provenance, clips, notices)
-    halves = [
-        models.spot_half(open_half(plan.out, number, modalities), half=number) for number in clips
-    ]
-    outcome = VideoOutcome(
-        join(halves), models.classes, parse_threshold(plan.threshold, models.thresholds), notices
+    wanted = FeaturePlan(
+        out=plan.out,
+        clips=clips,
+        modalities=usable_modalities(models.modalities, clips, notices),
+        provenance=common_provenance([model.provenance for model in models.models]),
+        model_dirs=plan.model_dirs,
+        pretrained=plan.pretrained,
+        overwrite=plan.overwrite,
     )
+    modalities = make_features(wanted, notices)
+    opened = {number: open_half(plan.out, number, modalities) for number in clips}
+    halves = [models.spot_half(half, half=number) for number, half in opened.items() if half]
+    outcome = VideoOutcome(join(halves), models.classes, thresholds, notices)
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots, models.classes)
     outcome.files["predictions"] = path
@@ -175,51 +180,12 @@ def spots_table(outcome: VideoOutcome) -> str:
     return door.table(["action", "half - time", "confidence"], rows) + f"\n{more}"
 
 
-def usable_modalities(
-    modalities: Sequence[str], clips: Mapping[int, Clip], notices: list[str]
-) -> list[str]:
-    """Leave out the modalities of the sound where no half has a sound track."""
-    if any(probe(clip.path).sounds for clip in clips.values()):
-        return list(modalities)
-    dropped = [name for name in modalities if is_sound(name)]
-    if dropped:
-        notices.append(f"no sound track; spotted without {', '.join(dropped)}")
-    kept = [name for name in modalities if name not in dropped]
-    if not kept:
-        raise InputError("the video has no sound track, and the model knows nothing but sound")
-    return kept
-
-
-def make_features(
-    plan: VideoPlan,
-    modalities: Sequence[str],
-    provenance: Mapping[str, Any],
-    clips: Mapping[int, Clip],
-    notices: list[str],
-) -> list[str]:
-    """Make the features of every half as the model's were made; gives the modalities at hand.
-
-    The first of the model's modalities must be had. Another whose weights are not there is left
-    out with a notice.
-    """
-    made = []
-    for name in modalities:
-        try:
-            _make_feature(plan, name, provenance.get(name) or {}, clips, notices)
-        except (UsageError, WeightsUnavailable) as error:
-            if name == modalities[0]:
-                raise
-            notices.append(f"spotted without {name}: {error}")
-            continue
-        made.append(name)
-    return made
-
-
 def open_half(folder: Path, number: int, modalities: Sequence[str]) -> dict[str, np.ndarray]:
     """Open the features of a half, cut to one length; those that are not there are left out."""
     paths = {name: feature_path(folder, number, name) for name in modalities}
-    arrays = align({path: open_feature(path) for path in paths.values() if path.exists()})
-    return {name: arrays[path] for name, path in paths.items() if path in arrays}
+    there = {name: path for name, path in paths.items() if path.exists()}
+    arrays = align({path: open_feature(path) for path in there.values()}) if there else {}
+    return {name: arrays[path] for name, path in there.items()}
 
 
 def common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -278,50 +244,17 @@ def _check_video(path: Path) -> float:
     return found.duration_s
 
 
-def _make_feature(
-    plan: VideoPlan,
-    name: str,
-    settings: Mapping[str, Any],
-    clips: Mapping[int, Clip],
-    notices: list[str],
-) -> None:
-    """Make one modality of every half; settings are those of the model's training."""
-    reduced = pca_of(name)
-    base = base_of(name)
-    like = settings.get("features") if reduced else settings
-    targets = {number: feature_path(plan.out, number, base) for number in clips}
-    for number, target in targets.items():
-        _check_source(target, clips[number], plan.overwrite)
-    detector = plan.pretrained.yolov5 or find_detector(plan.model_dirs)
-    extractor = make_extractor(base, replace(plan.pretrained, yolov5=detector), like)
-    jobs = [Job(target, partial(clips.__getitem__, n)) for n, target in targets.items()]
-    _check(extract_all(extractor, jobs, overwrite=plan.overwrite), notices)
-    if reduced:
-        from action_spotting.visual.pca import reduce_files
+def _check_outputs(plan: VideoPlan) -> None:
+    """Refuse what could not be written at the end before hours of work begin."""
+    from action_spotting.export.media import check_target
+    from action_spotting.export.registry import check_formats
 
-        pairs = {feature_path(plan.out, n, name): target for n, target in targets.items()}
-        pca = load_model_pca(plan.model_dirs, reduced[1])
-        _check(reduce_files(pca, pairs, overwrite=plan.overwrite), notices)
-
-
-def _check(summary: Summary, notices: list[str]) -> None:
-    """Stop when a half could not be done: there is only one match, and it is wanted whole."""
-    if summary.failures:
-        raise InputError("; ".join(summary.failures.values()))
-    notices += summary.warnings.values()
-
-
-def _check_source(target: Path, clip: Clip, overwrite: bool) -> None:
-    """Refuse to go on with the features of another video that lie in the same folder."""
-    record = read_record(target) if target.exists() and not overwrite else None
-    source = (record or {}).get("source") or {}
-    now = (clip.path.name, clip.path.stat().st_size, clip.start_s, clip.duration_s)
-    then = tuple(source.get(key) for key in ("file", "bytes", "start_s", "duration_s"))
-    if source and now != then:
-        raise UsageError(
-            f"{target.parent} holds the features of another video ({source.get('file')}); choose "
-            "another --out, or --overwrite them"
-        )
+    check_formats(plan.exports)
+    targets = [path for path in (plan.highlights, plan.overlay) if path]
+    for path in targets:
+        check_target(path, list(plan.videos))
+    if len({path.resolve() for path in targets}) < len(targets):
+        raise UsageError(f"{targets[0]} is named for --highlights and --overlay; name two files")
 
 
 def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
@@ -343,6 +276,7 @@ def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> 
         title,
         seen,
         videos={number: relative(clip.path, plan.out) for number, clip in clips.items()},
+        starts_s={number: clip.start_s or 0.0 for number, clip in clips.items()},
         pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(match)],
     )
     path = plan.out / "report.html"

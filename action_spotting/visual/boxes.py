@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from action_spotting.errors import InputError
-from action_spotting.files import whole_file
+from action_spotting.files import parse_json, whole_file
+from action_spotting.zips import read_npz
+
+MAX_BOXES_BYTES = 256 * 2**20
 
 PERSON, BALL = 0, 1
 
@@ -69,15 +71,18 @@ def read_boxes(path: Path) -> tuple[Boxes, dict[str, Any]]:
     InputError
         Missing, damaged, or not such a file.
     """
+    if not path.exists():
+        raise InputError(f"{path}: no boxes; run the detection (without --boxes) first")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        settings = json.loads(arrays.pop("settings").tobytes())
-        values = {**arrays, "rows": int(arrays["rows"]), "fps": float(arrays["fps"])}
+        arrays = read_npz(path, MAX_BOXES_BYTES)
+        settings = parse_json(arrays.pop("settings").tobytes(), "settings")
+        values: dict[str, Any] = {
+            **arrays,
+            "rows": int(arrays["rows"]),
+            "fps": float(arrays["fps"]),
+        }
         boxes = Boxes(**values)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no boxes; run the detection (without --boxes) first") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (InputError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"{path}: not a whole file of boxes ({error}); detect anew") from error
     _check(path, boxes)
     return boxes, settings

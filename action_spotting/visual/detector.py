@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
+from action_spotting.files import read_bytes
 from action_spotting.visual.boxes import BALL, PERSON
 
 NAMES = ("person", "sports ball")
@@ -24,6 +25,8 @@ COCO_IDS = (0, 32)
 COCO_CLASSES = 80
 MAX_BOXES = 300
 """Boxes of a class in one picture, as the package's ``max_det``."""
+
+MAX_ONNX_BYTES = 2**30
 
 _PAD = 114
 _DEFAULT_SIDE = 640
@@ -267,10 +270,38 @@ def _open_session(settings: DetectorSettings):
     providers: list[Any] = ["CPUExecutionProvider"]
     if settings.gpu >= 0 and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": settings.gpu}))
+    check_alone(path)
     try:
         return onnxruntime.InferenceSession(str(path), providers=providers)
     except _runtime_errors() as error:
         raise InputError(f"{path}: not an ONNX network ({_brief(error)})") from error
+
+
+def check_alone(path: Path) -> None:
+    """Refuse an export that keeps its numbers in other files, which it names itself."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(read_bytes(path, MAX_ONNX_BYTES))
+    except (DecodeError, ValueError) as error:
+        raise InputError(f"{path}: not an ONNX network ({_brief(error)})") from error
+    tensors = _tensors([model.graph, *model.functions])
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
+        raise InputError(f"{path}: keeps its numbers in other files; export it as one file")
+
+
+def _tensors(graphs: list[Any]) -> Iterator[Any]:
+    """Every array in graphs, in their nodes and in the graphs of these."""
+    while graphs:
+        graph = graphs.pop()
+        yield from getattr(graph, "initializer", ())
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for node in graph.node:
+            for attribute in node.attribute:
+                yield from (attribute.t, *attribute.tensors)
+                graphs += [attribute.g, *attribute.graphs]
 
 
 def _run(session, path: Path, feed: Mapping[str, np.ndarray]) -> np.ndarray:

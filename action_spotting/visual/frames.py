@@ -4,6 +4,9 @@ The original is ``SoccerNet.DataLoader.FrameCV``. With ``sampling="soccernet"`` 
 frames, bit for bit; it keeps frame *i*, counted from 1, when ``i % (rate / fps) < 1``. Its row *k*
 (from 0) so shows about ``(k + 1) / fps - 1 / rate`` seconds. ``sampling="timestamp"`` is the
 textbook alternative: row *k* is the frame that is on screen at ``k / fps``.
+
+The original counts frames and so loses the clock where they do not come evenly, as in recordings of
+a phone. There a frame is chosen by the time at which an even video would have had it.
 """
 
 from __future__ import annotations
@@ -14,16 +17,17 @@ from typing import TypeVar
 
 import numpy as np
 
-from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media import LONGEST_S, Clip
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.visual.options import SAMPLINGS, TRANSFORMS
-from action_spotting.visual.readers import Miscounted, open_reader, reader_class
+from action_spotting.visual.readers import Miscounted, Reader, open_reader, reader_class
 from action_spotting.visual.scan import Scan, scan_packets
 
 T = TypeVar("T")
 
 SIDE = 224
 _EPSILON_S = 1e-6
+_UNEVEN_INTERVAL, _UNEVEN_SHARE = 0.25, 0.05
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,13 @@ class FrameOptions:
             raise UsageError("--grabber skvideo knows no time stamps; take --grabber pyav")
 
 
-def with_frames(clip: Clip, options: FrameOptions, work: Callable[[Iterator[np.ndarray]], T]) -> T:
+def with_frames(
+    clip: Clip,
+    options: FrameOptions,
+    work: Callable[[Iterator[np.ndarray]], T],
+    *,
+    warn: Callable[[str], object] = lambda _: None,
+) -> T:
     """Call `work` with the frames of a clip, decoded one by one while it takes them.
 
     Decoding can show that the list of packets, by which the frames were chosen, was not true.
@@ -69,6 +79,8 @@ def with_frames(clip: Clip, options: FrameOptions, work: Callable[[Iterator[np.n
         Which frames, and by which decoder.
     work
         Takes an iterator of BGR uint8 ``(height, width, 3)`` pictures.
+    warn
+        Is told, after `work` has ended well, what makes rows lie beside their time or be missing.
 
     Raises
     ------
@@ -84,15 +96,25 @@ def with_frames(clip: Clip, options: FrameOptions, work: Callable[[Iterator[np.n
     if scan.pts is None:
         scan = reader.recount(scan)
     try:
-        return work(_frames(clip, options, scan))
+        result = work(_frames(reader, clip, options, scan))
     except Miscounted:
-        return work(_frames(clip, options, reader.recount(scan)))
+        scan = reader.recount(scan)
+        result = work(_frames(reader, clip, options, scan))
+    if reader.damaged:
+        warn(
+            f"{reader.damaged} damaged pictures; up to the next whole one, what follows each may "
+            "show parts of earlier moments"
+        )
+    for remark in remarks(scan, clip, options):
+        warn(remark)
+    return result
 
 
 def choose(scan: Scan, clip: Clip, options: FrameOptions) -> np.ndarray:
     """Choose the frames: their ascending indices, counted from 0; one a row.
 
-    With ``timestamp`` an index is repeated where the video has fewer frames than asked for.
+    An index is repeated where the video has fewer frames than asked for, with ``timestamp`` and
+    where frames come unevenly.
 
     Raises
     ------
@@ -104,18 +126,51 @@ def choose(scan: Scan, clip: Clip, options: FrameOptions) -> np.ndarray:
         end_s = float(scan.times_s[-1]) + 1 / scan.rate
         if clip.duration_s is not None:
             end_s = min(end_s, start_s + clip.duration_s)
+        if end_s - start_s > LONGEST_S:
+            raise InputError(f"{clip.path}: states a picture at {end_s:.0f} s; it is damaged")
         chosen = shown_at(scan.times_s, start_s, end_s, options.fps)
     else:
-        rate = settled_rate(scan.rate, scan.duration_s, len(scan.times_s))
+        even = not comes_unevenly(scan.times_s)
+        count = len(scan.times_s) if even else round(float(scan.times_s[-1]) * scan.rate) + 1
+        rate = settled_rate(scan.rate, scan.duration_s, count) if even else scan.rate
         chosen = soccernet_choice(
-            len(scan.times_s), rate, options.fps, start_s=clip.start_s, duration_s=clip.duration_s
+            count, rate, options.fps, start_s=clip.start_s, duration_s=clip.duration_s
         )
+        if not even:
+            chosen = _on_screen(scan.times_s, chosen / rate)
     if len(chosen) == 0:
         raise InputError(
             f"{clip.path}: no frame in the part asked for (start {start_s:g} s, duration "
             f"{clip.duration_s} s); the pictures end at {scan.times_s[-1]:.1f} s"
         )
     return chosen
+
+
+def remarks(scan: Scan, clip: Clip, options: FrameOptions) -> list[str]:
+    """Say what makes rows lie beside their time, or be fewer than the file promises.
+
+    A row may lie a frame beside its time, and a little, for containers round time stamps.
+    """
+    found = []
+    chosen = choose(scan, clip, options)
+    start_s = float(scan.times_s[0]) if clip.start_s is None else clip.start_s
+    wanted_s = (np.arange(len(chosen)) + 1) / options.fps - 1 / scan.rate
+    if options.sampling == "timestamp":
+        wanted_s = np.arange(len(chosen)) / options.fps
+    off_s = np.abs(scan.times_s[chosen] - start_s - wanted_s)
+    limit_s = 1.05 / scan.rate
+    if off_s.max() > limit_s:
+        first = int(np.argmax(off_s > limit_s))
+        found.append(
+            f"pictures are missing or doubled: from row {first} on, rows lie up to "
+            f"{off_s.max():.2f} s beside their time"
+        )
+    end_s = float(scan.times_s[-1]) + 1 / scan.rate
+    if clip.duration_s is None and scan.duration_s - end_s > 1 / options.fps:
+        found.append(
+            f"the pictures end at {end_s:.1f} s, but the file states {scan.duration_s:.1f} s"
+        )
+    return found
 
 
 def soccernet_choice(
@@ -178,8 +233,28 @@ def shown_at(times_s: np.ndarray, start_s: float, end_s: float, fps: float) -> n
     [0, 1, 2]
     """
     rows = max(0, int(np.ceil((end_s - start_s - _EPSILON_S) * fps)))
-    wanted = start_s + np.arange(rows) / fps
-    return np.maximum(np.searchsorted(times_s, wanted + _EPSILON_S, side="right") - 1, 0)
+    return _on_screen(times_s, start_s + np.arange(rows) / fps)
+
+
+def comes_unevenly(times_s: np.ndarray) -> bool:
+    """Whether more than a twentieth of the frames follow the one before at an unusual distance.
+
+    Frames that are missing here and there do not make a video uneven, nor does the rounding of
+    time stamps.
+
+    >>> comes_unevenly(np.arange(50) / 25), comes_unevenly(np.cumsum([0.02, 0.04] * 25))
+    (False, True)
+    """
+    intervals = np.diff(times_s)
+    if len(intervals) == 0:
+        return False
+    usual = float(np.median(intervals))
+    unusual = np.abs(intervals - usual) > _UNEVEN_INTERVAL * usual
+    return float(unusual.mean()) > _UNEVEN_SHARE
+
+
+def _on_screen(times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
+    return np.maximum(np.searchsorted(times_s, wanted_s + _EPSILON_S, side="right") - 1, 0)
 
 
 def square(image: np.ndarray, transform: str = "crop") -> np.ndarray:
@@ -223,9 +298,8 @@ def _scale_short_side(image: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _frames(clip: Clip, options: FrameOptions, scan: Scan) -> Iterator[np.ndarray]:
+def _frames(reader: Reader, clip: Clip, options: FrameOptions, scan: Scan) -> Iterator[np.ndarray]:
     wanted, repeats = np.unique(choose(scan, clip, options), return_counts=True)
-    reader = open_reader(clip.path, options.grabber)
     images = reader.images(wanted.tolist(), scan)
     # The reader tells at its end whether it counted right: zip asks it first, so it gets there.
     for image, times in zip(images, repeats.tolist(), strict=False):

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from action_spotting.dataset.media import check_file, open_media
+from action_spotting.dataset.media import MEDIA_OPTIONS, open_media
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.visual.options import GRABBERS
 from action_spotting.visual.scan import Scan, video_stream
@@ -30,7 +30,15 @@ class Miscounted(Exception):
 
 
 class Reader(Protocol):
-    """Decodes one video."""
+    """Decodes one video.
+
+    Attributes
+    ----------
+    damaged
+        Pictures that the decoder called damaged when `images` last ran; 0 where it does not tell.
+    """
+
+    damaged: int
 
     def __init__(self, path: Path) -> None: ...
 
@@ -51,9 +59,11 @@ class PyAVReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.damaged = 0
 
     def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
         """Give the pictures at the indices `wanted`."""
+        self.damaged = 0
         if scan.pts is None:
             return self._by_index(wanted, len(scan.times_s))
         return self._by_stamp([int(stamp) for stamp in scan.pts[list(wanted)]])
@@ -97,18 +107,36 @@ class PyAVReader:
         stream.thread_type = "FRAME"
         codec = stream.codec_context
         codec.thread_count = DECODER_THREADS
-        for packet in container.demux(stream):
+        for packet in self._packets(container, stream):
             if stamps is not None:
                 codec.skip_frame = "DEFAULT" if packet.pts in stamps else "NONREF"
             try:
-                yield from packet.decode()
-            except av.error.InvalidDataError as error:
+                for frame in packet.decode():
+                    self.damaged += frame.is_corrupt
+                    yield frame
+            except av.FFmpegError as error:
+                self.damaged += 1
                 if stamps is not None:
                     raise Miscounted from error
+
+    def _packets(self, container, stream) -> Iterator:
+        import av
+
+        packets = container.demux(stream)
+        while True:
+            try:
+                yield next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError:  # the file cannot be read further
+                self.damaged += 1
+                return
 
 
 class OpenCVReader:
     """Decodes with OpenCV, the original's decoder; only wanted pictures are converted to BGR."""
+
+    damaged = 0
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -133,12 +161,16 @@ class OpenCVReader:
     def _grab(self) -> Iterator:
         import cv2
 
-        # Read at every opening; plain files only, whatever a container points to.
-        os.environ.setdefault(
-            "OPENCV_FFMPEG_CAPTURE_OPTIONS", "protocol_whitelist;file,crypto,data"
+        # OpenCV takes ffmpeg's options from here, at every opening.
+        os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(
+            f"{name};{value}" for name, value in MEDIA_OPTIONS.items()
         )
         threads = [cv2.CAP_PROP_N_THREADS, DECODER_THREADS]
-        video = cv2.VideoCapture(str(self._path.resolve()), cv2.CAP_FFMPEG, threads)
+        name = str(self._path.resolve())
+        if name.encode(errors="replace").decode() != name:
+            # OpenCV ends the whole process at such a name.
+            raise InputError(f"{self._path}: not a name in UTF-8; try --grabber pyav")
+        video = cv2.VideoCapture(name, cv2.CAP_FFMPEG, threads)
         try:
             if not video.isOpened():
                 raise InputError(f"{self._path}: OpenCV cannot open it; try --grabber pyav")
@@ -150,6 +182,8 @@ class OpenCVReader:
 
 class SkvideoReader:
     """Decodes with scikit-video, which pipes every picture out of the ffmpeg program."""
+
+    damaged = 0
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -193,8 +227,8 @@ def reader_class(grabber: str) -> type[Reader]:
 
 
 def open_reader(path: Path, grabber: str) -> Reader:
-    """Make the reader `grabber` for a file."""
-    check_file(path)
+    """Make the reader `grabber` for a file that is media and no pointer to other files."""
+    open_media(path).close()
     return reader_class(grabber)(path)
 
 

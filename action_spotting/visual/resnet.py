@@ -10,6 +10,7 @@ everything trained on them rest on that, so ``channel_order="soccernet"`` does t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,31 +60,33 @@ class ResNetExtractor:
         if transform not in TRANSFORMS:
             raise UsageError(unknown("transform", transform, TRANSFORMS))
         self.name = name
-        self._frames = frames or FrameOptions()
+        self.frames = frames or FrameOptions()
         self._transform = transform
         self._network = load_network(network or Settings())
         self.device = self._network.device
         self.batch_size = self._network.batch_size
         self.settings: Mapping[str, Any] = {
-            "fps": self._frames.fps,
-            "sampling": self._frames.sampling,
-            "grabber": self._frames.grabber,
+            "fps": self.frames.fps,
+            "sampling": self.frames.sampling,
+            "grabber": self.frames.grabber,
             "transform": transform,
             **self._network.record,
         }
 
     def extract(self, clip: Clip, target: Path) -> str | None:
         """Write the features of `clip`; a Ctrl-C or a bad clip leaves nothing behind."""
+        found: list[str] = []
+        work = partial(self.consume, clip=clip, target=target)
+        with_frames(clip, self.frames, work, warn=found.append)
+        return "; ".join(found) or None
 
-        def write(frames: Iterator[np.ndarray]) -> None:
-            squares = (square(frame, self._transform) for frame in frames)
-            ready = ahead(batches(squares, self._network.batch_size), QUEUED_BATCHES)
-            with write_feature(target, self.dims, self.settings, clip) as writer:
-                for batch, count in ready:
-                    writer.append(self._network(batch)[:count])
-
-        with_frames(clip, self._frames, write)
-        return None
+    def consume(self, frames: Iterator[np.ndarray], clip: Clip, target: Path) -> None:
+        """Write the features of `frames`, which are those of `clip`."""
+        squares = (square(frame, self._transform) for frame in frames)
+        ready = ahead(batches(squares, self._network.batch_size), QUEUED_BATCHES)
+        with write_feature(target, self.dims, self.settings, clip) as writer:
+            for batch, count in ready:
+                writer.append(self._network(batch)[:count])
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Compute the features of BGR uint8 pictures ``(n, 224, 224, 3)``: float32 ``(n, 2048)``.

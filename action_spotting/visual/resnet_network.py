@@ -14,7 +14,7 @@ import numpy as np
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.visual.options import CHANNEL_ORDERS, ENGINES, PRECISIONS
-from action_spotting.weights import PretrainedFile, find
+from action_spotting.weights import HDF5_ERRORS, PretrainedFile, elsewhere, find
 
 SHAPE = (224, 224, 3)
 WIDTH = 2048
@@ -260,7 +260,10 @@ def _load_weights(model, path: Path) -> None:
             f"{path}: not the weights of ResNet-152 ({problem}); expected Keras' "
             f"{IMAGENET.name} or a file of the same layers"
         )
-    model.load_weights(path, by_name=True)
+    try:
+        model.load_weights(path, by_name=True)
+    except HDF5_ERRORS as error:
+        raise InputError(f"{path}: its weights cannot be read ({error})") from error
 
 
 def _mismatch(model, path: Path) -> str | None:
@@ -274,17 +277,20 @@ def _mismatch(model, path: Path) -> str | None:
                 want = sorted(tuple(weight.shape) for weight in layer.weights)
                 if want and layer.name not in layers:
                     return f"it has no layer {layer.name}"
-                have = _shapes(layers[layer.name]) if want else []
+                arrays = _arrays(layers[layer.name]) if want else []
+                have = sorted(array.shape for array in arrays)
                 if have != want:
                     return f"layer {layer.name} has the shapes {have}, expected {want}"
-    except OSError as error:
+                if any(elsewhere(array) for array in arrays):
+                    return f"layer {layer.name} lies in another file"
+    except HDF5_ERRORS as error:
         return f"not an HDF5 file: {error}"
     return None
 
 
-def _shapes(group) -> list[tuple[int, ...]]:
+def _arrays(group) -> list[Any]:
     import h5py
 
-    shapes: list[tuple[int, ...]] = []
-    group.visititems(lambda _, x: shapes.append(x.shape) if isinstance(x, h5py.Dataset) else None)
-    return sorted(shapes)
+    arrays: list[Any] = []
+    group.visititems(lambda _, x: arrays.append(x) if isinstance(x, h5py.Dataset) else None)
+    return arrays

@@ -58,7 +58,7 @@ def scan_packets(path: Path) -> Scan:
         offset_s = (container.start_time or 0) / 1_000_000
         unit_s = float(stream.time_base or 0)
         codec = stream.codec_context.name if stream.codec_context else ""
-        rate = float(stream.average_rate or 1 / unit_s)
+        rate = float(stream.average_rate or (1 / unit_s if unit_s else 25))
         container_s = banner_seconds(container.duration or 0)
     if not packets:
         raise InputError(f"{path}: its video stream holds no picture; is the file cut short?")

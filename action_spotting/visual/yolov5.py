@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.features import State, feature_state, write_feature
+from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import side_path
 from action_spotting.dataset.media import Clip
-from action_spotting.errors import InputError
-from action_spotting.extraction import Summary, run_items
+from action_spotting.extraction import Outcome, Summary, make_file, run_items
 from action_spotting.visual.boxes import Boxes, read_boxes, write_boxes
 from action_spotting.visual.detector import (
     Detections,
@@ -62,23 +62,29 @@ class YOLOv5Extractor:
         name: str = "YOLOv5",
     ) -> None:
         self.name = name
-        self._frames = frames or FrameOptions()
+        self.frames = frames or FrameOptions()
         self._detector = Detector(detector)
         self.device = self._detector.device
         self.settings: Mapping[str, Any] = {
-            "fps": self._frames.fps,
-            "sampling": self._frames.sampling,
-            "grabber": self._frames.grabber,
+            "fps": self.frames.fps,
+            "sampling": self.frames.sampling,
+            "grabber": self.frames.grabber,
             "definition": DEFINITION,
             **self._detector.record,
         }
 
     def extract(self, clip: Clip, target: Path) -> str | None:
         """Write the boxes and the features of `clip`; the features come last."""
-        boxes = with_frames(clip, self._frames, self.detect)
+        found: list[str] = []
+        work = partial(self.consume, clip=clip, target=target)
+        with_frames(clip, self.frames, work, warn=found.append)
+        return "; ".join(found) or None
+
+    def consume(self, frames: Iterator[np.ndarray], clip: Clip, target: Path) -> None:
+        """Write the boxes and the features of `frames`, which are those of `clip`."""
+        boxes = self.detect(frames)
         write_boxes(side_path(target, BOXES_SUFFIX), boxes, self.settings)
         write_vectors(target, boxes, self.settings, clip)
-        return None
 
     def detect(self, frames: Iterable[np.ndarray]) -> Boxes:
         """Detect in BGR uint8 frames ``(height, width, 3)``, one a row."""
@@ -89,7 +95,7 @@ class YOLOv5Extractor:
             found = self._detector(batch)
             for picture, detections in zip(batch[:count], found, strict=False):
                 rows.append(_row(picture, detections, sizes.popleft()))
-        return _gather(rows, self._frames.fps)
+        return _gather(rows, self.frames.fps)
 
     def _boxed(
         self, frames: Iterable[np.ndarray], sizes: deque[tuple[int, int]]
@@ -107,23 +113,20 @@ def write_vectors(
         writer.append(vectors(boxes))
 
 
-def vectors_from_boxes(targets: Sequence[Path], *, overwrite: bool = False) -> Summary:
+def vectors_from_boxes(
+    targets: Sequence[Path], *, overwrite: bool = False, fail_fast: bool = False
+) -> Summary:
     """Make feature files from the boxes that lie beside them, without a detection pass."""
 
-    def work(target: Path) -> tuple[str, str | None]:
+    def work(target: Path) -> Outcome:
         source = side_path(target, BOXES_SUFFIX)
         boxes, settings = read_boxes(source)
         settings = {**settings, "definition": DEFINITION}
-        if not overwrite:
-            state, reason = feature_state(target, len(DIMENSIONS), settings)
-            if state is State.DONE:
-                return "skipped", None
-            if state is State.STALE:
-                raise InputError(f"{reason}; --overwrite makes it anew")
-        write_vectors(target, boxes, settings, Clip(source))
-        return "done", None
+        write = partial(write_vectors, target, boxes, settings, Clip(source))
+        return make_file(target, len(DIMENSIONS), settings, write, overwrite=overwrite)
 
-    return run_items("YOLOv5 from boxes", {str(target): target for target in targets}, work)
+    items = {str(target): target for target in targets}
+    return run_items("YOLOv5 from boxes", items, work, fail_fast=fail_fast)
 
 
 def torso_colours(picture: np.ndarray, corners: np.ndarray) -> np.ndarray:

@@ -186,7 +186,8 @@ def test_commands_that_do_not_work(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="add FFT to --features"):
         door.main(["--root_path", str(tmp_path), "--features", "VGGish", "--plot"])
     with pytest.raises(UsageError, match="one file, but --features asks for several"):
-        door.main(["--path_video", "a.mkv", "--path_features", "x.npy", "--weights", "random"])
+        one = ["--path_video", str(tmp_path / "a.mkv"), "--path_features", str(tmp_path / "x.npy")]
+        door.main([*one, "--weights", "random"])
     for wrong in (("--batch_size", "0"), ("--start", "-1"), ("--duration", "nan")):
         with pytest.raises(SystemExit, match="2"):
             fft(tmp_path, *wrong)

@@ -80,7 +80,11 @@ def test_the_same_matches_give_the_same_bytes(tmp_path, matches):
 
 def test_own_video_without_labels(tmp_path):
     match = Match(
-        "</script><b>", spots(0.9, 0.2), videos={1: "a dir/clip #1.mp4"}, pictures=[(1, PNG)]
+        "</script><b>",
+        spots(0.9, 0.2),
+        videos={1: "a dir/clip #1.mp4"},
+        starts_s={1: 62.5},
+        pictures=[(1, PNG)],
     )
     write_report(tmp_path / "r.html", [match])
     text = (tmp_path / "r.html").read_text()
@@ -90,7 +94,7 @@ def test_own_video_without_labels(tmp_path):
     assert "average-mAP" not in text
     assert page.tags.count("img") == 1
     half = data_of(text)["matches"][0]["halves"][0]
-    assert half["video"] == "a%20dir/clip%20%231.mp4"
+    assert (half["video"], half["start"]) == ("a%20dir/clip%20%231.mp4", 62.5)
     assert half["spots"] == [[0, 0, 0.9, 1], [1000, 0, 0.2, 1]]
 
 

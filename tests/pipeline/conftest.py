@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from action_spotting.sample import make_sample, write_detector
@@ -68,3 +69,30 @@ def run_chain(chain_command):
     return lambda home: subprocess.run(
         chain_command(home), capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture(scope="session")
+def light_model(detector, tmp_path_factory) -> Path:
+    """A head on YOLOv5 and FFT whose weights are those it begins with; it keeps the detector."""
+    from action_spotting.audio.extractors import FFTExtractor
+    from action_spotting.fusion.model import SpottingModel, save_model
+    from action_spotting.fusion.normalisation import Normalisation
+    from action_spotting.fusion.settings import make_settings
+    from action_spotting.visual.detector import DetectorSettings
+    from action_spotting.visual.yolov5 import YOLOv5Extractor
+
+    extractors = {"YOLOv5": YOLOv5Extractor(DetectorSettings(detector)), "FFT": FFTExtractor()}
+    dims = {name: extractor.dims for name, extractor in extractors.items()}
+    model = SpottingModel(
+        make_settings("small", modalities=tuple(extractors), seed=0),
+        Normalisation(
+            {name: np.zeros(width, np.float32) for name, width in dims.items()},
+            {name: np.ones(width, np.float32) for name, width in dims.items()},
+        ),
+        {name: dict(extractor.settings) for name, extractor in extractors.items()},
+    )
+    folder = tmp_path_factory.mktemp("light") / "model"
+    save_model(folder, model, [])
+    (folder / "assets").mkdir()
+    shutil.copy(detector, folder / "assets" / "yolov5_standin.onnx")
+    return folder

@@ -39,6 +39,11 @@ def test_the_door_gives_the_spots_of_the_pipeline(
     assert set(ours.half.tolist()) == {1, 2}
     for column in ("half", "position_ms", "label", "confidence"):
         np.testing.assert_array_equal(getattr(ours, column), getattr(theirs, column))
+    made = sorted(path.name for path in tmp_path.glob("[12]_*"))
+    assert len(made) == 22  # five features with their records, and boxes, of two halves
+    game = next((undisturbed / "matches").rglob(halves[0].parent.name))
+    for name in made:
+        assert (tmp_path / name).read_bytes() == (game / name).read_bytes(), name
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from action_spotting.errors import InputError, UsageError
 from action_spotting.visual.frames import (
     FrameOptions,
     choose,
+    comes_unevenly,
     settled_rate,
     shown_at,
     soccernet_choice,
@@ -134,6 +135,26 @@ def test_choice_equals_a_loop_over_all_frames(count, rate, fps, part):
             want.append(number - 1)
     have = soccernet_choice(count, rate, fps, start_s=start, duration_s=duration)
     assert have.tolist() == want
+
+
+def test_frames_that_come_unevenly_are_chosen_by_the_clock():
+    """A phone that goes from 30 to 15 frames a second: counting is 2.6 s early at 10.4 s."""
+    times = np.concatenate([np.arange(0, 10, 1 / 30), np.arange(10, 20, 1 / 15)])
+    scan = Scan(len(times) / 20, 20.0, times, None)
+    shown = times[choose(scan, Clip(Path("phone.mp4")), FrameOptions())]
+    np.testing.assert_allclose(shown, np.arange(1, len(shown) + 1) / 2 - 1 / scan.rate, atol=0.08)
+    assert len(shown) == pytest.approx(40, abs=1)
+    second = times[choose(scan, Clip(Path("phone.mp4"), 10.0, 10.0), FrameOptions())]
+    assert second[0] == pytest.approx(10 - 1 / scan.rate, abs=0.08)
+    counted = times[soccernet_choice(len(times), scan.rate)]
+    assert counted[20] < 8.5 < shown[20] < 10.6
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30000 / 1001, 50, 60])
+def test_rounded_time_stamps_and_lost_frames_are_even(rate):
+    times = np.round(np.arange(3000) / rate, 3)
+    assert not comes_unevenly(times)
+    assert not comes_unevenly(np.delete(times, np.arange(100, 3000, 50)))
 
 
 @given(

@@ -78,7 +78,7 @@ function drawHalf(half, number, scored) {
     video.preload = "none";
     video.src = half.video;
   }
-  const state = { svg, items, x, axis, video, here: null };
+  const state = { svg, items, x, axis, video, start: half.start, here: null };
   listen(state);
   return state;
 }
@@ -127,7 +127,7 @@ function jump(state, ms) {
   state.here = element("line", { class: "here", x1: state.x(ms), x2: state.x(ms), y1: 4, y2: state.axis + DEPTH }, state.svg);
   state.svg.parentNode.scrollLeft = state.x(ms) / state.svg.viewBox.baseVal.width * state.svg.clientWidth - state.svg.parentNode.clientWidth / 2;
   if (!state.video) return;
-  state.video.currentTime = Math.max(0, ms / 1000 - 2);
+  state.video.currentTime = state.start + Math.max(0, ms / 1000 - 2);
   state.video.play().catch(() => {});
 }
 
