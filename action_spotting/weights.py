@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -19,6 +20,8 @@ from action_spotting.errors import SpottingError, UsageError
 from action_spotting.files import whole_file
 
 TIMEOUT_S = 20
+HDF5_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError)
+"""What h5py raises for a file that is damaged."""
 
 
 class WeightsUnavailable(SpottingError):
@@ -94,6 +97,11 @@ def download(file: PretrainedFile, target: Path) -> None:
         ):
             shutil.copyfileobj(source, handle, 2**20)
         verify(part, file.digest)
+
+
+def elsewhere(item: Any) -> bool:
+    """Tell whether the content of an HDF5 dataset lies in other files, which are not read."""
+    return bool(item.is_virtual or item.external)
 
 
 def verify(path: Path, digest: str) -> None:

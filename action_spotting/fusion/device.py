@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from action_spotting.dataset.features import package_versions
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 BFLOAT16_SINCE = (8, 0)
@@ -30,6 +35,30 @@ def strategy() -> tf.distribute.Strategy:
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
+
+
+def describe() -> dict[str, Any]:
+    """Tell what the last digits of a training hang on, besides its settings and its data."""
+    return {
+        "note": "The same seed, settings and features give the same bytes on this machine. "
+        "Elsewhere the last digits, and with them the chosen epoch, may differ: with another "
+        "processor's instruction set, another number of threads, on a GPU or another GPU, and with "
+        "another version of TensorFlow, Keras or NumPy.",
+        "processor": _processor(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
+        "gpus": [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
+        "versions": package_versions("tensorflow", "keras", "numpy"),
+    }
+
+
+def _processor() -> str:
+    """The processor's name, where Linux tells it, and its architecture."""
+    lines = CPU_FLAGS.read_text(encoding="utf-8").splitlines() if CPU_FLAGS.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return ", ".join([*names[:1], platform.machine()])
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ The folder holds ``model.json`` (settings, normalisation's names, provenance, ca
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +27,12 @@ from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import Settings
 from action_spotting.fusion.spotting import Peaks, pick
 from action_spotting.fusion.windows import normalise
+from action_spotting.zips import read_npz
 
 VERSION = 1
 MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.npz"
+MAX_WEIGHTS_BYTES = 2**31
 NETWORKS: dict[str, type[SpottingNetwork] | type[NetVLADNetwork]] = {
     "dense": SpottingNetwork,
     "netvlad": NetVLADNetwork,
@@ -223,6 +224,25 @@ def load_model(folder: Path) -> SpottingModel:
     InputError
         A file in it is damaged or does not fit the others.
     """
+    parts = read_parts(folder)
+    model = SpottingModel(parts.settings, parts.normalisation, parts.provenance, parts.calibration)
+    assign(model.network.variables, parts.weights, str(folder / WEIGHTS_FILE))
+    return model
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a model folder holds."""
+
+    settings: Settings
+    normalisation: Normalisation
+    provenance: Mapping[str, Any]
+    calibration: Calibration
+    weights: Sequence[np.ndarray]
+
+
+def read_parts(folder: Path) -> Parts:
+    """Read and check a model folder without building its network; errors as `load_model`."""
     path = folder / MODEL_FILE
     if not path.exists():
         raise UsageError(f"{folder}: no {MODEL_FILE}; name a folder that TrainSpotting.py made")
@@ -246,10 +266,26 @@ def load_model(folder: Path) -> SpottingModel:
         )
     except KeyError as error:
         raise InputError(f"{folder / WEIGHTS_FILE}: no array {error}") from error
-    model = SpottingModel(settings, normalisation, provenance, calibration)
     weights = [arrays[name] for name in sorted(arrays) if name.startswith("weight_")]
-    assign(model.network.variables, weights, str(folder / WEIGHTS_FILE))
-    return model
+    _check_sizes(settings, normalisation, weights, str(folder / WEIGHTS_FILE))
+    return Parts(settings, normalisation, provenance, calibration, weights)
+
+
+def _check_sizes(
+    settings: Settings, normalisation: Normalisation, weights: Sequence[np.ndarray], where: str
+) -> None:
+    """Refuse arrays that cannot be this network's, before it takes memory by its settings."""
+    both = [*normalisation.mean.values(), *normalisation.std.values()]
+    if not all(array.ndim == 1 and array.size and array.dtype.kind == "f" for array in both):
+        raise InputError(f"{where}: mean and std are not rows of numbers; train anew")
+    dims = {name: len(std) for name, std in normalisation.std.items()}
+    if any(len(mean) != dims[name] for name, mean in normalisation.mean.items()):
+        raise InputError(f"{where}: mean and std are of different lengths; train anew")
+    least = NETWORKS[settings.head].least_numbers(settings, dims)
+    if sum(array.size for array in weights) < least:
+        raise InputError(f"{where}: holds less than the network of {MODEL_FILE} needs; train anew")
+    if not all(array.dtype.kind == "f" for array in weights):
+        raise InputError(f"{where}: holds weights that are no numbers; train anew")
 
 
 def assign(variables: Sequence[Any], values: Sequence[np.ndarray], where: str) -> None:
@@ -270,9 +306,6 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read an ``.npz`` of plain arrays, never unpickling."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file; train anew") from error
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a whole .npz file ({error}); train anew") from error
+        return read_npz(path, MAX_WEIGHTS_BYTES)
+    except InputError as error:
+        raise InputError(f"{error}; train anew") from error

@@ -53,6 +53,11 @@ class NetVLADNetwork(Model):
         self._before, self._after = Pool(CLUSTERS, PROJECTION), Pool(CLUSTERS, PROJECTION)
         self._classify = layers.Dense(len(settings.classes))
 
+    @staticmethod
+    def least_numbers(settings: Settings, dims: Mapping[str, int]) -> int:
+        """Count the weights of the projection and the classifier, of which it has more."""
+        return PROJECTION * (sum(dims.values()) + 2 * CLUSTERS * len(settings.classes))
+
     def call(
         self, features: Tensors, present: Tensors, inside: Any, mix: Any = None, seed: Any = None
     ) -> dict[str, Any]:

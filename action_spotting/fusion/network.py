@@ -115,6 +115,19 @@ class SpottingNetwork(keras.Model):
             initializer=keras.initializers.Constant(float(tf.math.log(PRIOR / (1 - PRIOR)))),
         )
 
+    @staticmethod
+    def least_numbers(settings: Settings, dims: Mapping[str, int]) -> int:
+        """Count the weights of the convolutions, of which a network has at least so many."""
+        width, narrow, classes = settings.width, settings.branch_width, len(settings.classes)
+        count = sum(dims.values()) * width
+        count += 4 * width**2 * len(settings.encoder_dilations) * len(dims)
+        if settings.fusion in ("embedding", "hybrid"):
+            count += width**2 * (4 * len(settings.dilations) + len(dims)) + 2 * width * classes
+        if settings.fusion in ("score", "hybrid"):
+            branch = narrow * (width + 4 * narrow * len(settings.branch_dilations) + 2 * classes)
+            count += branch * len(dims)
+        return count
+
     @property
     def shares(self) -> Any:
         """Non-negative weight of each summand and class, ``(summands, classes)``."""

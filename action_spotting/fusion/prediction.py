@@ -112,6 +112,7 @@ def predict(
     archive: Path | None = None,
     scores: bool = False,
     without: Sequence[str] = (),
+    fail_fast: bool = False,
 ) -> Summary:
     """Write ``Predictions-v2.json`` of every game below `out`.
 
@@ -129,6 +130,8 @@ def predict(
         Write dense scores too: ``<half>_scores.npz`` with ``logits`` and ``displacement_s``.
     without
         Modalities to act as if they were missing.
+    fail_fast
+        Raise at the first game that fails instead of listing it.
 
     Returns
     -------
@@ -149,7 +152,8 @@ def predict(
         write_predictions(path, game, spots, models.classes)
         return "done", "; ".join(warnings) or None
 
-    summary = run_items("predict", {game: game for game in games}, work)
+    items = {game: game for game in games}
+    summary = run_items("predict", items, work, unit="game", fail_fast=fail_fast)
     if archive and summary.done:
         zip_predictions(out, [g for g in games if g in summary.done], archive, models.label_version)
     return summary

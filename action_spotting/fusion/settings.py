@@ -15,6 +15,9 @@ MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 HEADS = ("dense", "netvlad")
 FUSIONS = ("embedding", "score", "hybrid")
 PRECISIONS = ("auto", "float32", "bfloat16")
+MOST = {"fps": 1000, "chunk_rows": 20_000}
+MOST_DILATION = 4096
+MOST_OTHERS = 2**32
 
 
 def _number(default: Any, group: str, text: str) -> Any:
@@ -203,6 +206,7 @@ def check(settings: Settings) -> Settings:
     problems = [
         unknown(kind, given, known)
         for kind, given, known in (
+            ("head", settings.head, HEADS),
             ("fusion", settings.fusion, FUSIONS),
             ("precision", settings.precision, PRECISIONS),
         )
@@ -218,6 +222,8 @@ def _empty(settings: Settings) -> list[str]:
     problems = []
     for name in ("modalities", "classes"):
         values = getattr(settings, name)
+        if not all(isinstance(value, str) for value in values):
+            return [f"{name}: {values!r} are not all names"]
         if not values:
             problems.append(f"{name}: name one at least")
         problems += [f"{name}: {v!r} is named twice" for v in set(values) if values.count(v) > 1]
@@ -238,16 +244,17 @@ def _out_of_range(settings: Settings) -> list[str]:
         if not 0 <= getattr(settings, name) <= 1
     ]
     problems += [
-        f"{f.name} is {value}, expected 0 or more"
+        f"{f.name} is {value}, expected 0 or more, at most {MOST.get(f.name, MOST_OTHERS)}"
         for f in dataclasses.fields(settings)
-        if isinstance(value := getattr(settings, f.name), (int, float)) and value < 0
+        if isinstance(value := getattr(settings, f.name), (int, float))
+        and not 0 <= value <= MOST.get(f.name, MOST_OTHERS)
     ]
     problems += [
-        f"{f.name} is {value}, expected whole numbers of 1 or more"
+        f"{f.name} is {value}, expected whole numbers of 1 or more, at most {MOST_DILATION}"
         for f in dataclasses.fields(settings)
         if f.metadata
         and isinstance(value := getattr(settings, f.name), tuple)
-        and not all(isinstance(v, int) and v >= 1 for v in value)
+        and not all(isinstance(v, int) and 1 <= v <= MOST_DILATION for v in value)
     ]
     if settings.fps <= 0:
         problems.append(f"fps is {settings.fps}, expected more than 0")

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from action_spotting.door import SOME_FAILED
 from action_spotting.errors import InputError, UsageError
-from action_spotting.files import whole_file
+from action_spotting.files import whole_file, write_json
 from action_spotting.fusion import calibration as calibrations
 from action_spotting.fusion import device
 from action_spotting.fusion.calibration import Scorer, to_spots
@@ -52,6 +52,8 @@ from action_spotting.fusion.windows import Batches, prefetch
 
 CHECKPOINT_FILE = "checkpoint.npz"
 LOG_FILE = "log.csv"
+MACHINE_FILE = "machine.json"
+"""What the last digits hang on: the part of the log that is no table."""
 
 
 @dataclass
@@ -107,6 +109,7 @@ def train(
     score: Scorer,
     resume: bool = False,
     overwrite: bool = False,
+    fail_fast: bool = False,
     tensorboard: Path | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> TrainingResult:
@@ -129,6 +132,8 @@ def train(
         Only go on: an error when there is nothing to go on from.
     overwrite
         Begin anew whatever is in `model_dir`.
+    fail_fast
+        Raise for a game that cannot be used instead of leaving it out.
     tensorboard
         Folder for TensorBoard's events.
     after_epoch
@@ -151,6 +156,9 @@ def train(
         )
         for games in (train_games, valid_games)
     )
+    failures = {**train_set.failures, **valid_set.failures}
+    if fail_fast and failures:
+        raise InputError("; ".join(failures.values()))
     if not any(len(half.label) for half in train_set.halves):
         raise InputError(
             f"{root}: no event of the {len(settings.classes)} classes in "
@@ -160,6 +168,7 @@ def train(
     check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
     state = _State(train_set, valid_set, settings, score)
     state.begin(model_dir, resume=resume, overwrite=overwrite)
+    write_json(model_dir / MACHINE_FILE, device.describe())
     _run_epochs(state, model_dir, tensorboard, after_epoch)
     model = state.finish()
     save_model(model_dir, model, state.log)
@@ -169,7 +178,7 @@ def train(
         state.best_epoch,
         state.chunks / state.step_seconds if state.chunks else 0.0,
         {**train_set.warnings, **valid_set.warnings},
-        {**train_set.failures, **valid_set.failures},
+        failures,
     )
 
 

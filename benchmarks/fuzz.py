@@ -1,0 +1,272 @@
+"""Every reader fed with damaged and hostile bytes: it reads them or refuses them, nothing else.
+
+    python benchmarks/fuzz.py                                # 100 000 cases a reader, seeded
+    python benchmarks/fuzz.py --engine hypothesis --cases 2000
+    python benchmarks/fuzz.py --engine atheris --only npy    # coverage-guided: pip install atheris
+
+A case is a sound file with some edits: bits, cuts, pieces doubled, tokens replaced by what breaks
+readers. A reader may raise `SpottingError` and nothing else, takes at most `SECONDS` a case, and
+its process grows by at most `GROWTH_MIB`. What breaks a rule is written to ``--findings``. Each
+reader has a process of its own, so that a crash of a C library is seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from action_spotting.door import table
+from action_spotting.errors import SpottingError
+
+if TYPE_CHECKING:
+    from fuzz_readers import Target
+
+CASES = 100_000
+SECONDS = 2.0
+GROWTH_MIB = 256
+ADDRESS_SPACE = 2 * 2**30
+"""What a reader's process may ask for beyond what it has when the cases begin."""
+
+Edit = tuple[int, float, int, int]
+"""Kind, place as a share of the length, size, choice."""
+
+KINDS = 10
+SIZES = (1, 2, 4, 8, 50, 1000, 100_000)
+INTEGERS = [0, 1, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1]
+TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|\'[^\']*\'|[-+.\w]+|[^\s\w]')
+COMMON = [b"", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\n", b"A" * 1000]
+COMMON += [n.to_bytes(size, "little") for n in INTEGERS for size in (4, 8) if n < 256**size]
+
+
+def mutate(seed: bytes, edits: Sequence[Edit], words: Sequence[bytes]) -> bytes:
+    """Apply edits to a sound file."""
+    data = bytearray(seed)
+    for kind, share, size, choice in edits:
+        at = int(share * len(data))
+        word = words[choice % len(words)]
+        if kind == 0 and data:
+            data[min(at, len(data) - 1)] ^= 1 << choice % 8
+        elif kind == 1:
+            data[at : at + 1] = bytes([choice % 256])
+        elif kind == 2:
+            del data[at : at + size]
+        elif kind == 3:
+            del data[at:]
+        elif kind == 4:
+            data[at:at] = data[at : at + size]
+        elif kind == 5:
+            data[at:at] = word
+        elif kind == 6:
+            data[at : at + len(word)] = word
+        elif tokens := list(TOKEN.finditer(data[:20_000])):
+            first, last = tokens[choice // 7 % len(tokens)], tokens[int(share * len(tokens))]
+            span = slice(first.start(), max(first.end(), last.end() if kind == 9 else 0))
+            data[span] = word if kind < 9 else bytes(data[span]) * 2
+    return bytes(data)
+
+
+def drawn_edits(rng: random.Random) -> list[Edit]:
+    """Draw edits."""
+    count = rng.choice((1, 1, 2, 3, 6))
+    return [
+        (rng.randrange(KINDS), rng.random(), rng.choice(SIZES), rng.randrange(2**20))
+        for _ in range(count)
+    ]
+
+
+@dataclass
+class Tally:
+    """What became of the cases of one reader."""
+
+    cases: int = 0
+    refused: int = 0
+    slowest_s: float = 0.0
+    growth_mib: float = 0.0
+    findings: dict[str, bytes] = field(default_factory=dict)
+
+    def run(self, target: Target, data: bytes) -> None:
+        """Feed one case."""
+        began = time.thread_time()
+        try:
+            target.read(data)
+        except SpottingError:
+            self.refused += 1
+        except Exception as error:  # noqa: BLE001 - to find any is what this is for
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self.findings.setdefault(f"{type(error).__name__} at {place.name}: {error}"[:150], data)
+        self.cases += 1
+        took = time.thread_time() - began
+        self.slowest_s = max(self.slowest_s, took)
+        if took > SECONDS:
+            self.findings.setdefault("too slow", data)
+
+
+def by_mutation(target: Target, cases: int, seed: int) -> Tally:
+    """Feed seeded random edits."""
+    tally, rng = Tally(), random.Random(seed)
+    words = [*COMMON, *target.words]
+    for i in range(cases):
+        sound = target.seeds[i % len(target.seeds)]
+        tally.run(target, mutate(sound, drawn_edits(rng), words))
+    return tally
+
+
+def by_hypothesis(target: Target, cases: int, seed: int) -> Tally:
+    """Feed edits that hypothesis draws."""
+    import hypothesis
+    from hypothesis import strategies as st
+
+    tally, words = Tally(), [*COMMON, *target.words]
+    edit = st.tuples(
+        st.integers(0, KINDS - 1),
+        st.floats(0, 1, exclude_max=True),
+        st.sampled_from(SIZES),
+        st.integers(0, 2**20),
+    )
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=cases,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(st.sampled_from(target.seeds), st.lists(edit, min_size=1, max_size=8))
+    def feed(sound: bytes, edits: list[Edit]) -> None:
+        tally.run(target, mutate(sound, edits, words))
+
+    feed()
+    return tally
+
+
+def by_atheris(name: str, cases: int, seed: int, findings: Path) -> None:
+    """Feed what libFuzzer finds, guided by the lines that are reached; does not return."""
+    import atheris
+
+    with atheris.instrument_imports(include=["action_spotting", "zipfile", "pickletools"]):
+        from fuzz_readers import make_target
+    target = make_target(name, Path(tempfile.mkdtemp()))
+    corpus = Path(tempfile.mkdtemp(prefix=f"corpus_{name}_"))
+    for i, sound in enumerate(target.seeds):
+        (corpus / f"seed{i}").write_bytes(sound)
+    words = "\n".join(
+        '"' + "".join(f"\\x{byte:02x}" for byte in word) + '"' for word in target.words if word
+    )
+    (corpus.parent / f"{corpus.name}.dict").write_text(words + "\n")
+    tally = Tally()
+
+    def feed(data: bytes) -> None:
+        tally.run(target, data)
+        if tally.findings:
+            raise RuntimeError(next(iter(tally.findings)))
+
+    findings.mkdir(parents=True, exist_ok=True)
+    options = [f"-runs={cases}", f"-seed={seed + 1}", "-max_len=20000", "-rss_limit_mb=4096"]
+    options += [f"-timeout={int(SECONDS)}", f"-artifact_prefix={findings}/", str(corpus)]
+    options += [f"-dict={corpus.parent / corpus.name}.dict", "-print_final_stats=1"]
+    atheris.Setup([sys.argv[0], *options], feed)
+    atheris.Fuzz()
+
+
+def run_reader(name: str, args: argparse.Namespace) -> Tally:
+    """Feed one reader in this process."""
+    from fuzz_readers import make_target
+
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory(dir=ram_disk()) as folder:
+        target = make_target(name, Path(folder))
+        for sound in target.seeds:
+            target.read(sound)  # what is imported late is imported now
+        before = resident_mib()
+        limit = address_space() + ADDRESS_SPACE
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        engine = by_hypothesis if args.engine == "hypothesis" else by_mutation
+        tally = engine(target, args.cases, args.seed)
+        tally.growth_mib = resident_mib() - before
+    if tally.growth_mib > GROWTH_MIB:
+        tally.findings["memory"] = b""
+    for i, (text, data) in enumerate(tally.findings.items()):
+        args.findings.mkdir(parents=True, exist_ok=True)
+        (args.findings / f"{name}_{i}").write_bytes(data)
+        print(f"{name}_{i}: {text}", file=sys.stderr)
+    return tally
+
+
+def ram_disk() -> str | None:
+    """Give a folder in memory where there is one."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def resident_mib() -> float:
+    """Give the most memory that this process ever had, in MiB."""
+    status = Path("/proc/self/status").read_text()  # getrusage counts what was before exec
+    return int(re.findall(r"VmHWM:\s*(\d+)", status)[0]) / 1024
+
+
+def address_space() -> int:
+    """Give this process's address space in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cases", type=int, default=CASES, help="a reader")
+    parser.add_argument(
+        "--engine", choices=("mutation", "hypothesis", "atheris"), default="mutation"
+    )
+    parser.add_argument("--only", nargs="*", help="names of readers")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--findings", type=Path, default=Path("fuzz_findings"))
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child and args.engine == "atheris":
+        by_atheris(args.child, args.cases, args.seed, args.findings)
+    if args.child:
+        tally = run_reader(args.child, args)
+        row = [
+            tally.cases,
+            tally.refused,
+            f"{1000 * tally.slowest_s:.0f}",
+            f"{tally.growth_mib:.0f}",
+        ]
+        print(json.dumps([*row, len(tally.findings)]))
+        return 0
+    from fuzz_readers import READERS
+
+    rows = [in_child(name, sys.argv[1:], args.engine) for name in args.only or READERS]
+    header = ("reader", "cases", "refused", "slowest ms", "growth MiB", "findings", "seconds")
+    print(table(header, rows))
+    return int(any(row[5] not in (0, "none") for row in rows))
+
+
+def in_child(name: str, argv: list[str], engine: str) -> list[object]:
+    """Feed one reader in a process of its own; give its row of the table."""
+    began = time.monotonic()
+    command = [sys.executable, __file__, *argv, "--child", name]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    took = f"{time.monotonic() - began:.0f}"
+    if engine == "atheris":
+        return [name, "-", "-", "-", "-", "none" if done.returncode == 0 else "see above", took]
+    if done.returncode:
+        return [name, "-", "-", "-", "-", f"the process died: {done.returncode}", took]
+    return [name, *json.loads(done.stdout.splitlines()[-1]), took]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
