@@ -109,6 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             args, "soccernet_dirpath", "path_video", "path_features", "weights", "weights_dir"
         )
 
+    if not args.scheduler:
+        door.load_tensorflow()
     from action_spotting.cluster import extract_on_cluster
     from action_spotting.dataset.media import Clip
     from action_spotting.dataset.splits import list_halves

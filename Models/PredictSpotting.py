@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
 
+    door.load_tensorflow()
     from action_spotting.dataset.splits import list_games
     from action_spotting.fusion.prediction import load_models, predict
     from action_spotting.runs import log_run

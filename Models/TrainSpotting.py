@@ -83,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
 
+    door.load_tensorflow()
     from action_spotting.dataset.classes import actions, read_classes
     from action_spotting.dataset.splits import list_games
     from action_spotting.evaluation.scoring import average_map

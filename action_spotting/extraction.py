@@ -7,9 +7,10 @@ half, and a half that fails stops only itself. A half is claimed while it is in 
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -215,9 +216,7 @@ def make_file(
     if not overwrite and not claim_path(target).exists() and _is_there(target, dims, settings):
         return "skipped", None
     try:
-        with claim(target, run=run):
-            for suffix in _SUFFIXES:
-                clear_parts(side_path(target, suffix))
+        with claimed(target, run=run):
             if not overwrite and _is_there(target, dims, settings):
                 return "skipped", None
             return "done", make()
@@ -225,6 +224,15 @@ def make_file(
         if not overwrite and _is_there(target, dims, settings):
             return "skipped", None
         raise
+
+
+@contextlib.contextmanager
+def claimed(target: Path, *, run: str = "") -> Iterator[None]:
+    """Claim a feature file and clear away what a killed run left of it; see `claims.claim`."""
+    with claim(target, run=run):
+        for suffix in _SUFFIXES:
+            clear_parts(side_path(target, suffix))
+        yield
 
 
 def _is_there(target: Path, dims: int, settings: Mapping[str, Any]) -> bool:

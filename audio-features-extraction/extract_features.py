@@ -126,6 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         paths = ("root_path", "out_dir_path", "path_video", "path_features", "weights")
         door.make_absolute(options, *paths, "pca_params")
 
+    if "VGGish" in options.features and not options.scheduler:
+        door.load_tensorflow()
     from action_spotting.audio.extractors import SoundOptions
     from action_spotting.audio.stage import SoundPlan, results_folder, run
     from action_spotting.runs import log_run

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from action_spotting.dataset.layout import feature_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.render import BAR
-from action_spotting.extraction import Extractor
+from action_spotting.extraction import Extractor, claimed
 from action_spotting.pipeline.assets import find_detector, find_pca, pca_files
 from action_spotting.pipeline.features import Pretrained, base_of, is_sound, make_extractor, pca_of
 from action_spotting.weights import WeightsUnavailable
@@ -213,7 +214,10 @@ def _extract(plan: FeaturePlan, needs: Mapping[str, _Need], notices: list[str]) 
     with tqdm(total=sum(lengths.values()), desc="features", disable=None, bar_format=BAR) as bar:
         for number, targets in sorted(todo.items()):
             at = partial(_advance, bar, begun)
-            warning = extract_half(plan.clips[number], targets, at)
+            with ExitStack() as claims:
+                for target in targets:
+                    claims.enter_context(claimed(target))
+                warning = extract_half(plan.clips[number], targets, at)
             notices += [f"half {number}: {warning}"] if warning else []
             begun += lengths[number]
             _advance(bar, begun, 0.0)
