@@ -165,7 +165,11 @@ def test_a_half_that_keeps_killing_workers_is_listed_as_failed(address, slow, fo
     )
     assert [Path(name).name for name in summary.failures] == ["1_Slow.npy"]
     assert "workers died with it in hand" in str(summary)
-    assert len(summary.done) == 2
+    # A worker that dies may take with it the word that it made another half, not the half: it is
+    # then found to be there.
+    there = sorted(Path(name) for name in (*summary.done, *summary.skipped))
+    assert [path.name for path in there] == ["0_Slow.npy", "2_Slow.npy"]
+    assert all(path.exists() for path in there)
 
 
 def test_what_is_wrong_with_the_extractor_is_told_once(address, slow, folder):
