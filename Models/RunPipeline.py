@@ -125,9 +125,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.pipeline.stages import closing_text, run_pipeline
     from action_spotting.runs import log_run
 
-    log_run(plan.root, __file__, argv)
     outcome = run_pipeline(plan, announce=lambda line: print(line, flush=True))
-    log_run(plan.model_dir, __file__, argv)
+    for folder in (plan.root, plan.model_dir):
+        log_run(folder, __file__, argv)
     print(closing_text(outcome))
     return outcome.exit_code
 
