@@ -12,14 +12,17 @@ Yellow->red card, whose few instances are noise.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -30,10 +33,11 @@ import numpy as np
 from action_spotting import door
 from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.features import open_feature, write_feature
-from action_spotting.dataset.labels import game_time, read_labels
+from action_spotting.dataset.labels import Spots, game_time, read_labels
 from action_spotting.dataset.layout import feature_path, labels_path
 from action_spotting.dataset.splits import list_games
 from action_spotting.files import read_json, write_json
+from action_spotting.fusion.settings import Settings
 
 PICTURE, SOUND = ("ResNET_TF2_PCA512",), ("VGGish", "FFT")
 ALL = (*PICTURE, *SOUND, "YOLOv5")
@@ -59,16 +63,18 @@ PARTS: dict[str, dict[str, Any]] = {
     "no displacement": {"displacement_s": 0.0},
     "context of 8 s": {"dilations": (1, 2, 4, 1, 2, 4, 1)},
     "hard NMS": {"soft_nms": False},
+    "no smoothing": {"smooth_s": 0.0},
     "no score map": {"score_map": False},
     "no mixup": {"mixup": 0.0},
     "no modality dropout": {"modality_dropout": 0.0},
+    "no feature dropout": {"feature_dropout": 0.0},
     "no time masks": {"time_mask_rows": 0},
     "no shifts": {"shift_rows": 0},
     "no EMA": {"ema": 0.0},
     "no centring": {"centre": False},
     "chunks anywhere": {"anchored": 0.0},
 }
-SUITES = ("main", "baselines", "parts", "removed")
+SUITES = ("main", "baselines", "parts", "removed", "cost", "ceiling")
 REMOVED: dict[str, dict[str, Any]] = {
     "all, hybrid": {},
     "  without sound": {"without": SOUND},
@@ -115,6 +121,10 @@ def main() -> int:
             report(name, root, work, parts, args.seeds, common, split="valid")
         if "removed" in suites:
             report_removed(name, root, work, args.seeds, common)
+        if "cost" in suites:
+            report_cost(name, root, work, common)
+        if "ceiling" in suites and args.generator:
+            report_ceiling(name, root, Path(args.generator), Path(args.labels), work)
     return 0
 
 
@@ -171,12 +181,87 @@ def report_removed(
     print(f"\n{world}, seeds {seeds}\n{door.table(header, lines)}", flush=True)
 
 
+def report_cost(world: str, root: Path, work: Path, common: dict[str, Any]) -> None:
+    """Train on half the games and on all; project to SoccerNet's 300, 100 and 100 games."""
+    games = list_games(root, "train")
+    given = {**common, **MAIN["all, hybrid"], "epochs": 1, "seed": 0}
+    lines = []
+    for count in (len(games) // 2, len(games)):
+        found = figures(work, root, world, given, "test", games=count)
+        lines.append([f"{count} games", f"{found['grown_mib']:.0f}", f"{found['chunks_s']:.0f}"])
+    header = ["training games", "MiB beyond TensorFlow's own", "chunks/s"]
+    print(f"\n{world}\n{door.table(header, lines)}")
+    files = [path for game in games for path in (root / game).glob("*.npy")]
+    rows = sum(len(open_feature(p)) for p in files if p.name.endswith(f"{PICTURE[0]}.npy"))
+    gigabytes = sum(p.stat().st_size for p in files) / len(games) * 500 / 1e9
+    chunks = rows / len(games) * 300 / Settings().chunk_rows
+    minutes = (chunks / found["chunks_s"] + 100 * found["match_s"]) / 60
+    print(
+        f"SoccerNet, projected: {chunks:.0f} chunks an epoch of 300 games, {minutes:.1f} min "
+        f"an epoch with its 100 validation games; features of 500 games {gigabytes:.0f} GB",
+        flush=True,
+    )
+
+
+def report_ceiling(world: str, root: Path, generator: Path, labels: Path, work: Path) -> None:
+    """Score the generator's own evidence times: what no head can be expected to pass."""
+    from action_spotting.evaluation.scoring import score
+
+    spec = importlib.util.spec_from_file_location("generator", generator)
+    maker: Any = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(maker)  # type: ignore[union-attr]
+    bench = read_json(root / "bench.json")
+    source = maker.World(bench["seed"], maker.Knobs(**bench["knobs"]))
+    annotations = maker.read_labels(labels)[1]
+    games, found, plain = list_games(root, "test"), [], maker.broadcast
+
+    def broadcast(rng: Any, rows: int, events: list[dict[str, Any]]) -> Any:
+        found.append(events)
+        return plain(rng, rows, events)
+
+    maker.broadcast = broadcast
+    with TemporaryDirectory(dir=work) as folder:
+        for game in games:
+            maker.make_game(source, game, annotations[game], folder, [], None)
+    truths = [read_labels(labels_path(root, game)) for game in games]
+    lines = []
+    for name, wanted in (("every event", (True, False)), ("those shown", (True,))):
+        spots = []
+        for first, second in zip(found[::2], found[1::2], strict=True):
+            halves = [[e for e in half if e["shown"] in wanted] for half in (first, second)]
+            events = [e for half in halves for e in half]
+            spots.append(
+                Spots(
+                    np.repeat([1, 2], [len(half) for half in halves]),
+                    np.array([max(0, round(1000 * e["time"])) for e in events]),
+                    np.array([ACTIONS_V2.index(e["label"]) for e in events]),
+                    np.ones(len(events)),
+                )
+            )
+        results = score(truths, spots)
+        lines.append([name, *(f"{100 * r:.1f}" for r in averages(results).values())])
+    header = ["found at its evidence's time", "loose 14", "tight 14", "loose 17", "tight 17"]
+    print(f"\n{world}\n{door.table(header, lines)}", flush=True)
+
+
+def averages(results: Mapping[str, Any]) -> dict[str, float]:
+    """Average-mAP over the common classes and over all, loose and tight."""
+    common = [i for i, name in enumerate(ACTIONS_V2) if name not in RARE]
+    rows = {"14": common, "17": range(len(ACTIONS_V2))}
+    return {
+        f"{metric}{n}": float(np.nanmean(results[metric].per_class[list(which)]))
+        for n, which in rows.items()
+        for metric in ("loose", "tight")
+    }
+
+
 def figures(
     work: Path, root: Path, world: str, given: dict[str, Any], split: str, **how: Any
 ) -> dict[str, float]:
     """Give a run's figures, from its file or by running it in a process of its own."""
     words = [f"{k}={'+'.join(map(str, v)) if isinstance(v, (tuple, list)) else v}"
              for k, v in sorted(given.items())]  # fmt: skip
+    words += [f"games={how['games']}"] if "games" in how else []
     folder = work / "runs" / world / ",".join(words)
     suffix = "-".join([split, *how.get("without", ()), *(["shuffled"] if "shuffle" in how else [])])
     path = folder / f"figures-{suffix}.json"
@@ -205,7 +290,7 @@ def run_one(spec: dict[str, Any]) -> int:
         before, began = peak_mib(), time.monotonic()
         result = train(
             root,
-            list_games(root, "train"),
+            list_games(root, "train")[: spec.get("games")],
             list_games(root, "valid"),
             folder,
             settings,
@@ -226,11 +311,8 @@ def run_one(spec: dict[str, Any]) -> int:
     spots = [predict_game(source, game, models, without=without)[0] for game in games]
     match_s = (time.monotonic() - began) / len(games)
     truths = [read_labels(labels_path(root, game)) for game in games]
-    common = [i for i, name in enumerate(ACTIONS_V2) if name not in RARE]
-    found: dict[str, float] = {"match_s": match_s, **read_json(cost)}
-    for metric, r in score(truths, spots).items():
-        found[f"{metric}17"] = 100 * r.average_map
-        found[f"{metric}14"] = 100 * float(np.mean(r.per_class[common]))
+    shares = averages(score(truths, spots))
+    found = {"match_s": match_s, **read_json(cost), **{k: 100 * v for k, v in shares.items()}}
     write_json(Path(spec["path"]), found)
     return 0
 

@@ -25,7 +25,7 @@ from action_spotting.fusion.netvlad import NetVLADNetwork
 from action_spotting.fusion.network import SpottingNetwork
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import Settings
-from action_spotting.fusion.spotting import Peaks, pick
+from action_spotting.fusion.spotting import Peaks, pick, smooth
 from action_spotting.fusion.windows import normalise
 from action_spotting.zips import read_npz
 
@@ -184,10 +184,14 @@ def make_network(settings: Settings, dims: Mapping[str, int]) -> SpottingNetwork
 
 
 def pick_peaks(dense: Dense, settings: Settings, windows_s: np.ndarray, share: float) -> Peaks:
-    """Pick the spots of a half from its dense outputs, moved by `share` of their displacement."""
+    """Pick the spots of a half from its smoothed outputs, moved by `share` of the displacement."""
+    logits, displacement_s = (
+        smooth(x.astype(np.float64), settings.smooth_s * settings.fps)
+        for x in (dense.logits, dense.displacement_s)
+    )
     return pick(
-        expit(dense.logits.astype(np.float64)),
-        share * dense.displacement_s.astype(np.float64),
+        expit(logits),
+        share * displacement_s,
         fps=settings.fps,
         windows_s=windows_s,
         soft=settings.soft_nms,

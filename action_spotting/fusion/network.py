@@ -22,7 +22,7 @@ Tensors = Mapping[str, Any]
 
 
 class Block(layers.Layer):
-    """Residual block: normalise, dilated convolution, ReLU, mix channels, dropout.
+    """Residual block: normalise, dilated convolution, ReLU, mix channels, dropout of channels.
 
     What lies outside the half is kept at 0, the convolution's own padding: an end of a half
     looks like any chunk's end.
@@ -253,6 +253,7 @@ class Encoder(layers.Layer):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(autocast=False)
+        self._hidden = settings.feature_dropout
         self._project = layers.Dense(settings.width)
         self._stack = Stack(settings.width, settings.encoder_dilations, settings.dropout)
         self._missing = self.add_weight(name="missing", shape=(settings.width,))
@@ -261,7 +262,7 @@ class Encoder(layers.Layer):
         self, x: Any, mask: Any, inside: Any, mix: Any = None, seed: Any = None
     ) -> tuple[Any, Any]:
         """Give embeddings ``(batch, rows, width)`` and the mask after mixing."""
-        y = self._project(x)
+        y = self._project(_dropout(x, self._hidden, None if seed is None else seed - 1))
         mask_y = _like(mask, y)
         y = y * mask_y + tf.cast(self._missing, y.dtype) * (1 - mask_y)
         if mix is not None:
@@ -300,6 +301,8 @@ def _like(mask: Any, x: Any) -> Any:
 
 
 def _dropout(x: Any, rate: float, seed: Any) -> Any:
+    """Hide whole channels of a chunk ``(batch, rows, channels)``: rows tell of each other."""
     if seed is None or rate == 0:
         return x
-    return tf.nn.experimental.stateless_dropout(x, rate, seed=seed)
+    shape = [tf.shape(x)[0], 1, x.shape[2]]
+    return tf.nn.experimental.stateless_dropout(x, rate, seed, noise_shape=shape)

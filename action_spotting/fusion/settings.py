@@ -15,7 +15,7 @@ MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 HEADS = ("dense", "netvlad")
 FUSIONS = ("embedding", "score", "hybrid")
 PRECISIONS = ("auto", "float32", "bfloat16")
-MOST = {"fps": 1000, "chunk_rows": 20_000}
+MOST = {"fps": 1000, "chunk_rows": 20_000, "smooth_s": 10}
 MOST_DILATION = 4096
 MOST_OTHERS = 2**32
 
@@ -56,7 +56,7 @@ class Settings:
     branch_dilations: tuple[int, ...] = _number(
         (1, 4, 16), "network", "branch blocks' dilations (score, hybrid)"
     )
-    dropout: float = _number(0.15, "network", "dropout in every block")
+    dropout: float = _number(0.1, "network", "share of channels hidden in every block")
 
     positive_s: float = _number(2.0, "targets", "rows this close to an event are positive, s")
     displacement_s: float = _number(6.0, "targets", "largest displacement, s; 0: none is learned")
@@ -64,19 +64,21 @@ class Settings:
     displacement_weight: float = _number(0.5, "targets", "weight of the displacement loss")
     branch_weight: float = _number(0.3, "targets", "weight of each branch's own loss")
 
-    epochs: int = _number(40, "training", "epochs")
-    batch_size: int = _number(32, "training", "chunks a batch")
-    learning_rate: float = _number(2e-3, "training", "peak learning rate")
+    epochs: int = _number(20, "training", "epochs")
+    batch_size: int = _number(16, "training", "chunks a batch")
+    learning_rate: float = _number(4e-3, "training", "peak learning rate")
     weight_decay: float = _number(0.02, "training", "decoupled weight decay (times the rate)")
     warmup: float = _number(0.05, "training", "share of the steps that warm up")
     ema: float = _number(0.998, "training", "decay of the averaged weights; 0: none")
     mixup: float = _number(0.3, "training", "alpha of the mixing of chunks; 0: none")
     modality_dropout: float = _number(0.15, "training", "chance to hide a modality of a chunk")
+    feature_dropout: float = _number(0.1, "training", "share of features hidden in a chunk")
     time_mask_rows: int = _number(12, "training", "longest stretch hidden in a modality; 0: none")
     shift_rows: int = _number(1, "training", "largest shift between modalities, rows")
     precision: str = "auto"
 
     window_s: float = _number(0.0, "spotting", "suppression window, s; 0: chosen on validation")
+    smooth_s: float = _number(1.0, "spotting", "sigma of the smoothing over time, s; 0: none")
     soft_nms: bool = _number(True, "spotting", "lower neighbours instead of removing them")
     score_map: bool = _number(True, "spotting", "spread confidences over the 200 thresholds")
 
@@ -127,7 +129,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "chunk_rows": 64,
         "epoch_chunks": 320,
         "epochs": 15,
-        "batch_size": 16,
         "width": 48,
         "branch_width": 32,
         "encoder_dilations": (1,),
@@ -155,9 +156,11 @@ HEAD_PRESETS: dict[str, dict[str, Any]] = {
         "ema": 0.0,
         "mixup": 0.0,
         "modality_dropout": 0.0,
+        "feature_dropout": 0.0,
         "time_mask_rows": 0,
         "shift_rows": 0,
         "window_s": 15.0,
+        "smooth_s": 0.0,
         "soft_nms": False,
         "score_map": False,
     },
@@ -232,7 +235,8 @@ def _empty(settings: Settings) -> list[str]:
 
 def _out_of_range(settings: Settings) -> list[str]:
     at_least_one = ("chunk_rows", "epochs", "batch_size", "width", "branch_width")
-    shares = ("anchored", "dropout", "warmup", "ema", "modality_dropout")
+    shares = ("anchored", "warmup", "ema", "modality_dropout")
+    rates = ("dropout", "feature_dropout")
     problems = [
         f"{name} is {getattr(settings, name)}, expected 1 or more"
         for name in at_least_one
@@ -242,6 +246,11 @@ def _out_of_range(settings: Settings) -> list[str]:
         f"{name} is {getattr(settings, name)}, expected 0 to 1"
         for name in shares
         if not 0 <= getattr(settings, name) <= 1
+    ]
+    problems += [
+        f"{name} is {getattr(settings, name)}, expected 0 or more, less than 1"
+        for name in rates
+        if not 0 <= getattr(settings, name) < 1
     ]
     problems += [
         f"{f.name} is {value}, expected 0 or more, at most {MOST.get(f.name, MOST_OTHERS)}"

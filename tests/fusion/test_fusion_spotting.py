@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from action_spotting.fusion.spotting import displace, pick, suppress
+from action_spotting.fusion.spotting import displace, pick, smooth, suppress
 
 PROBABILITY = st.floats(0, 1, width=32)
 
@@ -21,6 +21,20 @@ def test_rows_that_point_to_one_moment_become_one_spot():
     peaks = pick(confidence, displacement, fps=2.0, windows_s=np.array([4.0]))
     assert peaks.time_s == pytest.approx([5.1])
     assert peaks.confidence == pytest.approx([0.9])
+
+
+def test_a_smoothed_plateau_peaks_in_its_middle_wherever_its_highest_row_is():
+    logits = np.full((30, 1), -4.0)
+    logits[10:17, 0] = [2.3, 2.0, 2.0, 2.0, 2.0, 2.0, 2.2]
+    still = np.zeros((30, 1))
+
+    def first(sigma_rows):
+        confidence = 1 / (1 + np.exp(-smooth(logits, sigma_rows)))
+        return pick(confidence, still, fps=2.0, windows_s=np.array([8.0])).time_s[0]
+
+    assert first(0.0) == 10.5 / 2
+    assert first(2.0) == 13.5 / 2
+    np.testing.assert_allclose(smooth(np.full((5, 2), 3.0), 2.0), 3.0)
 
 
 def test_a_displacement_never_leaves_the_half():

@@ -125,6 +125,27 @@ def test_every_head_and_fusion_trains_and_predicts(data, tmp_path, given):
     assert predict(data, [TEST], models, tmp_path / "out").done == [TEST]
 
 
+def test_hidden_features_stay_hidden_through_a_chunk():
+    import tensorflow as tf
+
+    from action_spotting.fusion.model import make_network
+
+    given = settings(modalities=("Sound",), dropout=0.0, feature_dropout=0.5)
+    encoder = make_network(given, {"Sound": 8}).encoders[0]
+    ones = tf.ones((3, 16, 1))
+    x = tf.random.stateless_normal((3, 1, 8), (0, 1)) + tf.zeros((3, 16, 8))
+
+    def embed(seed):
+        return encoder(x, ones, ones, seed=seed)[0].numpy()[:, 4]  # clear of the chunk's ends
+
+    plain, first = embed(None), embed(tf.constant([3, 4]))
+    again = encoder(x, ones, ones, seed=tf.constant([3, 4]))[0].numpy()
+    np.testing.assert_array_equal(again[:, 4], again[:, 11])
+    np.testing.assert_array_equal(first, again[:, 4])
+    assert np.abs(first - plain).max(axis=1).min() > 0.01
+    assert np.abs(first - embed(tf.constant([5, 6]))).max() > 0.01
+
+
 def test_what_is_loaded_says_what_was_saved(data, trained):
     from action_spotting.fusion.model import load_model
     from action_spotting.fusion.prediction import Ensemble
