@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -24,7 +24,7 @@ def default_workers() -> int:
     return max(2, min(8, (os.cpu_count() or 2) // 2))
 
 
-def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int = 2) -> Generator[T]:
     """Iterate over `items` in a thread that runs at most `depth` items ahead.
 
     What the thread raises is raised here; leaving the loop early ends the thread.

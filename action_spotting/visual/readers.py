@@ -1,17 +1,21 @@
 """Three ways to decode a video, one interface: PyAV, OpenCV, scikit-video.
 
 Each gives BGR pictures, uint8 ``(height, width, 3)``. PyAV gives the bits of the original's
-OpenCV, and is faster, because it leaves out pictures that nobody asked for and that no other
-picture refers to. The installed OpenCV gives the same bits but for media that name BT.709 (HD)
-colours: releases before 4.12 read all media as BT.601, and so were the released features made;
-later ones honour the name, which moves values by 3 of 255 on average.
+OpenCV, and is faster: it leaves out pictures that nobody asked for and that no other picture refers
+to, and decodes two parts of the video at once. The installed OpenCV gives the same bits but for
+media that name BT.709 (HD) colours: releases before 4.12 read all media as BT.601, and so were the
+released features made; later ones honour the name, which moves values by 3 of 255 on average.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -20,9 +24,14 @@ import numpy as np
 from action_spotting.dataset.media import MEDIA_OPTIONS, open_media
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.visual.options import GRABBERS
+from action_spotting.visual.prefetch import ahead
 from action_spotting.visual.scan import Scan, video_stream
 
-DECODER_THREADS = 2
+DECODERS = 2
+"""Decoders that work on one video at once."""
+
+AHEAD_BYTES = 16 * 2**20
+"""Pictures that one of them decodes ahead."""
 
 
 class Miscounted(Exception):
@@ -55,22 +64,27 @@ class Reader(Protocol):
 
 
 class PyAVReader:
-    """Decodes with PyAV, skipping what is neither wanted nor referred to."""
+    """Decodes with PyAV, skipping what is neither wanted nor referred to.
+
+    A video falls into parts at those key pictures at which decoding can begin. Two decoders take
+    turns: while the pictures of one part are used, those of the next are being made.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self.damaged = 0
 
     def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
         """Give the pictures at the indices `wanted`."""
         self.damaged = 0
-        if scan.pts is None:
+        if scan.pts is None or scan.keys is None:
             return self._by_index(wanted, len(scan.times_s))
-        return self._by_stamp([int(stamp) for stamp in scan.pts[list(wanted)]])
+        return self._by_stamp(_parts(scan.pts[list(wanted)], scan.keys))
 
     def recount(self, scan: Scan) -> Scan:
         """Decode everything to learn when each picture is shown."""
-        with open_media(self._path) as container:
+        with self._open(DECODERS) as container:
             offset_s = (container.start_time or 0) / 1_000_000
             times = [
                 frame.time - offset_s if frame.time is not None else i / scan.rate
@@ -81,56 +95,104 @@ class PyAVReader:
     def _by_index(self, wanted: Sequence[int], total: int) -> Iterator[np.ndarray]:
         todo = set(wanted)
         count = 0
-        with open_media(self._path) as container:
+        with self._open(DECODERS) as container:
             for count, frame in enumerate(self._decode(container), start=1):
                 if count - 1 in todo:
                     yield _upright(frame)
         if count != total:
             raise Miscounted
 
-    def _by_stamp(self, stamps: list[int]) -> Iterator[np.ndarray]:
-        todo = set(stamps)
+    def _by_stamp(self, parts: list[_Part]) -> Iterator[np.ndarray]:
         with open_media(self._path) as container:
-            for frame in self._decode(container, todo):
-                if frame.pts in todo:
-                    todo.remove(frame.pts)
-                    yield _upright(frame)
-                if not todo:
-                    return
-        if todo:
-            raise Miscounted
+            codec = video_stream(container, self._path).codec_context
+            depth = AHEAD_BYTES // (3 * codec.width * codec.height + 1) + 1
+        with contextlib.ExitStack() as stack:
+            decoders = []
+            for i in range(min(DECODERS, len(parts))):
+                decoder = ahead(self._decode_parts(parts[i::DECODERS]), depth)
+                stack.callback(decoder.close)
+                decoders.append(chain([next(decoder)], decoder))  # it runs from here on
+            for i, part in enumerate(parts):
+                yield from islice(decoders[i % DECODERS], len(part.stamps))
 
-    def _decode(self, container, stamps: set[int] | None = None) -> Iterator:
+    def _decode_parts(self, parts: Sequence[_Part]) -> Iterator[np.ndarray]:
+        with self._open(1) as container:
+            for part in parts:
+                todo = set(part.stamps)
+                for frame in self._decode(container, part):
+                    if frame.pts in todo:
+                        todo.remove(frame.pts)
+                        yield _upright(frame)
+                    if not todo:
+                        break
+                if todo:
+                    raise Miscounted
+
+    @contextlib.contextmanager
+    def _open(self, threads: int) -> Iterator:
+        with open_media(self._path) as container:
+            stream = video_stream(container, self._path)
+            stream.thread_type = "FRAME"
+            stream.codec_context.thread_count = threads
+            yield container
+
+    def _decode(self, container, part: _Part | None = None) -> Iterator:
         import av
 
+        wanted = set(part.stamps) if part else None
         stream = video_stream(container, self._path)
-        stream.thread_type = "FRAME"
         codec = stream.codec_context
-        codec.thread_count = DECODER_THREADS
-        for packet in self._packets(container, stream):
-            if stamps is not None:
-                codec.skip_frame = "DEFAULT" if packet.pts in stamps else "NONREF"
+        for packet in self._packets(container, stream, part):
+            if wanted is not None:
+                codec.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
             try:
                 for frame in packet.decode():
-                    self.damaged += frame.is_corrupt
+                    if frame.is_corrupt:
+                        self._count_damage()
                     yield frame
             except av.FFmpegError as error:
-                self.damaged += 1
-                if stamps is not None:
+                self._count_damage()
+                if part is not None:
                     raise Miscounted from error
 
-    def _packets(self, container, stream) -> Iterator:
+    def _packets(self, container, stream, part: _Part | None) -> Iterator:
         import av
 
+        if part and part.before is not None:
+            # To the key picture before the one that is meant: not all media are sought exactly.
+            container.seek(part.before, stream=stream)
         packets = container.demux(stream)
+        if part:
+            packets = dropwhile(lambda packet: packet.pts != part.key, packets)
         while True:
             try:
                 yield next(packets)
             except StopIteration:
                 return
             except av.FFmpegError:  # the file cannot be read further
-                self.damaged += 1
+                self._count_damage()
                 return
+
+    def _count_damage(self) -> None:
+        with self._lock:
+            self.damaged += 1
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Wanted pictures, the key picture at which to begin for them, and the one before it."""
+
+    stamps: list[int]
+    key: int
+    before: int | None
+
+
+def _parts(stamps: np.ndarray, keys: np.ndarray) -> list[_Part]:
+    numbers, start = np.unique(np.searchsorted(keys, stamps, side="right") - 1, return_index=True)
+    return [
+        _Part(part.tolist(), int(keys[k]), int(keys[k - 1]) if k else None)
+        for k, part in zip(numbers.tolist(), np.split(stamps, start[1:]), strict=True)
+    ]
 
 
 class OpenCVReader:
@@ -165,7 +227,7 @@ class OpenCVReader:
         os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(
             f"{name};{value}" for name, value in MEDIA_OPTIONS.items()
         )
-        threads = [cv2.CAP_PROP_N_THREADS, DECODER_THREADS]
+        threads = [cv2.CAP_PROP_N_THREADS, DECODERS]
         name = str(self._path.resolve())
         if name.encode(errors="replace").decode() != name:
             # OpenCV ends the whole process at such a name.

@@ -35,12 +35,16 @@ class Scan:
     pts
         Their time stamps in the stream's units, int64 ``(n,)``; None where the list of packets
         does not prove that each of them gives one picture, so that all must be decoded.
+    keys
+        Those of `pts` at which decoding can begin: key pictures that part what comes before them
+        in the file from what comes after in time, too. The first picture is one.
     """
 
     rate: float
     duration_s: float
     times_s: np.ndarray
     pts: np.ndarray | None
+    keys: np.ndarray | None = None
 
 
 def scan_packets(path: Path) -> Scan:
@@ -62,7 +66,7 @@ def scan_packets(path: Path) -> Scan:
         container_s = banner_seconds(container.duration or 0)
     if not packets:
         raise InputError(f"{path}: its video stream holds no picture; is the file cut short?")
-    pts = np.array([stamp for stamp, _ in packets if stamp is not None], dtype=np.int64)
+    pts = np.array([p.stamp for p in packets if p.stamp is not None], dtype=np.int64)
     clean = codec in SKIPPABLE_CODECS and len(pts) == len(packets) and _is_clean(packets, pts)
     if len(pts) == len(packets):
         times = np.sort(pts) * unit_s - offset_s
@@ -70,7 +74,9 @@ def scan_packets(path: Path) -> Scan:
         times = np.arange(len(packets)) / rate
     duration = container_s or float(times[-1] + 1 / rate)
     _check_whole(path, float(times[-1]) + 1 / rate, duration)
-    return Scan(rate, duration, times, np.sort(pts) if clean else None)
+    if not clean:
+        return Scan(rate, duration, times, None)
+    return Scan(rate, duration, times, np.sort(pts), _starts(packets, pts))
 
 
 def video_stream(container, path: Path):
@@ -100,27 +106,39 @@ def banner_seconds(duration_us: int) -> float:
     return 3600.0 * hours + 60.0 * minutes + rest / 100
 
 
-def _demux(container, stream) -> list[tuple[int | None, bool]]:
-    """Give each packet's time stamp, and whether it is sound."""
+@dataclass(frozen=True)
+class _Packet:
+    stamp: int | None
+    sound: bool
+    key: bool
+
+
+def _demux(container, stream) -> list[_Packet]:
     import av
 
-    packets: list[tuple[int | None, bool]] = []
+    packets: list[_Packet] = []
     try:
         for packet in container.demux(stream):
             if packet.size:
                 stamp = packet.pts if packet.pts is not None else packet.dts
                 sound = not (packet.is_corrupt or packet.is_discard)
-                if not packets:
-                    sound = sound and packet.is_keyframe
-                packets.append((stamp, sound))
+                packets.append(_Packet(stamp, sound, packet.is_keyframe))
     except av.FFmpegError:
-        packets.append((None, False))  # what was listed stays; the decoder has the last word
+        # what was listed stays; the decoder has the last word
+        packets.append(_Packet(None, sound=False, key=False))
     return packets
 
 
-def _is_clean(packets: list[tuple[int | None, bool]], pts: np.ndarray) -> bool:
+def _is_clean(packets: list[_Packet], pts: np.ndarray) -> bool:
     in_order = int(pts.min()) == int(pts[0])  # no picture before the first key frame
-    return in_order and all(sound for _, sound in packets) and len(np.unique(pts)) == len(pts)
+    sound = packets[0].key and all(packet.sound for packet in packets)
+    return in_order and sound and len(np.unique(pts)) == len(pts)
+
+
+def _starts(packets: list[_Packet], pts: np.ndarray) -> np.ndarray:
+    before = np.concatenate([[pts[0] - 1], np.maximum.accumulate(pts)[:-1]])
+    after = np.concatenate([np.minimum.accumulate(pts[::-1])[::-1][1:], [pts.max() + 1]])
+    return pts[np.array([packet.key for packet in packets]) & (before < pts) & (pts < after)]
 
 
 def _check_whole(path: Path, end_s: float, duration_s: float) -> None:

@@ -85,7 +85,8 @@ def test_a_stream_cut_at_its_head_is_read_as_the_original_reads_it(
 def test_a_list_of_packets_that_lies_is_found_out(videos, original, grabber, monkeypatch):
     path = videos["plain"]
     true = scan_packets(path)
-    lie = Scan(true.rate, 7.5, np.arange(101) / 25, np.append(true.pts, 9999) + 1)
+    pts = np.append(true.pts, 9999) + 1
+    lie = Scan(true.rate, 7.5, np.arange(101) / 25, pts, pts[:1])
     monkeypatch.setattr("action_spotting.visual.frames.scan_packets", lambda _: lie)
     calls = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_a_list_of_packets_that_lies_makes_all_begin_anew(videos, tmp_path, monk
     from action_spotting.visual import scan as scan_room
 
     plain = scan_room.scan_packets(videos["plain"])
-    wrong = scan_room.Scan(plain.rate, plain.duration_s, plain.times_s, plain.pts + 1)
+    wrong = dataclasses.replace(plain, pts=plain.pts + 1)
     monkeypatch.setattr(frames_room, "scan_packets", lambda path: wrong)
     targets = {tmp_path / f"1_{name}.npy": Mean(FrameOptions()) for name in "ab"}
     extract_frames(Clip(videos["plain"]), targets)
