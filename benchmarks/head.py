@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,9 +63,6 @@ BASELINES: dict[str, dict[str, Any]] = {
 PARTS: dict[str, dict[str, Any]] = {
     "no displacement": {"displacement_s": 0.0},
     "context of 8 s": {"dilations": (1, 2, 4, 1, 2, 4, 1)},
-    "hard NMS": {"soft_nms": False},
-    "no smoothing": {"smooth_s": 0.0},
-    "no score map": {"score_map": False},
     "no mixup": {"mixup": 0.0},
     "no modality dropout": {"modality_dropout": 0.0},
     "no feature dropout": {"feature_dropout": 0.0},
@@ -74,6 +72,13 @@ PARTS: dict[str, dict[str, Any]] = {
     "no centring": {"centre": False},
     "chunks anywhere": {"anchored": 0.0},
 }
+SPOTTING: dict[str, dict[str, Any]] = {
+    "no smoothing": {"smooth_s": 0.0},
+    "hard NMS": {"soft_nms": False},
+    "no score map": {"score_map": False},
+}
+"""Parts that come after the network: the same weights, calibrated and scored anew."""
+
 SUITES = ("main", "baselines", "parts", "removed", "cost", "ceiling")
 REMOVED: dict[str, dict[str, Any]] = {
     "all, hybrid": {},
@@ -117,8 +122,11 @@ def main() -> int:
         if "baselines" in suites:
             report(name, root, work, select(BASELINES, args.only), args.seeds, {})
         if "parts" in suites:
+            base = {**common, **MAIN["all, hybrid"]}
             parts = {"all, hybrid": {}, **select(PARTS, args.only)}
-            report(name, root, work, parts, args.seeds, common, split="valid")
+            report(name, root, work, parts, args.seeds, base, split="valid")
+            spotting = select(SPOTTING, args.only)
+            report(name, root, work, spotting, args.seeds, base, split="valid", anew=True)
         if "removed" in suites:
             report_removed(name, root, work, args.seeds, common)
         if "cost" in suites:
@@ -154,12 +162,15 @@ def report(
     seeds: list[int],
     common: dict[str, Any],
     split: str = "test",
+    *,
+    anew: bool = False,
 ) -> None:
     header = ["head", *(f"{m} {n}" for n in ("14", "17") for m in ("loose", "tight"))]
     header += ["chunks/s", "min", "MiB", "s/match"]
     lines = []
     for name, given in rows.items():
-        runs = [figures(work, root, world, {**common, **given, "seed": s}, split) for s in seeds]
+        trained, how = (common, {"anew": given}) if anew else ({**common, **given}, {})
+        runs = [figures(work, root, world, {**trained, "seed": s}, split, **how) for s in seeds]
         mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
         cells = [f"{mean[k]:.1f}" for k in ("loose14", "tight14", "loose17", "tight17")]
         cells += [f"{mean['chunks_s']:.0f}", f"{mean['train_min']:.1f}"]
@@ -263,7 +274,8 @@ def figures(
              for k, v in sorted(given.items())]  # fmt: skip
     words += [f"games={how['games']}"] if "games" in how else []
     folder = work / "runs" / world / ",".join(words)
-    suffix = "-".join([split, *how.get("without", ()), *(["shuffled"] if "shuffle" in how else [])])
+    tags = [*how.get("without", ()), *how.get("anew", ()), *(["shuffled"] * ("shuffle" in how))]
+    suffix = "-".join([split, *tags])
     path = folder / f"figures-{suffix}.json"
     if not path.exists():
         spec = {"root": str(root), "folder": str(folder), "given": given, "split": split, **how}
@@ -278,7 +290,7 @@ def run_one(spec: dict[str, Any]) -> int:
 
     from action_spotting.evaluation.scoring import average_map, score
     from action_spotting.fusion.model import MODEL_FILE
-    from action_spotting.fusion.prediction import load_models, predict_game
+    from action_spotting.fusion.prediction import Ensemble, load_models, predict_game
     from action_spotting.fusion.settings import make_settings
     from action_spotting.fusion.training import train
 
@@ -303,6 +315,8 @@ def run_one(spec: dict[str, Any]) -> int:
         }
         write_json(cost, content)
     models = load_models([folder])
+    if spec.get("anew"):
+        models = Ensemble([calibrate(models.models[0], root, spec["anew"])])
     games = list_games(root, spec["split"])
     source = shuffled(root, games, folder / "shuffled") if spec.get("shuffle") else root
     without = spec.get("without", ())
@@ -315,6 +329,22 @@ def run_one(spec: dict[str, Any]) -> int:
     found = {"match_s": match_s, **read_json(cost), **{k: 100 * v for k, v in shares.items()}}
     write_json(Path(spec["path"]), found)
     return 0
+
+
+def calibrate(model: Any, root: Path, spotting: dict[str, Any]) -> Any:
+    """Give a trained head other numbers of the spotting, and calibrate it anew."""
+    from action_spotting.evaluation.scoring import average_map
+    from action_spotting.fusion import training
+    from action_spotting.fusion.matches import open_matches
+
+    model.settings = settings = replace(model.settings, **spotting)
+    valid = open_matches(
+        root, list_games(root, "valid"), settings.modalities, classes=settings.classes, version=2
+    )
+    model.calibration = training.calibrate(
+        model, valid, partial(average_map, classes=settings.classes, metric="tight")
+    )
+    return model
 
 
 def peak_mib() -> float:

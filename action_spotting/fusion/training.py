@@ -24,7 +24,7 @@ from action_spotting.errors import InputError, UsageError
 from action_spotting.files import whole_file, write_json
 from action_spotting.fusion import calibration as calibrations
 from action_spotting.fusion import device
-from action_spotting.fusion.calibration import Scorer, to_spots
+from action_spotting.fusion.calibration import Calibration, Scorer, to_spots
 from action_spotting.fusion.matches import (
     HalfData,
     Matches,
@@ -299,15 +299,7 @@ class _State:
     def finish(self) -> SpottingModel:
         """Calibrate the best epoch's head on the validation games."""
         assign(self.model.network.trainable_variables, self.best_weights, "")
-        dense = dense_games(self.model, self.valid_set)
-        self.model.calibration = calibrations.fit(
-            lambda windows_s, share: _peaks_of(dense, self.settings, windows_s, share),
-            self.valid_set.annotations,
-            self.score,
-            classes=len(self.settings.classes),
-            window_s=self.settings.window_s,
-            score_map=self.settings.score_map,
-        )
+        self.model.calibration = calibrate(self.model, self.valid_set, self.score)
         return self.model
 
     def save(self, model_dir: Path) -> None:
@@ -364,6 +356,19 @@ class _State:
         self.best_weights = group("best")
         self.log = self._story["log"]
         self.best, self.best_epoch = self._story["best"], self._story["best_epoch"]
+
+
+def calibrate(model: SpottingModel, valid_set: Matches, score: Scorer) -> Calibration:
+    """Choose what comes after the network on the validation games."""
+    settings, dense = model.settings, dense_games(model, valid_set)
+    return calibrations.fit(
+        lambda windows_s, share: _peaks_of(dense, settings, windows_s, share),
+        valid_set.annotations,
+        score,
+        classes=len(settings.classes),
+        window_s=settings.window_s,
+        score_map=settings.score_map,
+    )
 
 
 def dense_games(model: SpottingModel, matches: Matches) -> dict[tuple[str, int], Dense]:
