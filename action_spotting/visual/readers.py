@@ -2,7 +2,7 @@
 
 Each gives BGR pictures, uint8 ``(height, width, 3)``. PyAV gives the bits of the original's
 OpenCV, and is faster: it leaves out pictures that nobody asked for and that no other picture refers
-to, and decodes two parts of the video at once. The installed OpenCV gives the same bits but for
+to, and decodes several parts of the video at once. The installed OpenCV gives the same bits but for
 media that name BT.709 (HD) colours: releases before 4.12 read all media as BT.601, and so were the
 released features made; later ones honour the name, which moves values by 3 of 255 on average.
 """
@@ -27,11 +27,14 @@ from action_spotting.visual.options import GRABBERS
 from action_spotting.visual.prefetch import ahead
 from action_spotting.visual.scan import Scan, video_stream
 
-DECODERS = 2
-"""Decoders that work on one video at once."""
+DECODERS = 4
+"""Decoders that work on one video at once; they wait for each other's turns in between."""
 
-AHEAD_BYTES = 16 * 2**20
+AHEAD_BYTES = 8 * 2**20
 """Pictures that one of them decodes ahead."""
+
+THREADS = 2
+"""Threads of a decoder that works alone."""
 
 
 class Miscounted(Exception):
@@ -66,7 +69,7 @@ class Reader(Protocol):
 class PyAVReader:
     """Decodes with PyAV, skipping what is neither wanted nor referred to.
 
-    A video falls into parts at those key pictures at which decoding can begin. Two decoders take
+    A video falls into parts at those key pictures at which decoding can begin. Decoders take
     turns: while the pictures of one part are used, those of the next are being made.
     """
 
@@ -84,7 +87,7 @@ class PyAVReader:
 
     def recount(self, scan: Scan) -> Scan:
         """Decode everything to learn when each picture is shown."""
-        with self._open(DECODERS) as container:
+        with self._open(THREADS) as container:
             offset_s = (container.start_time or 0) / 1_000_000
             times = [
                 frame.time - offset_s if frame.time is not None else i / scan.rate
@@ -93,12 +96,14 @@ class PyAVReader:
         return _recounted(scan, times, self._path)
 
     def _by_index(self, wanted: Sequence[int], total: int) -> Iterator[np.ndarray]:
+        from av.video.reformatter import VideoReformatter
+
         todo = set(wanted)
-        count = 0
-        with self._open(DECODERS) as container:
+        count, reformatter = 0, VideoReformatter()
+        with self._open(THREADS) as container:
             for count, frame in enumerate(self._decode(container), start=1):
                 if count - 1 in todo:
-                    yield _upright(frame)
+                    yield _upright(frame, reformatter)
         if count != total:
             raise Miscounted
 
@@ -116,13 +121,16 @@ class PyAVReader:
                 yield from islice(decoders[i % DECODERS], len(part.stamps))
 
     def _decode_parts(self, parts: Sequence[_Part]) -> Iterator[np.ndarray]:
+        from av.video.reformatter import VideoReformatter
+
+        reformatter = VideoReformatter()
         with self._open(1) as container:
             for part in parts:
                 todo = set(part.stamps)
                 for frame in self._decode(container, part):
                     if frame.pts in todo:
                         todo.remove(frame.pts)
-                        yield _upright(frame)
+                        yield _upright(frame, reformatter)
                     if not todo:
                         break
                 if todo:
@@ -227,7 +235,7 @@ class OpenCVReader:
         os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(
             f"{name};{value}" for name, value in MEDIA_OPTIONS.items()
         )
-        threads = [cv2.CAP_PROP_N_THREADS, DECODERS]
+        threads = [cv2.CAP_PROP_N_THREADS, THREADS]
         name = str(self._path.resolve())
         if name.encode(errors="replace").decode() != name:
             # OpenCV ends the whole process at such a name.
@@ -294,9 +302,9 @@ def open_reader(path: Path, grabber: str) -> Reader:
     return reader_class(grabber)(path)
 
 
-def _upright(frame) -> np.ndarray:
+def _upright(frame, reformatter) -> np.ndarray:
     """Convert to BGR as BT.601, and turn as the file says, which OpenCV does by itself."""
-    image = frame.to_ndarray(format="bgr24", src_colorspace="ITU601")
+    image = reformatter.reformat(frame, format="bgr24", src_colorspace="ITU601").to_ndarray()
     turns = round(getattr(frame, "rotation", 0) / 90)
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
