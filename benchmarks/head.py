@@ -108,9 +108,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    args = build_parser().parse_args()
+    parser = build_parser()
+    args = parser.parse_args()
     if args.one:
         return run_one(json.loads(args.one))
+    if "ceiling" in args.suite and not (args.generator and args.labels):
+        parser.error("--suite ceiling: name --generator and --labels too")
     work = Path(args.work)
     suites = SUITES if "all" in args.suite else args.suite
     common = {k: json.loads(v) for k, _, v in (item.partition("=") for item in args.set)}

@@ -168,7 +168,10 @@ class PyAVReader:
 
         if part and part.before is not None:
             # To the key picture before the one that is meant: not all media are sought exactly.
-            container.seek(part.before, stream=stream)
+            try:
+                container.seek(part.before, stream=stream)
+            except av.FFmpegError as error:
+                raise Miscounted from error
         packets = container.demux(stream)
         if part:
             packets = dropwhile(lambda packet: packet.pts != part.key, packets)
