@@ -86,8 +86,9 @@ class SpottingNetwork(keras.Model):
     -----
     ``embedding``: the modalities' embeddings are averaged with learned gates, over those that
     are there, and go through the trunk. ``score``: each modality has a branch (a small trunk)
-    with outputs of its own, whose logits add up with a weight a class. ``hybrid``: both, the
-    trunk's logits being one more summand.
+    with outputs of its own, whose logits add up with a weight a class; those of the branches that
+    are there stand in for those that are not. ``hybrid``: both, the trunk's logits being one more
+    summand.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -167,25 +168,25 @@ class SpottingNetwork(keras.Model):
             embedding, mask = encoder(features[name], mask, inside, mix, step)
             embeddings.append(embedding)
             masks.append(mask)
-        logits, displacements, weights, branches = [], [], [], []
+        logits, displacements, scale, branches = [], [], [], []
+        share = self.shares
         if self._with_trunk:
             fused = self._fuse(embeddings, masks)
             logit, displacement = self._outputs(self._trunk(fused, _like(inside, fused), seed))
             logits.append(logit)
             displacements.append(displacement)
-            weights.append(tf.ones_like(inside))
+            scale.append(share[0] * tf.ones_like(inside))
         if self._with_branches:
-            for i, (branch, x, mask) in enumerate(
-                zip(self._branches, embeddings, masks, strict=True)
-            ):
+            own = share[-len(masks) :]
+            there = [own[i] * mask for i, mask in enumerate(masks)]
+            whole = tf.reduce_sum(own, axis=0) / (tf.add_n(there) + 1e-6)
+            scale += [weight * whole for weight in there]
+            for i, (branch, x) in enumerate(zip(self._branches, embeddings, strict=True)):
                 step = None if seed is None else seed + 1000 * (i + 1)
                 logit, displacement = branch(x, _like(inside, x), step)
                 logits.append(logit)
                 displacements.append(displacement)
-                weights.append(mask)
                 branches.append(logit + self._bias)
-        share = self.shares
-        scale = [share[i] * weights[i] for i in range(len(logits))]
         total = tf.add_n(scale) + 1e-6
         return {
             "logits": tf.add_n([s * z for s, z in zip(scale, logits, strict=True)]) + self._bias,

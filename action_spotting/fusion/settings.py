@@ -71,7 +71,9 @@ class Settings:
     warmup: float = _number(0.05, "training", "share of the steps that warm up")
     ema: float = _number(0.998, "training", "decay of the averaged weights; 0: none")
     mixup: float = _number(0.3, "training", "alpha of the mixing of chunks; 0: none")
-    modality_dropout: float = _number(0.15, "training", "chance to hide a modality of a chunk")
+    modality_dropout: float = _number(
+        0.5, "training", "share of the chunks that lose some of their modalities"
+    )
     feature_dropout: float = _number(0.1, "training", "share of features hidden in a chunk")
     time_mask_rows: int = _number(12, "training", "longest stretch hidden in a modality; 0: none")
     shift_rows: int = _number(1, "training", "largest shift between modalities, rows")

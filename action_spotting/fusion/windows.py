@@ -181,13 +181,19 @@ def targets(
 
 
 def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random.Generator) -> None:
-    """Hide modalities and short stretches of them, in place; one modality is always left."""
+    """Leave some chunks a random number of their modalities; hide short stretches; in place.
+
+    One modality at least is left. Several go at once, and in chunks that will be mixed the same,
+    so that a head learns what it is to have sound alone, or the picture.
+    """
     count, length = inside.shape
     names = settings.modalities
     there = np.stack([present[name].any(axis=1) for name in names])
-    dropped = rng.random(there.shape) < settings.modality_dropout
-    kept = np.argmax(rng.random(there.shape) * there, axis=0)
-    dropped[kept, np.arange(count)] = False
+    thinned = _mirrored(rng.random((count,))) < settings.modality_dropout
+    rank = _mirrored(rng.random(there.shape)) + ~there
+    rank = np.argsort(np.argsort(rank, axis=0), axis=0)
+    left = 1 + np.floor(_mirrored(rng.random((count,))) * np.maximum(1, there.sum(axis=0) - 1))
+    dropped = thinned & (rank >= left)
     at = np.arange(length)
     for name, drop in zip(names, dropped, strict=True):
         present[name][drop] = 0
@@ -195,6 +201,12 @@ def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random
             start = rng.integers(0, length, (count, 1))
             rows = rng.integers(0, settings.time_mask_rows + 1, (count, 1))
             present[name][(at >= start) & (at < start + rows)] = 0
+
+
+def _mirrored(drawn: np.ndarray) -> np.ndarray:
+    """Give the last of a batch what the first has, as `network.mixed` pairs them."""
+    at = np.arange(drawn.shape[-1])
+    return drawn[..., np.minimum(at, at[::-1])]
 
 
 class Batches:

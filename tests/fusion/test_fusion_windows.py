@@ -125,6 +125,18 @@ def test_a_chunk_keeps_one_of_the_modalities_it_has():
     assert (present["Picture"][:25] == 1).all()
 
 
+def test_some_chunks_lose_a_random_number_of_modalities_like_their_mirror():
+    names = ("A", "B", "C", "D")
+    chosen = replace(SMALL, modalities=names, modality_dropout=0.5, time_mask_rows=0)
+    present = {name: np.ones((600, 3), "f4") for name in names}
+    hide(present, np.ones((600, 3), "f4"), chosen, np.random.default_rng(0))
+    left = np.stack([present[name][:, 0] for name in names])
+    assert (left == left[:, ::-1]).all()
+    shares = np.bincount(left.sum(axis=0).astype(int), minlength=5) / 600
+    assert shares == pytest.approx([0, 1 / 6, 1 / 6, 1 / 6, 1 / 2], abs=0.06)
+    assert left[:, left.sum(axis=0) == 1].mean(axis=1) == pytest.approx([1 / 4] * 4, abs=0.15)
+
+
 def test_a_batch_depends_on_seed_epoch_and_number_alone(matches):
     games = [f"league/season/train {i}" for i in range(3)]
     data = open_matches(matches, games, NAMES, classes=SMALL.classes)
