@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from action_spotting.claims import InWork, claim
 from action_spotting.door import SOME_FAILED
 from action_spotting.errors import InputError, UsageError
 from action_spotting.files import whole_file, write_json
@@ -142,7 +143,8 @@ def train(
     Raises
     ------
     UsageError
-        A modality is nowhere, or `model_dir` holds a training with other settings.
+        A modality is nowhere, or `model_dir` holds a training with other settings, or another
+        process trains there.
     InputError
         No usable game, no event of the classes, features that do not belong together.
     """
@@ -167,11 +169,15 @@ def train(
     check_fps(train_set.provenance, settings.fps)
     check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
     state = _State(train_set, valid_set, settings, score)
-    state.begin(model_dir, resume=resume, overwrite=overwrite)
-    write_json(model_dir / MACHINE_FILE, device.describe())
-    _run_epochs(state, model_dir, tensorboard, after_epoch)
-    model = state.finish()
-    save_model(model_dir, model, state.log)
+    try:
+        with claim(model_dir / MODEL_FILE):
+            state.begin(model_dir, resume=resume, overwrite=overwrite)
+            write_json(model_dir / MACHINE_FILE, device.describe())
+            _run_epochs(state, model_dir, tensorboard, after_epoch)
+            model = state.finish()
+            save_model(model_dir, model, state.log)
+    except InWork as error:
+        raise UsageError(f"{model_dir}: {error}; name another --model_dir") from error
     return TrainingResult(
         model,
         state.log,

@@ -5,7 +5,7 @@ Only headers, records and labels are read, so that a season takes seconds.
 done
     There, whole and readable.
 in work
-    Not there; some process has claimed it.
+    Not there; a process has claimed it.
 missing
     Not there.
 stale
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting import door
-from action_spotting.claims import claim_path
+from action_spotting.claims import claim_path, holder_of
 from action_spotting.dataset.features import compare_settings, open_feature, read_record
 from action_spotting.dataset.labels import read_labels, read_predictions
 from action_spotting.dataset.layout import Half, labels_path, predictions_path
@@ -48,7 +48,7 @@ class Finding:
     state
         Of `STATES`.
     reason
-        Why it is stale or broken.
+        Why it is stale or broken, or who has it in work.
     settings
         Of a feature's record; None without one.
     """
@@ -106,13 +106,14 @@ class Manifest:
                 }
                 for split, stages in self.findings.items()
             },
+            "in work": self.problems("in work"),
             "stale": self.problems("stale"),
             "broken": self.problems("broken"),
             "settings": self.settings,
         }
 
     def __str__(self) -> str:
-        """A table of the counts, then every item that is stale or broken, with the reason."""
+        """A table of the counts, then what is in work, stale or broken, with who or why."""
         rows: list[Sequence[object]] = [
             [f"{split}: {stage}", *self.counts(split, stage).values()]
             for split, stages in self.findings.items()
@@ -120,8 +121,8 @@ class Manifest:
         ]
         lines = [", ".join(f"{split}: {number} games" for split, number in self.games.items())]
         lines += ["", door.table(["split: stage", *STATES], rows)]
-        for state in ("stale", "broken"):
-            lines += [f"  {state:<6}  {path}: {why}" for path, why in self.problems(state).items()]
+        for state in ("in work", "stale", "broken"):
+            lines += [f"  {state:<7}  {path}: {why}" for path, why in self.problems(state).items()]
         return "\n".join(lines)
 
 
@@ -211,7 +212,9 @@ def _checked(path: Path, read: Callable[[Path], Any]) -> Finding:
 
 def _feature(path: Path) -> Finding:
     if not path.exists():
-        return Finding("in work" if claim_path(path).exists() else "missing")
+        if not claim_path(path).exists():
+            return Finding("missing")
+        return Finding("in work", str(holder_of(path) or "a process that has just begun"))
     try:
         open_feature(path)
         record = read_record(path)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from action_spotting.claims import claim
 from action_spotting.dataset.features import record_path
 from action_spotting.dataset.labels import read_predictions
 from action_spotting.dataset.layout import feature_path, labels_path, predictions_path
@@ -107,6 +108,12 @@ def test_another_seed_gives_another_model_and_other_settings_are_refused(data, t
     assert model_bytes(tmp_path) != before
 
 
+def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
+    with claim(tmp_path / "m" / "model.json"), pytest.raises(UsageError, match="in work elsewhere"):
+        fit(data, tmp_path / "m")
+    assert fit(data, tmp_path / "m", epochs=1).best_epoch == 1
+
+
 def test_resume_needs_a_checkpoint(data, tmp_path):
     with pytest.raises(UsageError, match=r"no checkpoint\.npz to go on from"):
         fit(data, tmp_path, resume=True)
@@ -144,6 +151,21 @@ def test_hidden_features_stay_hidden_through_a_chunk():
     np.testing.assert_array_equal(first, again[:, 4])
     assert np.abs(first - plain).max(axis=1).min() > 0.01
     assert np.abs(first - embed(tf.constant([5, 6]))).max() > 0.01
+
+
+def test_the_branches_that_are_there_stand_in_for_those_that_are_not():
+    import tensorflow as tf
+
+    from action_spotting.fusion.model import make_network
+
+    network = make_network(settings(fusion="score"), {"Picture": 3, "Sound": 2})
+    network._share.assign(tf.random.normal(network._share.shape))
+    features = {"Picture": tf.random.normal((1, 5, 3)), "Sound": tf.random.normal((1, 5, 2))}
+    present = {"Picture": tf.zeros((1, 5)), "Sound": tf.ones((1, 5))}
+    found = network(features, present, tf.ones((1, 5)))
+    evidence = found["branches"][1] - network._bias
+    wanted = tf.reduce_sum(network.shares, axis=0) * evidence + network._bias
+    assert found["logits"].numpy() == pytest.approx(wanted.numpy(), abs=1e-4)
 
 
 def test_what_is_loaded_says_what_was_saved(data, trained):

@@ -1,6 +1,7 @@
 """The manifest of a dataset folder: what is done, missing, stale and broken, to the file."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_stale_broken_and_claimed_files_are_told_apart(root):
     with claim(root / "b" / "2_X.npy"):
         manifest = survey(root, ["X"])
     assert list(manifest.counts("train", "X").values()) == [0, 1, 0, 1, 2]
+    assert f"process {os.getpid()}" in manifest.problems("in work")["b/2_X.npy"]
     assert manifest.problems("stale") == {"a/1_X.npy": "made with other settings: fps is 5, not 2"}
     assert set(manifest.problems("broken")) == {
         "a/2_X.npy",
@@ -71,7 +73,7 @@ def test_stale_broken_and_claimed_files_are_told_apart(root):
         "c/Labels-v2.json",
     }
     assert manifest.exit_code == 3
-    assert "stale   a/1_X.npy: made with other settings" in str(manifest)
+    assert "stale    a/1_X.npy: made with other settings" in str(manifest)
 
 
 def test_a_reduced_feature_is_stale_when_its_source_was_made_anew(root):
