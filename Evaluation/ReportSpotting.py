@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting import door
+from action_spotting.evaluation.options import add_sides
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -20,18 +21,7 @@ def arguments() -> argparse.ArgumentParser:
         "--Predictions_path=results.zip --split=test --output=report.html",
     )
     what = parser.add_argument_group("what to show")
-    what.add_argument(
-        "--SoccerNet_path", required=True, help="labels: a SoccerNet folder or a zip of one"
-    )
-    what.add_argument(
-        "--Predictions_path", required=True, help="results files: a folder or a zip, laid out alike"
-    )
-    what.add_argument(
-        "--Prediction_file", help="name of each game's results file (found out when left out)"
-    )
-    what.add_argument("--split", default="test", help="train, valid, test, v1, all or an own one")
-    what.add_argument("--version", type=int, choices=(1, 2), default=2, help="label version")
-    what.add_argument("--partial", action="store_true", help="show the games present on both sides")
+    add_sides(what, "show")
     what.add_argument(
         "--video",
         choices=("LQ", "720p"),

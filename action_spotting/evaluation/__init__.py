@@ -11,5 +11,6 @@
 ``evaluate``           from two folders to scores
 ``tables``             scores as text
 ``diagnosis``          what was missed, made up, taken for what
+``options``            options that two doors share
 ``report``             the HTML report; ``charts`` its curves, ``figures`` those for papers
 """
