@@ -42,6 +42,9 @@ GROWTH_MIB = 256
 ADDRESS_SPACE = 2 * 2**30
 """What a reader's process may ask for beyond what it has when the cases begin."""
 
+ROUND = 5_000
+"""Cases of one search of hypothesis, which remembers them all."""
+
 Edit = tuple[int, float, int, int]
 """Kind, place as a share of the length, size, choice."""
 
@@ -139,18 +142,19 @@ def by_hypothesis(target: Target, cases: int, seed: int) -> Tally:
         st.integers(0, 2**20),
     )
 
-    @hypothesis.seed(seed)
-    @hypothesis.settings(
-        max_examples=cases,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    @hypothesis.given(st.sampled_from(target.seeds), st.lists(edit, min_size=1, max_size=8))
     def feed(sound: bytes, edits: list[Edit]) -> None:
         tally.run(target, mutate(sound, edits, words))
 
-    feed()
+    inputs = (st.sampled_from(target.seeds), st.lists(edit, min_size=1, max_size=8))
+    for first in range(0, cases, ROUND):
+        settings = hypothesis.settings(
+            max_examples=min(ROUND, cases - first),
+            database=None,
+            deadline=None,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        search = hypothesis.given(*inputs)(feed)
+        hypothesis.seed(seed + first)(settings(search))()
     return tally
 
 
