@@ -133,7 +133,7 @@ class Zip:
 
 def _counts(name: str) -> bool:
     path = PurePosixPath(name)
-    hidden = path.name.startswith(".") or path.parts[0] == "__MACOSX"
+    hidden = path.name.startswith(".") or path.parts[:1] == ("__MACOSX",)
     return path.suffix == ".json" and not hidden
 
 

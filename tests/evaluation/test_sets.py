@@ -133,6 +133,12 @@ def test_climbing_members_are_refused(tmp_path, name):
         open_tree(path, "labels")
 
 
+def test_members_that_are_no_results_do_not_count(tmp_path):
+    names = (".", "__MACOSX/a.json", ".a.json", "a.txt", "b/a.json")
+    path = make_zip(tmp_path / "odd.zip", [(name, "{}") for name in names])
+    assert open_tree(path, "labels").names == {"b/a.json"}
+
+
 def test_members_of_one_name_are_refused(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         path = make_zip(tmp_path / "twice.zip", [("a.json", "{}"), ("a.json", "[]")])
