@@ -1,9 +1,9 @@
 """What is chosen on the validation games: suppression windows, score map, temperature, thresholds.
 
 The official AP is not rank-only: it looks at 200 thresholds on [0, 1], so that the same ranking
-squeezed into a corner loses points. The score map spreads the confidences; it is monotone, so
-that no ranking changes. What a confidence means to people is kept apart: a logistic curve gives
-the probability that a spot is right.
+squeezed into a corner loses points. The score map spreads the confidences evenly in their logits;
+it is monotone, so that no ranking changes, and the same for all classes. What a confidence means to
+people is kept apart: a logistic curve gives the probability that a spot is right.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scipy.special import expit, logit
 
 from action_spotting.dataset.labels import Annotations, Spots
 from action_spotting.errors import InputError
-from action_spotting.fusion.spotting import Peaks
+from action_spotting.fusion.spotting import FLOOR, Peaks
 
 WINDOWS_S = (3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0)
 DEFAULT_WINDOW_S = 8.0
@@ -30,12 +30,11 @@ DEFAULT_SHARE = 0.25
 RIGHT_S = 2.5
 """A spot this close to an event counts as right: half of the largest tight tolerance."""
 
-KNOTS = 41
-SHRINK = 20
-"""Events of a class at which its own map weighs as much as that of all classes together."""
-
 ENOUGH = 10
 """Validation events a class needs for a window or a threshold of its own."""
+
+BOTTOM = float(logit(FLOOR))
+"""The logit that the score map takes to 0."""
 
 _EDGE = 1e-6
 
@@ -70,8 +69,9 @@ class Calibration:
     share
         Part of the displacement by which a row is moved, 0 to 1. The confidence of a narrow
         target peaks at the event by itself; rows moved all the way crowd into false doubles.
-    knots, mapped
-        The score map: logits ``(classes, KNOTS)`` ascending and values in [0, 1], not falling.
+    top
+        The score map's end: the logit that becomes 1, that of `spotting.FLOOR` becoming 0; None:
+        confidences stay as they are.
     threshold
         Of the mapped confidence, with the best F1, ``(classes,)``.
     temperature, offset
@@ -80,20 +80,16 @@ class Calibration:
 
     windows_s: np.ndarray
     share: float
-    knots: np.ndarray
-    mapped: np.ndarray
+    top: float | None
     threshold: np.ndarray
     temperature: float = 1.0
     offset: float = 0.0
 
     def score(self, peaks: Peaks) -> np.ndarray:
         """Map confidences for the 200-threshold AP, ``(n,)`` in [0, 1]."""
-        x = _logit(peaks.confidence)
-        result = np.zeros(len(x))
-        for c in np.unique(peaks.label):
-            mine = peaks.label == c
-            result[mine] = np.interp(x[mine], self.knots[c], self.mapped[c])
-        return result
+        if self.top is None:
+            return peaks.confidence
+        return np.clip((_logit(peaks.confidence) - BOTTOM) / (self.top - BOTTOM), 0, 1)
 
     def probability(self, peaks: Peaks) -> np.ndarray:
         """Give the probability that each spot is within 2.5 s of an event, ``(n,)``."""
@@ -104,8 +100,7 @@ class Calibration:
         return {
             "windows_s": self.windows_s.tolist(),
             "share": self.share,
-            "knots": self.knots.tolist(),
-            "mapped": self.mapped.tolist(),
+            "top": self.top,
             "threshold": self.threshold.tolist(),
             "temperature": self.temperature,
             "offset": self.offset,
@@ -114,29 +109,24 @@ class Calibration:
 
 def plain(classes: int) -> Calibration:
     """Give the calibration of a head without validation: one window, confidences as they are."""
-    knots = np.tile(np.linspace(-12, 12, KNOTS), (classes, 1))
-    return Calibration(
-        np.full(classes, DEFAULT_WINDOW_S),
-        DEFAULT_SHARE,
-        knots,
-        expit(knots),
-        np.full(classes, 0.5),
-    )
+    windows_s = np.full(classes, DEFAULT_WINDOW_S)
+    return Calibration(windows_s, DEFAULT_SHARE, None, np.full(classes, 0.5))
 
 
 def from_dict(content: Any, classes: int, where: str) -> Calibration:
     """Rebuild a calibration from a model folder's JSON; `where` names it in the error."""
     try:
-        shapes: dict[str, tuple[int, ...]] = {"windows_s": (classes,), "threshold": (classes,)}
-        shapes |= {"knots": (classes, KNOTS), "mapped": (classes, KNOTS)}
-        arrays = {name: np.array(content[name], dtype=float) for name in shapes}
+        arrays = {name: np.array(content[name], float) for name in ("windows_s", "threshold")}
+        top = None if content["top"] is None else float(content["top"])
         numbers = {name: float(content[name]) for name in ("share", "temperature", "offset")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where}: calibration is not usable ({error!r})") from error
+    if not (top is None or BOTTOM < top < np.inf):
+        raise InputError(f"{where}: calibration top is {top}, expected more than {BOTTOM:.2f}")
     for name, array in arrays.items():
-        if array.shape != shapes[name] or not np.isfinite(array).all():
-            raise InputError(f"{where}: calibration {name} is not finite {shapes[name]}")
-    values: dict[str, Any] = {**arrays, **numbers}
+        if array.shape != (classes,) or not np.isfinite(array).all():
+            raise InputError(f"{where}: calibration {name} is not {classes} finite numbers")
+    values: dict[str, Any] = {"top": top, **arrays, **numbers}
     return Calibration(**values)
 
 
@@ -190,10 +180,9 @@ def fit(
     label = np.concatenate([p.label for p in peaks])
     x = _logit(np.concatenate([p.confidence for p in peaks]))
     right = np.concatenate(matched)
-    basis = plain(classes)
     temperature, offset = fit_probability(x, right)
-    knots, mapped = fit_map(x, label, right, classes) if score_map else (basis.knots, basis.mapped)
-    fitted = Calibration(windows_s, share, knots, mapped, basis.threshold, temperature, offset)
+    top = max(float(x.max(initial=BOTTOM)), BOTTOM + 1) if score_map else None
+    fitted = Calibration(windows_s, share, top, np.full(classes, 0.5), temperature, offset)
     mapped_score = np.concatenate([fitted.score(p) for p in peaks])
     events = np.bincount(np.concatenate([a.label for a in annotations]), minlength=classes)
     threshold = best_thresholds(mapped_score, label, right, events)
@@ -276,38 +265,6 @@ def match(
     return right
 
 
-def fit_map(
-    x: np.ndarray, label: np.ndarray, right: np.ndarray, classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit the score map: a spot's value is the share of right spots that are less confident.
-
-    Thresholds then lie evenly in recall. A class with few right spots leans on all classes
-    together, and a tenth of the value is the share of all spots, right or not.
-
-    Returns
-    -------
-    ndarray, ndarray
-        Knots (logits) and values, each ``(classes, KNOTS)``.
-    """
-    quantiles = np.linspace(0, 1, KNOTS)
-    knots, mapped = np.zeros((classes, KNOTS)), np.zeros((classes, KNOTS))
-    for c in range(classes):
-        mine = label == c
-        good = x[mine & right]
-        everything = np.concatenate([x[mine], x[right]])
-        if not len(everything):
-            knots[c] = np.linspace(-12, 12, KNOTS)
-            mapped[c] = expit(knots[c])
-            continue
-        weight = len(good) / (len(good) + SHRINK)
-        spread = np.concatenate([good, x[right]]) if right.any() else everything
-        knots[c] = np.quantile(np.concatenate([spread, [everything.min()]]), quantiles)
-        own, pooled = _below(good, knots[c]), _below(x[right], knots[c])
-        right_share = weight * own + (1 - weight) * pooled
-        mapped[c] = 0.9 * right_share + 0.1 * _below(x[mine], knots[c])
-    return knots, np.maximum.accumulate(mapped, axis=1)
-
-
 def fit_probability(x: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     """Fit ``P(right) = expit(x / temperature + offset)`` by likelihood (Platt, 1999)."""
     if not right.any() or right.all():
@@ -341,12 +298,6 @@ def _best_f1(score: np.ndarray, right: np.ndarray, events: int) -> float:
     hits = np.cumsum(right[order])
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + events)
     return float(score[order][int(np.argmax(f1))])
-
-
-def _below(values: np.ndarray, x: np.ndarray) -> np.ndarray:
-    if not len(values):
-        return expit(x)
-    return np.searchsorted(np.sort(values), x, side="right") / len(values)
 
 
 def _logit(confidence: np.ndarray) -> np.ndarray:

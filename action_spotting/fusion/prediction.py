@@ -92,11 +92,11 @@ def average_calibration(calibrations: Sequence[Calibration]) -> Calibration:
     def mean(name: str) -> Any:
         return np.mean([getattr(c, name) for c in calibrations], axis=0)
 
+    tops = [c.top for c in calibrations if c.top is not None]
     return Calibration(
         mean("windows_s"),
         float(mean("share")),
-        mean("knots"),
-        mean("mapped"),
+        float(np.mean(tops)) if tops else None,
         mean("threshold"),
         float(mean("temperature")),
         float(mean("offset")),

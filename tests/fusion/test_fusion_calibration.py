@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from action_spotting.dataset.labels import Annotations
 from action_spotting.errors import InputError
 from action_spotting.fusion import calibration as room
-from action_spotting.fusion.spotting import Peaks
+from action_spotting.fusion.spotting import FLOOR, NO_PEAKS, Peaks
 
 
 def annotations(times_s, label=0, half=1) -> Annotations:
@@ -36,28 +36,31 @@ def test_events_of_another_half_or_class_do_not_count():
     assert not room.match(spots, annotations([10.0], label=1), 1).any()
 
 
-def test_the_map_never_falls_and_stays_in_the_unit_interval():
+def fitted(confidence, *, score_map=True) -> room.Calibration:
     rng = np.random.default_rng(0)
-    x, label = rng.normal(size=500), rng.integers(0, 3, 500)
-    knots, mapped = room.fit_map(x, label, rng.random(500) < expit(x), 4)
-    assert (np.diff(knots, axis=1) >= 0).all()
-    assert (np.diff(mapped, axis=1) >= 0).all()
-    assert mapped.min() >= 0
-    assert mapped.max() <= 1
+    spots = peaks(np.arange(len(confidence)) * 30.0, confidence)
+
+    def score(annotations, spots):
+        return SimpleNamespace(per_class=np.ones(1), average_map=1.0)
+
+    events = annotations(spots.time_s[rng.random(len(spots)) < 0.5])
+    pick = lambda windows_s, share: [[spots, NO_PEAKS]]  # noqa: E731
+    return room.fit(pick, [events], score, classes=1, score_map=score_map)
 
 
-def test_right_spots_spread_evenly_over_the_thresholds():
-    rng = np.random.default_rng(1)
-    squeezed = 0.02 * rng.random(4000)
-    right = rng.random(4000) < 0.5
-    label = np.zeros(4000, int)
-    calibration = room.plain(1)
-    knots, mapped = room.fit_map(logit(squeezed), label, right, 1)
-    fitted = room.Calibration(calibration.windows_s, 0.0, knots, mapped, calibration.threshold)
-    score = fitted.score(peaks(np.zeros(4000), squeezed))
-    assert np.quantile(score[right], [0.25, 0.5, 0.75]) == pytest.approx(
-        [0.25, 0.5, 0.75], abs=0.03
-    )
+def test_the_map_spreads_logits_evenly_up_to_the_most_confident():
+    squeezed = expit(np.linspace(logit(FLOOR), -2, 5))
+    found = fitted(squeezed).score(peaks(np.zeros(5), squeezed))
+    assert found == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+
+
+def test_the_map_keeps_to_the_unit_interval():
+    calibration = fitted([0.1, 0.5])
+    assert calibration.score(peaks([0, 0, 0], [0.0, 0.9, 1.0])).tolist() == [0, 1, 1]
+
+
+def test_without_a_map_confidences_stay():
+    assert fitted([0.1, 0.5], score_map=False).score(peaks([0], [0.3])).tolist() == [0.3]
 
 
 def test_probability_is_the_share_of_right_spots():
@@ -97,9 +100,10 @@ def test_it_survives_its_own_json_and_refuses_a_broken_one():
     plain = room.plain(3)
     content = json.loads(json.dumps(plain.as_dict()))
     again = room.from_dict(content, 3, "model.json")
-    assert (again.mapped == plain.mapped).all()
+    assert (again.windows_s == plain.windows_s).all()
+    assert again.top is None
     with pytest.raises(InputError, match=r"model\.json: calibration windows_s"):
         room.from_dict(content, 4, "model.json")
-    content["knots"][0][0] = float("nan")
-    with pytest.raises(InputError, match="knots is not finite"):
-        room.from_dict(content, 3, "model.json")
+    for name, value in (("top", float("nan")), ("top", -9.0), ("threshold", [1, 2, "x"])):
+        with pytest.raises(InputError, match=r"model\.json: calibration"):
+            room.from_dict({**content, name: value}, 3, "model.json")
