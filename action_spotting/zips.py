@@ -41,6 +41,8 @@ BAD_ARRAY = (
 class BoundedZip(zipfile.ZipFile):
     """A zip opened for reading whose list of members is bounded."""
 
+    _handle: io.BufferedReader | None = None
+
     def __init__(self, path: Path) -> None:
         self._handle = _BoundedReader(io.FileIO(path))
         super().__init__(self._handle)
@@ -48,7 +50,8 @@ class BoundedZip(zipfile.ZipFile):
     def close(self) -> None:
         """Close the zip and its file."""
         super().close()
-        self._handle.close()
+        if self._handle is not None:  # it could not be opened, and `zipfile` closes it still
+            self._handle.close()
 
 
 class _BoundedReader(io.BufferedReader):

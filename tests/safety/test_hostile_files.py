@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -177,6 +178,13 @@ def test_an_encrypted_zip_is_named(tmp_path):
     path.write_bytes(data)
     with pytest.raises(InputError, match="encrypted"):
         open_tree(path, "predictions").read("a.json")
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_zip_that_is_not_there_is_one_error_and_no_noise(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_npz(tmp_path / "weights.npz", 1000)
+    gc.collect()
 
 
 def test_a_zip_whose_list_of_members_is_a_bomb(tmp_path):
