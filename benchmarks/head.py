@@ -85,7 +85,9 @@ REMOVED: dict[str, dict[str, Any]] = {
     "  without sound": {"without": SOUND},
     "  without picture": {"without": (*PICTURE, "YOLOv5")},
     "  shuffled in time": {"shuffle": True},
+    "its spots at random times": {"scatter": True},
 }
+"""What is missing at test; the last row is the score that chance gives."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -277,7 +279,7 @@ def figures(
              for k, v in sorted(given.items())]  # fmt: skip
     words += [f"games={how['games']}"] if "games" in how else []
     folder = work / "runs" / world / ",".join(words)
-    tags = [*how.get("without", ()), *how.get("anew", ()), *(["shuffled"] * ("shuffle" in how))]
+    tags = [*how.get("without", ()), *how.get("anew", ()), *(how.keys() & {"shuffle", "scatter"})]
     suffix = "-".join([split, *tags])
     path = folder / f"figures-{suffix}.json"
     if not path.exists():
@@ -327,6 +329,8 @@ def run_one(spec: dict[str, Any]) -> int:
     began = time.monotonic()
     spots = [predict_game(source, game, models, without=without)[0] for game in games]
     match_s = (time.monotonic() - began) / len(games)
+    if spec.get("scatter"):
+        spots = [scattered(found, g) for g, found in enumerate(spots)]
     truths = [read_labels(labels_path(root, game)) for game in games]
     shares = averages(score(truths, spots))
     found = {"match_s": match_s, **read_json(cost), **{k: 100 * v for k, v in shares.items()}}
@@ -364,6 +368,13 @@ def shuffled(root: Path, games: list[str], out: Path) -> Path:
                 (out / game).mkdir(parents=True, exist_ok=True)
                 np.save(out / game / path.name, rows[order])
     return out
+
+
+def scattered(spots: Spots, seed: int) -> Spots:
+    """Move the spots of a game to random times of their halves; classes and confidences stay."""
+    ends = {half: spots.position_ms[spots.half == half].max() for half in np.unique(spots.half)}
+    most = np.array([ends[half] for half in spots.half])
+    return replace(spots, position_ms=np.random.default_rng(seed).integers(0, most + 1))
 
 
 def make_data(root: Path, counts: tuple[int, ...] = (6, 2, 2), rows: int = 1200) -> Path:
