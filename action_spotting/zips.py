@@ -41,7 +41,7 @@ BAD_ARRAY = (
 class BoundedZip(zipfile.ZipFile):
     """A zip opened for reading whose list of members is bounded."""
 
-    _handle: io.BufferedReader | None = None
+    _handle: io.BufferedReader | None = None  # `zipfile` closes what could not be opened, too
 
     def __init__(self, path: Path) -> None:
         self._handle = _BoundedReader(io.FileIO(path))
@@ -50,7 +50,7 @@ class BoundedZip(zipfile.ZipFile):
     def close(self) -> None:
         """Close the zip and its file."""
         super().close()
-        if self._handle is not None:  # it could not be opened, and `zipfile` closes it still
+        if self._handle is not None:
             self._handle.close()
 
 

@@ -373,7 +373,7 @@ def shuffled(root: Path, games: list[str], out: Path) -> Path:
 def scattered(spots: Spots, seed: int) -> Spots:
     """Move the spots of a game to random times of their halves; classes and confidences stay."""
     ends = {half: spots.position_ms[spots.half == half].max() for half in np.unique(spots.half)}
-    most = np.array([ends[half] for half in spots.half])
+    most = np.array([ends[half] for half in spots.half], dtype=np.int64)
     return replace(spots, position_ms=np.random.default_rng(seed).integers(0, most + 1))
 
 

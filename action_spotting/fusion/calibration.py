@@ -121,6 +121,8 @@ def from_dict(content: Any, classes: int, where: str) -> Calibration:
         numbers = {name: float(content[name]) for name in ("share", "temperature", "offset")}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{where}: calibration is not usable ({error!r})") from error
+    if not np.isfinite(list(numbers.values())).all() or numbers["temperature"] <= 0:
+        raise InputError(f"{where}: calibration is not usable ({numbers})")
     if not (top is None or BOTTOM < top < np.inf):
         raise InputError(f"{where}: calibration top is {top}, expected more than {BOTTOM:.2f}")
     for name, array in arrays.items():

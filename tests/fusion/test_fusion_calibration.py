@@ -104,6 +104,8 @@ def test_it_survives_its_own_json_and_refuses_a_broken_one():
     assert again.top is None
     with pytest.raises(InputError, match=r"model\.json: calibration windows_s"):
         room.from_dict(content, 4, "model.json")
-    for name, value in (("top", float("nan")), ("top", -9.0), ("threshold", [1, 2, "x"])):
+    broken = [("top", float("nan")), ("top", -9.0), ("threshold", [1, 2, "x"])]
+    broken += [("share", float("nan")), ("temperature", 0), ("offset", 10**400)]
+    for name, value in broken:
         with pytest.raises(InputError, match=r"model\.json: calibration"):
             room.from_dict({**content, name: value}, 3, "model.json")
