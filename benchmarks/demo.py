@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from action_spotting import door
 from action_spotting.dataset.features import open_feature, read_record, write_feature
 from action_spotting.dataset.layout import Half, labels_path
+from action_spotting.dataset.modalities import is_sound
 from action_spotting.dataset.splits import list_games
 from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.files import write_json
-from action_spotting.pipeline.features import is_sound
 from action_spotting.pipeline.stages import occurring_average
 
 

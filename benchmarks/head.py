@@ -200,7 +200,7 @@ def report_removed(
 def report_cost(world: str, root: Path, work: Path, common: dict[str, Any]) -> None:
     """Train on half the games and on all; project to SoccerNet's 300, 100 and 100 games."""
     games = list_games(root, "train")
-    given = {**common, **MAIN["all, hybrid"], "epochs": 1, "seed": 0}
+    given = {**common, **MAIN["all, hybrid"], "epochs": 3, "seed": 0}
     lines = []
     for count in (len(games) // 2, len(games)):
         found = figures(work, root, world, given, "test", games=count)

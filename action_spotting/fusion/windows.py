@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from action_spotting.dataset.modalities import is_sound
 from action_spotting.fusion.matches import HalfData, read_rows
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import Settings
@@ -181,10 +182,12 @@ def targets(
 
 
 def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random.Generator) -> None:
-    """Leave some chunks a random number of their modalities; hide short stretches; in place.
+    """Leave some chunks a part of their modalities; hide short stretches; in place.
 
-    One modality at least is left. Several go at once, and in chunks that will be mixed the same,
-    so that a head learns what it is to have sound alone, or the picture.
+    Half of those lose the picture or the sound, with all that is made from it, as matches do; the
+    others keep a random number of modalities, and so does a chunk that has one of the two only.
+    In chunks that will be mixed the same ones go, so that a head learns what it is to have sound
+    alone, or the picture.
     """
     count, length = inside.shape
     names = settings.modalities
@@ -193,7 +196,11 @@ def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random
     rank = _mirrored(rng.random(there.shape)) + ~there
     rank = np.argsort(np.argsort(rank, axis=0), axis=0)
     left = 1 + np.floor(_mirrored(rng.random((count,))) * np.maximum(1, there.sum(axis=0) - 1))
-    dropped = thinned & (rank >= left)
+    sound = np.array([is_sound(name) for name in names])
+    medium = sound[:, None] == (_mirrored(rng.random((count,))) < 0.5)
+    both = (there & medium).any(axis=0) & (there & ~medium).any(axis=0)
+    whole = both & (_mirrored(rng.random((count,))) < 0.5)
+    dropped = thinned & np.where(whole, medium, rank >= left)
     at = np.arange(length)
     for name, drop in zip(names, dropped, strict=True):
         present[name][drop] = 0

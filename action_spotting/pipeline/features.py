@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,6 @@ GPU = 0
 
 RESNET_BATCH = 16
 """As fast as larger ones on a processor, and little is filled up in a short half."""
-
-_PCA = re.compile(r"(?P<source>.+)_PCA(?P<dims>[1-9]\d*)")
 
 
 @dataclass(frozen=True)
@@ -44,27 +41,6 @@ class Pretrained:
     yolov5: Path | None = None
     yolov5_note: str = ""
     pca: tuple[Path, Path] | None = None
-
-
-def pca_of(modality: str) -> tuple[str, int] | None:
-    """Split the name of a reduced feature into its source and its size; None for the others.
-
-    >>> pca_of("ResNET_TF2_PCA512"), pca_of("FFT")
-    (('ResNET_TF2', 512), None)
-    """
-    found = _PCA.fullmatch(modality)
-    return (found["source"], int(found["dims"])) if found else None
-
-
-def base_of(modality: str) -> str:
-    """Give the feature that is extracted from media: a reduced one's source, or itself."""
-    reduced = pca_of(modality)
-    return reduced[0] if reduced else modality
-
-
-def is_sound(modality: str) -> bool:
-    """Whether a feature is made from the sound track."""
-    return base_of(modality) in ("VGGish", "FFT")
 
 
 def make_extractor(

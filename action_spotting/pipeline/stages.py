@@ -15,12 +15,13 @@ import numpy as np
 from action_spotting import door
 from action_spotting.dataset.labels import read_labels, read_predictions
 from action_spotting.dataset.layout import Half, labels_path, predictions_path
+from action_spotting.dataset.modalities import base_of, pca_of
 from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.extraction import Job, Summary, extract_all
 from action_spotting.pipeline.assets import pca_files
 from action_spotting.pipeline.demo import demo_plan
-from action_spotting.pipeline.features import base_of, make_extractor, pca_of
+from action_spotting.pipeline.features import make_extractor
 from action_spotting.pipeline.plan import Plan
 
 if TYPE_CHECKING:

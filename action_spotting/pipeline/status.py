@@ -31,9 +31,9 @@ from action_spotting.dataset.features import compare_settings, open_feature, rea
 from action_spotting.dataset.labels import read_labels, read_predictions
 from action_spotting.dataset.layout import Half, labels_path, predictions_path
 from action_spotting.dataset.media import check_file
+from action_spotting.dataset.modalities import base_of, pca_of
 from action_spotting.dataset.splits import read_splits
 from action_spotting.errors import InputError, UsageError
-from action_spotting.pipeline.features import base_of, pca_of
 
 STATES = ("done", "in work", "missing", "stale", "broken")
 MEDIA, LABELS, PREDICTIONS = "media", "labels", "predictions"

@@ -137,6 +137,23 @@ def test_some_chunks_lose_a_random_number_of_modalities_like_their_mirror():
     assert left[:, left.sum(axis=0) == 1].mean(axis=1) == pytest.approx([1 / 4] * 4, abs=0.15)
 
 
+def test_half_of_those_lose_the_whole_picture_or_sound_where_both_are_there():
+    names = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
+    always = replace(SMALL, modalities=names, modality_dropout=1.0, time_mask_rows=0)
+    present = {name: np.ones((2000, 3), "f4") for name in names}
+    for name in ("VGGish", "FFT"):
+        present[name][500:1500] = 0  # mirrored: the middle of a batch pairs with itself
+    hide(present, np.ones((2000, 3), "f4"), always, np.random.default_rng(0))
+    left = np.stack([present[name][:, 0] for name in names])
+    assert (left == left[:, ::-1]).all()
+    random = 1 / 2 * 1 / 3 * 1 / 6  # two of four stay, these two
+    for pattern in ([1, 0, 0, 1], [0, 1, 1, 0]):
+        share = (left[:, :500] == np.array(pattern)[:, None]).all(axis=0).mean()
+        assert share == pytest.approx(1 / 4 + random, abs=0.06)
+    assert left.max(axis=0).all()
+    assert left[[0, 3], 500:1500].sum(axis=0).tolist() == [1] * 1000
+
+
 def test_a_batch_depends_on_seed_epoch_and_number_alone(matches):
     games = [f"league/season/train {i}" for i in range(3)]
     data = open_matches(matches, games, NAMES, classes=SMALL.classes)
