@@ -68,7 +68,6 @@ PARTS: dict[str, dict[str, Any]] = {
     "no feature dropout": {"feature_dropout": 0.0},
     "no time masks": {"time_mask_rows": 0},
     "no shifts": {"shift_rows": 0},
-    "no EMA": {"ema": 0.0},
     "no centring": {"centre": False},
     "chunks anywhere": {"anchored": 0.0},
 }

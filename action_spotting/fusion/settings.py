@@ -69,7 +69,6 @@ class Settings:
     learning_rate: float = _number(4e-3, "training", "peak learning rate")
     weight_decay: float = _number(0.02, "training", "decoupled weight decay (times the rate)")
     warmup: float = _number(0.05, "training", "share of the steps that warm up")
-    ema: float = _number(0.998, "training", "decay of the averaged weights; 0: none")
     mixup: float = _number(0.3, "training", "alpha of the mixing of chunks; 0: none")
     modality_dropout: float = _number(
         0.5, "training", "share of the chunks that lose some of their modalities"
@@ -136,7 +135,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "encoder_dilations": (1,),
         "dilations": (1, 2, 4, 8),
         "branch_dilations": (1, 2, 4),
-        "ema": 0.99,
     },
     "full": {},
 }
@@ -155,7 +153,6 @@ HEAD_PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 256,
         "learning_rate": 1e-3,
         "weight_decay": 0.0,
-        "ema": 0.0,
         "mixup": 0.0,
         "modality_dropout": 0.0,
         "feature_dropout": 0.0,
@@ -237,7 +234,7 @@ def _empty(settings: Settings) -> list[str]:
 
 def _out_of_range(settings: Settings) -> list[str]:
     at_least_one = ("chunk_rows", "epochs", "batch_size", "width", "branch_width")
-    shares = ("anchored", "warmup", "ema", "modality_dropout")
+    shares = ("anchored", "warmup", "modality_dropout")
     rates = ("dropout", "feature_dropout")
     problems = [
         f"{name} is {getattr(settings, name)}, expected 1 or more"

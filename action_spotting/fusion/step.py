@@ -1,8 +1,8 @@
-"""One step of the training: gradients, the optimizer, the averaged weights."""
+"""One step of the training: gradients and the optimizer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -52,11 +52,10 @@ def positive_weights(matches: Matches, settings: Settings) -> np.ndarray:
 def make_step(
     network: keras.Model,
     optimizer: keras.optimizers.Optimizer,
-    averages: Sequence[tf.Variable],
     positive_weight: np.ndarray,
 ) -> Callable[[Mapping[str, Any]], Any]:
     """Make the training step: a batch in, its loss out; several GPUs share the batch."""
-    settings, strategy = network.settings, tf.distribute.get_strategy()
+    strategy = tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync
     weight = tf.constant(positive_weight)
 
@@ -69,12 +68,7 @@ def make_step(
 
     @tf.function(jit_compile=device.has_gpu() and replicas == 1)
     def step(batch: Mapping[str, Any]) -> Any:
-        loss = strategy.reduce("SUM", strategy.run(learn, (batch,)), axis=None)
-        done = tf.cast(optimizer.iterations, tf.float32)
-        decay = tf.minimum(settings.ema, (1.0 + done) / (10.0 + done))
-        for average, variable in zip(averages, network.trainable_variables, strict=True):
-            average.assign(decay * average + (1.0 - decay) * variable)
-        return loss
+        return strategy.reduce("SUM", strategy.run(learn, (batch,)), axis=None)
 
     def share(batch: Mapping[str, Any]) -> Any:
         def part(context: Any) -> Any:

@@ -262,10 +262,9 @@ class _State:
         self.optimizer = make_optimizer(
             self.network, settings, settings.epochs * self.batches.per_epoch
         )
-        self.averages = [tf.Variable(v) for v in self.network.trainable_variables]
-        self.best_weights = [v.numpy() for v in self.averages]
+        self.best_weights = self._weights()
         weights = positive_weights(self.train_set, settings)
-        self._step = make_step(self.network, self.optimizer, self.averages, weights)
+        self._step = make_step(self.network, self.optimizer, weights)
 
     def run_epoch(self, epoch: int, tick: Callable[[int], Any]) -> float:
         """Train one epoch; gives its mean loss."""
@@ -285,8 +284,9 @@ class _State:
         return loss
 
     def validate(self, epoch: int) -> float:
-        """Score the averaged weights on the validation games; remember them when they are best."""
-        assign(self.model.network.trainable_variables, [v.numpy() for v in self.averages], "")
+        """Score the weights on the validation games; remember them when they are best."""
+        weights = self._weights()
+        assign(self.model.network.trainable_variables, weights, "")
         dense = dense_games(self.model, self.valid_set)
         basis = self.model.calibration
         spots = [
@@ -299,7 +299,7 @@ class _State:
         self.log[-1]["tight"] = round(tight, 6)
         if tight >= self.best:
             self.best, self.best_epoch = tight, epoch + 1
-            self.best_weights = [v.numpy() for v in self.averages]
+            self.best_weights = weights
         return tight
 
     def finish(self) -> SpottingModel:
@@ -311,8 +311,7 @@ class _State:
     def save(self, model_dir: Path) -> None:
         """Write the checkpoint, whole or not at all."""
         groups = {
-            "weight": [v.numpy() for v in self.network.trainable_variables],
-            "average": [v.numpy() for v in self.averages],
+            "weight": self._weights(),
             "optimizer": [v.numpy() for v in self.optimizer.variables],
             "best": self.best_weights,
         }
@@ -325,6 +324,9 @@ class _State:
         text = json.dumps({**self._identity(), **story}, sort_keys=True)
         arrays["story"] = np.frombuffer(text.encode(), dtype=np.uint8)
         write_arrays(model_dir / CHECKPOINT_FILE, arrays)
+
+    def _weights(self) -> list[np.ndarray]:
+        return [v.numpy() for v in self.network.trainable_variables]
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -357,7 +359,6 @@ class _State:
             return [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}_")]
 
         assign(self.network.trainable_variables, group("weight"), str(path))
-        assign(self.averages, group("average"), str(path))
         assign(self.optimizer.variables, group("optimizer"), str(path))
         self.best_weights = group("best")
         self.log = self._story["log"]
