@@ -99,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     parser.add_argument("--suite", nargs="+", choices=[*SUITES, "all"], default=["main", "removed"])
     parser.add_argument("--only", nargs="+", help="these rows of the suites")
+    parser.add_argument("--games", type=int, help="train the parts on the first so many games")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=JSON", help="other numbers")
     parser.add_argument(
@@ -128,9 +129,10 @@ def main() -> int:
         if "parts" in suites:
             base = {**common, **MAIN["all, hybrid"]}
             parts = {"all, hybrid": {}, **select(PARTS, args.only)}
-            report(name, root, work, parts, args.seeds, base, split="valid")
+            how = {"split": "valid", "games": args.games}
+            report(name, root, work, parts, args.seeds, base, **how)
             spotting = select(SPOTTING, args.only)
-            report(name, root, work, spotting, args.seeds, base, split="valid", anew=True)
+            report(name, root, work, spotting, args.seeds, base, **how, anew=True)
         if "removed" in suites:
             report_removed(name, root, work, args.seeds, common)
         if "cost" in suites:
@@ -166,6 +168,7 @@ def report(
     seeds: list[int],
     common: dict[str, Any],
     split: str = "test",
+    games: int | None = None,
     *,
     anew: bool = False,
 ) -> None:
@@ -174,6 +177,7 @@ def report(
     lines = []
     for name, given in rows.items():
         trained, how = (common, {"anew": given}) if anew else ({**common, **given}, {})
+        how = {**how, "games": games} if games else how
         runs = [figures(work, root, world, {**trained, "seed": s}, split, **how) for s in seeds]
         mean = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
         cells = [f"{mean[k]:.1f}" for k in ("loose14", "tight14", "loose17", "tight17")]
