@@ -37,7 +37,8 @@ def share(
     ------
     Exception
         What `items` raises, after each consumer has met it too; or what the first consumer that
-        fails raises, after which the others meet it in their stream.
+        fails raises, after which the others meet it in their stream, if they are still in it: up
+        to `depth` items of the end may have reached them before.
 
     Examples
     --------

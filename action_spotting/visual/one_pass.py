@@ -57,7 +57,8 @@ def extract_frames(
     Raises
     ------
     InputError
-        As `action_spotting.visual.frames.with_frames`; of no target anything is left.
+        As `action_spotting.visual.frames.with_frames`, or from an extractor. A target that was
+        whole by then stays; of the others nothing is left.
 
     Examples
     --------

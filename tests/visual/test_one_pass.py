@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.dataset.features import write_feature
+from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 from action_spotting.visual import frames as frames_room
@@ -84,13 +84,22 @@ def test_a_list_of_packets_that_lies_makes_all_begin_anew(videos, tmp_path, monk
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json", ".json", ".npy", ".npy"]
 
 
-def test_one_that_fails_leaves_nothing_of_any(videos, tmp_path):
-    good, bad = Mean(FrameOptions()), Mean(FrameOptions(), fail_at=3)
+def extract_with_one_that_fails(video: Path, folder: Path, fail_at: int) -> None:
+    good, bad = Mean(FrameOptions()), Mean(FrameOptions(), fail_at=fail_at)
     with pytest.raises(InputError, match="row 3 is broken"):
-        extract_frames(
-            Clip(videos["plain"]), {tmp_path / "1_a.npy": good, tmp_path / "1_b.npy": bad}
-        )
+        extract_frames(Clip(video), {folder / "1_a.npy": good, folder / "1_b.npy": bad})
+
+
+def test_one_that_fails_ends_the_others_and_leaves_nothing(videos, tmp_path):
+    extract_with_one_that_fails(videos["plain"], tmp_path, fail_at=0)
     assert not list(tmp_path.iterdir())
+
+
+def test_one_that_fails_at_the_end_leaves_the_others_whole_or_not_at_all(videos, tmp_path):
+    extract_with_one_that_fails(videos["plain"], tmp_path, fail_at=7)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left in (set(), {"1_a.json", "1_a.npy"})
+    assert not left or len(open_feature(tmp_path / "1_a.npy")) == 8
 
 
 def test_who_is_told_can_end_it(videos, tmp_path):
