@@ -101,7 +101,7 @@ def test_what_a_killed_process_left_is_taken_over_at_once(target, other_process)
     began = time.monotonic()
     with claim(target):
         assert holder_of(target).pid == os.getpid()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < claims.SETTLE_S
     assert list(target.parent.iterdir()) == []
 
 
@@ -117,7 +117,7 @@ def test_the_fresh_claim_of_another_machine_is_respected_without_waiting(target)
     began = time.monotonic()
     with pytest.raises(InWork, match="node7, process 4"), claim(target):
         pass
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < claims.SETTLE_S
     assert holder_of(target).host == "node7"
 
 
@@ -131,9 +131,10 @@ def test_a_silent_claim_of_another_machine_is_taken_over_whatever_the_clock(
     assert list(target.parent.iterdir()) == []
 
 
-def test_a_clock_that_jumped_does_not_cost_a_living_claim(target, impatient):
+def test_a_clock_that_jumped_does_not_cost_a_living_claim(target, monkeypatch):
+    monkeypatch.setattr(claims, "SILENT_S", 2.0)
     forge(target, age_s=1e4)
-    beat = threading.Timer(0.1, touch, (target, 1e4 - 10))
+    beat = threading.Timer(0.5, touch, (target, 1e4 - 10))
     beat.start()
     with pytest.raises(InWork, match="node7"), claim(target):
         pass
@@ -187,9 +188,9 @@ def test_a_claim_that_another_has_taken_over_is_not_taken_from_it(target):
 
 def test_of_two_takers_the_last_to_write_its_name_has_the_claim(target, monkeypatch):
     monkeypatch.setattr(claims, "SILENT_S", 0.05)
-    monkeypatch.setattr(claims, "SETTLE_S", 0.3)
+    monkeypatch.setattr(claims, "SETTLE_S", 1.5)
     forge(target, age_s=1e4)
-    other = threading.Timer(0.2, lambda: forge(target, host="node8"))
+    other = threading.Timer(0.7, lambda: forge(target, host="node8"))
     other.start()
     with pytest.raises(InWork, match="node8"), claim(target):
         pass

@@ -32,6 +32,8 @@ def test_the_fastest_runs_ahead_only_so_far():
             yield i
 
     def slow(stream):
+        while len(made) < 4:
+            time.sleep(0.01)
         time.sleep(0.3)
         seen.append(len(made))
         return sum(stream)
@@ -85,4 +87,4 @@ def test_a_consumer_that_fails_ends_the_others(at):
 def test_a_consumer_that_has_enough_is_not_waited_for():
     began = time.monotonic()
     assert share(range(1000), [next, sum], depth=2) == [0, 499500]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # a fifth of a second an item, if it were

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -131,11 +130,9 @@ def test_the_figures(report, arguments, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["EvaluateSpotting", "ReportSpotting"])
-def test_help_answers_at_once(name):
+def test_help_loads_nothing_heavy(name):
     command = [sys.executable, "-X", "importtime", DOORS / f"{name}.py", "--help"]
-    began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert time.monotonic() - began < 2
     assert "--SoccerNet_path" in done.stdout
     assert "numpy" not in done.stderr
 

@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -52,12 +51,10 @@ def arguments(results: Path, out: Path, *more: str) -> list[str]:
     return [f"--Predictions_path={results}", f"--out={out}", "--export", *more]
 
 
-def test_help_is_quick_and_names_every_format():
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, str(DOOR), "--help"], capture_output=True, text=True, check=True
-    )
-    assert time.monotonic() - began < 5
+def test_help_loads_nothing_heavy_and_names_every_format():
+    command = [sys.executable, "-X", "importtime", str(DOOR), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not [name for name in ("av", "cv2", "matplotlib") if f" {name}\n" in done.stderr]
     assert all(name in done.stdout for name in ALL)
 
 
