@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from keras import Model, layers
+from keras import Model, initializers, layers
 
 from action_spotting.fusion.settings import Settings
 
@@ -19,23 +19,26 @@ CLUSTERS = 32
 """Of each of the two parts: half of the published vocabulary of 64."""
 
 PROJECTION = 512
+"""Numbers a row that the clusters see; features of another width are projected to it."""
+
 WINDOWS_AT_ONCE = 512
 
 Tensors = Mapping[str, Any]
 
 
 class Pool(layers.Layer):
-    """NetVLAD (Arandjelović et al., CVPR 2016): soft-assigned residuals, normalised."""
+    """NetVLAD (Arandjelović et al., CVPR 2016): soft-assigned residuals of rows of length 1."""
 
     def __init__(self, clusters: int, dims: int) -> None:
         super().__init__()
-        self._assign = layers.Dense(clusters, use_bias=False)
-        self._norm = layers.LayerNormalization()
-        self._centres = self.add_weight(name="centres", shape=(clusters, dims))
+        first, second = (initializers.RandomNormal(stddev=dims**-0.5) for _ in range(2))
+        self._assign = layers.Dense(clusters, use_bias=False, kernel_initializer=first)
+        self._centres = self.add_weight(name="centres", shape=(clusters, dims), initializer=second)
 
     def call(self, x: Any) -> Any:
         """Pool rows ``(batch, rows, dims)`` to ``(batch, clusters * dims)``."""
-        share = tf.nn.softmax(self._norm(self._assign(x)), axis=-1)
+        x = tf.math.l2_normalize(x, axis=-1)
+        share = tf.nn.softmax(self._assign(x), axis=-1)
         pooled = tf.einsum("btk,btd->bkd", share, x)
         residual = pooled - tf.reduce_sum(share, axis=1)[:, :, None] * self._centres
         residual = tf.math.l2_normalize(residual, axis=2)
@@ -56,16 +59,14 @@ class NetVLADNetwork(Model):
     @staticmethod
     def least_numbers(settings: Settings, dims: Mapping[str, int]) -> int:
         """Count the weights of the projection and the classifier, of which it has more."""
-        return PROJECTION * (sum(dims.values()) + 2 * CLUSTERS * len(settings.classes))
+        projected = 0 if sum(dims.values()) == PROJECTION else sum(dims.values())
+        return PROJECTION * (projected + 2 * CLUSTERS * len(settings.classes))
 
     def call(
         self, features: Tensors, present: Tensors, inside: Any, mix: Any = None, seed: Any = None
     ) -> dict[str, Any]:
         """Give one row of logits a window, ``(batch, 1, classes)``; what is missing is 0."""
-        x = tf.concat(
-            [features[n] * present[n][:, :, None] for n in self.settings.modalities], axis=-1
-        )
-        return {"logits": self._classify_windows(self._project(x), seed)[:, None]}
+        return {"logits": self._classify_windows(self._rows(features, present), seed)[:, None]}
 
     def batch_loss(self, batch: Tensors, positive_weight: Any) -> Any:
         """Binary cross-entropy of each class: does any of its events lie in the window?"""
@@ -76,10 +77,7 @@ class NetVLADNetwork(Model):
 
     def run_half(self, features: Tensors, present: Tensors) -> tuple[Any, Any]:
         """Classify the window around every row; gives logits ``(rows, classes)`` and no move."""
-        x = tf.concat(
-            [features[n] * present[n][:, None] for n in self.settings.modalities], axis=-1
-        )
-        y = self._project(x)
+        y = self._rows(features, present)
         rows, length = tf.shape(y)[0], self.settings.chunk_rows
         around = tf.range(length) - length // 2
 
@@ -92,6 +90,12 @@ class NetVLADNetwork(Model):
         blocks = tf.map_fn(block, starts, fn_output_signature=tf.float32, parallel_iterations=1)
         logits = tf.reshape(blocks, (-1, len(self.settings.classes)))[:rows]
         return logits, tf.zeros_like(logits)
+
+    def _rows(self, features: Tensors, present: Tensors) -> Any:
+        x = tf.concat(
+            [features[n] * present[n][..., None] for n in self.settings.modalities], axis=-1
+        )
+        return x if x.shape[-1] == PROJECTION else self._project(x)
 
     def _classify_windows(self, y: Any, seed: Any = None) -> Any:
         middle = self.settings.chunk_rows // 2
