@@ -58,9 +58,9 @@ class NetVLADNetwork(Model):
 
     @staticmethod
     def least_numbers(settings: Settings, dims: Mapping[str, int]) -> int:
-        """Count the weights of the projection and the classifier, of which it has more."""
+        """Count the weights of projection, clusters and classifier without biases."""
         projected = 0 if sum(dims.values()) == PROJECTION else sum(dims.values())
-        return PROJECTION * (projected + 2 * CLUSTERS * len(settings.classes))
+        return PROJECTION * (projected + 2 * CLUSTERS * (len(settings.classes) + 2))
 
     def call(
         self, features: Tensors, present: Tensors, inside: Any, mix: Any = None, seed: Any = None

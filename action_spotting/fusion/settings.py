@@ -166,8 +166,8 @@ HEAD_PRESETS: dict[str, dict[str, Any]] = {
 }
 """What a head needs instead of the preset's numbers.
 
-The baseline has its authors' own but for the rate: with their 1e-3 it is far from done after 20
-epochs.
+The baseline has its authors' own but for the rate: they train at 1e-3 for as long as it helps,
+which takes many more epochs.
 """
 
 PRESET_HELP = "small: a few matches, a CPU, about a minute; full: SoccerNet, a GPU or a patient CPU"
