@@ -149,7 +149,7 @@ HEAD_PRESETS: dict[str, dict[str, Any]] = {
         "positive_s": 0.25,
         "displacement_s": 0.0,
         "positive_weight": 1.0,
-        "epochs": 20,
+        "epochs": 10,
         "batch_size": 256,
         "learning_rate": 3e-3,
         "weight_decay": 0.0,
@@ -166,8 +166,8 @@ HEAD_PRESETS: dict[str, dict[str, Any]] = {
 }
 """What a head needs instead of the preset's numbers.
 
-The baseline has its authors' own but for the rate: they train at 1e-3 for as long as it helps,
-which takes many more epochs.
+The baseline has its authors' own but for the rate and the epochs: they train at 1e-3 for as long
+as it helps, which takes many more.
 """
 
 PRESET_HELP = "small: a few matches, a CPU, about a minute; full: SoccerNet, a GPU or a patient CPU"
