@@ -46,13 +46,27 @@ class Pool(layers.Layer):
         return tf.math.l2_normalize(flat, axis=1)
 
 
+class Projection(layers.Dense):
+    """To `units` numbers a row; rows of that width stay as they are."""
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, if there are to be any."""
+        self._as_it_is = input_shape[-1] == self.units
+        if not self._as_it_is:
+            super().build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        """Project rows ``(batch, rows, dims)``."""
+        return x if self._as_it_is else super().call(x)
+
+
 class NetVLADNetwork(Model):
     """Windows of concatenated features to class confidences; no displacement."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(dtype="float32")
         self.settings = settings
-        self._project = layers.Dense(PROJECTION)
+        self._project = Projection(PROJECTION)
         self._before, self._after = Pool(CLUSTERS, PROJECTION), Pool(CLUSTERS, PROJECTION)
         self._classify = layers.Dense(len(settings.classes))
 
@@ -92,10 +106,8 @@ class NetVLADNetwork(Model):
         return logits, tf.zeros_like(logits)
 
     def _rows(self, features: Tensors, present: Tensors) -> Any:
-        x = tf.concat(
-            [features[n] * present[n][..., None] for n in self.settings.modalities], axis=-1
-        )
-        return x if x.shape[-1] == PROJECTION else self._project(x)
+        there = [features[n] * present[n][..., None] for n in self.settings.modalities]
+        return self._project(tf.concat(there, axis=-1))
 
     def _classify_windows(self, y: Any, seed: Any = None) -> Any:
         middle = self.settings.chunk_rows // 2

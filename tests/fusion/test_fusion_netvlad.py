@@ -33,6 +33,7 @@ def test_pooling_is_the_published_one():
         assert np.allclose(row, pooled_by_hand(window, assign, centres), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("error:.*build")  # Keras of a layer that is left without its weights
 @pytest.mark.parametrize(("dims", "weights"), [({"A": 512}, 6), ({"A": 512, "B": 8}, 8)])
 def test_only_features_of_another_width_are_projected(dims, weights):
     rng = np.random.default_rng(0)
