@@ -20,7 +20,14 @@ from action_spotting.dataset.features import package_versions
 from action_spotting.errors import UsageError
 
 LOG_FILE = "runs.jsonl"
-_PACKAGES = ("action_spotting", "numpy", "tensorflow", "opencv-python", "av", "onnxruntime")
+_PACKAGES = (
+    "action_spotting",
+    "numpy",
+    "tensorflow",
+    "opencv-python-headless",
+    "av",
+    "onnxruntime",
+)
 
 
 def log_run(folder: Path, script: str, argv: Sequence[str] | None) -> None:
