@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting import weights as pretrained
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
-from action_spotting.weights import HDF5_ERRORS, elsewhere
-from action_spotting.zips import read_npz
+from action_spotting.io import pretrained
+from action_spotting.io.pretrained import HDF5_ERRORS, elsewhere
+from action_spotting.io.zips import read_npz
 
 AUDIOSET = pretrained.PretrainedFile(
     name="vggish_model.ckpt",

@@ -24,8 +24,8 @@ import numpy as np
 from action_spotting.dataset.layout import side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
-from action_spotting.files import read_json, whole_file, write_json
-from action_spotting.zips import BAD_ARRAY
+from action_spotting.io.files import read_json, whole_file, write_json
+from action_spotting.io.zips import BAD_ARRAY
 
 ROW_TOLERANCE = 2
 """Rows by which the modalities of a half may differ; the longer are cut."""

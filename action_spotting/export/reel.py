@@ -14,7 +14,7 @@ from action_spotting.export.captions import Caption
 from action_spotting.export.match import HalfMedia, Match, Moment, Window
 from action_spotting.export.media import Movie, check_target, look_of
 from action_spotting.export.render import BAR, Stretch, caption_of, render
-from action_spotting.files import whole_file
+from action_spotting.io.files import whole_file
 
 CLASS_WEIGHTS: dict[str, float] = {
     "Goal": 10.0,

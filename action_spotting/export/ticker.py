@@ -12,7 +12,7 @@ from action_spotting.errors import InputError, UsageError
 from action_spotting.export.match import Match, split_files
 from action_spotting.export.media import COPIED_SOUND, Movie, check_target, look_of
 from action_spotting.export.render import BAR, Stretch, caption_of, render
-from action_spotting.files import whole_file
+from action_spotting.io.files import whole_file
 
 
 def overlay(match: Match, path: Path, *, stay_s: float = 4.0) -> list[Path]:

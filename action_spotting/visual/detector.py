@@ -17,7 +17,7 @@ import numpy as np
 
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
-from action_spotting.files import read_bytes
+from action_spotting.io.files import read_bytes
 from action_spotting.visual.boxes import BALL, PERSON
 
 NAMES = ("person", "sports ball")

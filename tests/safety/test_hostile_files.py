@@ -19,16 +19,16 @@ import pytest
 from onnx import TensorProto, helper
 
 from action_spotting.audio.vggish_weights import read_keras
+from action_spotting.dataset.events import read_labels
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.labels import read_labels
 from action_spotting.dataset.layout import read_video_ini
 from action_spotting.dataset.splits import list_games
+from action_spotting.dataset.tree import open_tree
 from action_spotting.errors import InputError, SpottingError
-from action_spotting.evaluation.archive import open_tree
-from action_spotting.files import MAX_JSON_BYTES, read_bytes, read_json, write_json
+from action_spotting.io.files import MAX_JSON_BYTES, read_bytes, read_json, write_json
+from action_spotting.io.pickles import read_pickle
+from action_spotting.io.zips import read_npz
 from action_spotting.visual.detector import check_alone
-from action_spotting.visual.pickles import read_pickle
-from action_spotting.zips import read_npz
 
 LITTLE_MIB = 60
 BOMB_BYTES = 256 * 2**20
@@ -51,10 +51,10 @@ def growth_mib(call: str) -> float:
 import re
 from pathlib import Path
 from action_spotting.errors import SpottingError
-from action_spotting.evaluation.archive import open_tree
+from action_spotting.dataset.tree import open_tree
 from action_spotting.visual.boxes import read_boxes
-from action_spotting.visual.pickles import read_pickle
-from action_spotting.zips import read_npz
+from action_spotting.io.pickles import read_pickle
+from action_spotting.io.zips import read_npz
 import pickle, zipfile, numpy as np
 def peak():
     return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024

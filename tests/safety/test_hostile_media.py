@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from action_spotting.audio.decode import open_sound
-from action_spotting.dataset.labels import Spots
+from action_spotting.dataset.events import Spots
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.export.match import build_match
@@ -28,8 +28,8 @@ from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
 from action_spotting.export.ticker import overlay
 from action_spotting.visual.frames import FrameOptions, with_frames
+from action_spotting.visual.packet_index import Scan
 from action_spotting.visual.readers import open_reader
-from action_spotting.visual.scan import Scan
 
 NAMES = (
     *("-i.mkv", "-y", "--help.mkv", "%d.mkv", "frame%03d.mkv", "a%05d.mp4", '\'"`$(id)`".mkv'),
