@@ -261,8 +261,5 @@ def package_versions(*names: str) -> dict[str, str]:
 
 def sha256(path: Path) -> str:
     """Hash a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
     with open_plain(path) as handle:
-        while block := handle.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()

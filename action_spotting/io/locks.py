@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from action_spotting.errors import InputError, SpottingError
@@ -109,7 +109,7 @@ def claim(target: Path, *, run: str = "") -> Iterator[None]:
     []
     """
     path, host = claim_path(target), socket.gethostname()
-    since = datetime.now(timezone.utc).isoformat(sep=" ", timespec="microseconds")
+    since = datetime.now(UTC).isoformat(sep=" ", timespec="microseconds")
     kernel = _BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else host
     me = Holder(host, os.getpid(), since, kernel, run)
     try:

@@ -142,16 +142,11 @@ def _download(file: PretrainedFile, target: Path) -> None:
 
 def _mismatch(path: Path, digest: str) -> str | None:
     kind, _, want = digest.partition(":")
-    have = hashlib.new(kind, usedforsecurity=False)
     with open_plain(path) as handle:
-        while block := handle.read(2**20):
-            have.update(block)
-    if have.hexdigest() == want:
+        have = hashlib.file_digest(handle, kind).hexdigest()
+    if have == want:
         return None
-    return (
-        f"{kind} is {have.hexdigest()}, expected {want}; the file is not the published one or is "
-        "damaged"
-    )
+    return f"{kind} is {have}, expected {want}; the file is not the published one or is damaged"
 
 
 @contextlib.contextmanager
