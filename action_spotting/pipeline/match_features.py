@@ -22,8 +22,8 @@ from action_spotting.dataset.layout import feature_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.dataset.modalities import base_of, is_sound, pca_of
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.render import BAR
 from action_spotting.extraction import Extractor, claimed
+from action_spotting.io.ffmpeg import BAR
 from action_spotting.pipeline.assets import find_detector, find_pca, pca_files
 from action_spotting.pipeline.features import Pretrained, make_extractor
 from action_spotting.weights import WeightsUnavailable

@@ -24,9 +24,9 @@ from action_spotting.dataset.labels import Spots
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.export.match import build_match
+from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
-from action_spotting.export.ticker import overlay
 from action_spotting.visual.frames import FrameOptions, with_frames
 from action_spotting.visual.readers import open_reader
 from action_spotting.visual.scan import Scan
