@@ -18,8 +18,8 @@ from action_spotting.dataset.features import open_feature, read_record, write_fe
 from action_spotting.dataset.layout import feature_path, side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.files import whole_file
-from action_spotting.streams import counted, share
+from action_spotting.extraction.fan_out import counted, share
+from action_spotting.io.files import whole_file
 
 VISUAL_FEATURES = ("ResNET_TF2", "ResNET_TF2_PCA512", "ResNET_PCA512", "YOLOv5")
 """Visual features whose row count the sound follows, the first that is there."""
@@ -67,7 +67,7 @@ class _Variant(Protocol):
 
 
 class SoundExtractor:
-    """What both extractors share: `action_spotting.extraction.Extractor`."""
+    """What both extractors share: `action_spotting.extraction.driver.Extractor`."""
 
     name: str
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting import weights as pretrained
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
-from action_spotting.weights import HDF5_ERRORS, elsewhere
-from action_spotting.zips import read_npz
+from action_spotting.io import pretrained
+from action_spotting.io.files import check_plain
+from action_spotting.io.pretrained import HDF5_ERRORS, open_hdf5
+from action_spotting.io.zips import read_npz
 
 AUDIOSET = pretrained.PretrainedFile(
     name="vggish_model.ckpt",
@@ -141,7 +142,8 @@ def read_checkpoint(path: Path, *, dense: bool) -> Tensors:
     """Read a TensorFlow checkpoint, of one file or of several, by the AudioSet names."""
     import tensorflow as tf
 
-    if not _checkpoint_files(path):
+    files = [check_plain(file) for file in _checkpoint_files(path)]
+    if not files:
         raise UsageError(f"weights {str(path)!r}: no such file or checkpoint")
     try:
         reader = tf.train.load_checkpoint(str(path))
@@ -170,7 +172,7 @@ def read_keras(path: Path, *, dense: bool) -> Tensors:
     """
     import h5py
 
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"weights {str(path)!r}: no such file")
     found: dict[tuple[str, str], Any] = {}
 
@@ -181,7 +183,7 @@ def read_keras(path: Path, *, dense: bool) -> Tensors:
             found[layer, kind] = item
 
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             file.visititems(note)
 
             def get(layer: str, kind: str, want: tuple[int, ...]) -> np.ndarray | str:
@@ -190,8 +192,6 @@ def read_keras(path: Path, *, dense: bool) -> Tensors:
                     return MISSING
                 if item.shape != want:
                     return f"is {item.dtype} {item.shape}, not {want}"
-                if elsewhere(item):
-                    return "lies in another file"
                 return item[()]
 
             return _collect(path, get, dense, lambda layer: layer + "/{kernel,bias}")

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from action_spotting.dataset.labels import Spots, game_time
+from action_spotting.dataset.events import Spots, game_time
 from action_spotting.dataset.media import Clip, length_s, probe
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.files import read_json
+from action_spotting.io.files import read_json
 
 NOMINAL_HALF_MS = 45 * 60 * 1000
 NOMINAL_FPS = 25.0

@@ -22,8 +22,8 @@ from action_spotting.export.footage import (
     read_footage,
 )
 from action_spotting.export.match import Match, split_files
-from action_spotting.files import whole_file
 from action_spotting.io.ffmpeg import BAR
+from action_spotting.io.files import whole_file
 
 _TRACK = "captions.ass"
 

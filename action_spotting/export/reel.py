@@ -28,8 +28,8 @@ from action_spotting.export.footage import (
     read_footage,
 )
 from action_spotting.export.match import Match, Window
-from action_spotting.files import whole_file
 from action_spotting.io.ffmpeg import BAR
+from action_spotting.io.files import whole_file
 
 _TRACK = "captions.ass"
 

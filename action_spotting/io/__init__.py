@@ -1,1 +1,1 @@
-"""Files and programs outside: what is written whole or not at all, what is read with care."""
+"""Files that appear whole or not at all; zips, pickles, pretrained files, locks."""

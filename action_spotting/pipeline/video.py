@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting import door
+from action_spotting.backend import load_tensorflow
+from action_spotting.dataset.events import Spots, game_time, write_predictions
 from action_spotting.dataset.features import align, open_feature
-from action_spotting.dataset.labels import Spots, game_time, write_predictions
 from action_spotting.dataset.layout import feature_path, predictions_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
-from action_spotting.pipeline.features import GPU, Pretrained
+from action_spotting.extraction.registry import GPU, Pretrained
+from action_spotting.io.tables import table
 from action_spotting.pipeline.match_features import FeaturePlan, make_features, usable_modalities
 from action_spotting.pipeline.stages import relative
 
@@ -108,7 +109,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     """
     clips = clips_of(plan)
     _check_outputs(plan)
-    door.load_tensorflow()
+    load_tensorflow()
     from action_spotting.fusion.prediction import load_models
     from action_spotting.visual.resnet_network import use_device
 
@@ -177,7 +178,7 @@ def spots_table(outcome: VideoOutcome) -> str:
         ]
         for i in range(len(seen))
     ]
-    return door.table(["action", "half - time", "confidence"], rows) + f"\n{more}"
+    return table(["action", "half - time", "confidence"], rows) + f"\n{more}"
 
 
 def open_half(folder: Path, number: int, modalities: Sequence[str]) -> dict[str, np.ndarray]:

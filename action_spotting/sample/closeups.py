@@ -12,9 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from action_spotting.sample.figures import bust, disc, figure, line, make_look, referee_look, shape
+from action_spotting.sample.people import bust, disc, figure, line, make_look, referee_look, shape
+from action_spotting.sample.pitch import GRASS, HEIGHT, WIDTH
 from action_spotting.sample.script import FPS, Club, Colour, Shot
-from action_spotting.sample.stage import GRASS, HEIGHT, WIDTH
 
 Clubs = tuple[Club, Club]
 Drawer = Callable[[int], np.ndarray]

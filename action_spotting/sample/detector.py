@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from action_spotting.files import whole_file
+from action_spotting.io.files import whole_file
 
 SIDE = 640
 STRIDES = (8, 16, 32)

@@ -7,8 +7,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from action_spotting.sample.pitch import HEIGHT, LEAGUE_COLOUR, WIDTH
 from action_spotting.sample.script import FPS, HOME, Club, Colour, Graphic, HalfScript
-from action_spotting.sample.stage import HEIGHT, LEAGUE_COLOUR, WIDTH
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _SLIDE = 4

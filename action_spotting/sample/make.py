@@ -16,17 +16,17 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from action_spotting.dataset.labels import UNSHOWN, game_time
+from action_spotting.dataset.events import UNSHOWN, game_time
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.dataset.media import open_media
 from action_spotting.dataset.splits import SPLITS_FILE
 from action_spotting.errors import InputError, UsageError
-from action_spotting.files import whole_file, write_json
-from action_spotting.sample.match import HALF_S, Match, plan_matches
+from action_spotting.io.files import whole_file, write_json
+from action_spotting.sample.game import HALF_S, Match, plan_matches
 from action_spotting.sample.picture import Painter
+from action_spotting.sample.pitch import HEIGHT, WIDTH
 from action_spotting.sample.script import FPS, TEAM_NAMES, HalfScript
 from action_spotting.sample.sound import RATE, soundtrack
-from action_spotting.sample.stage import HEIGHT, WIDTH
 
 CUES_FILE = "cues.json"
 _AAC = {"aac_coder": "fast", "aac_is": "0", "aac_ms": "0", "aac_pns": "0", "aac_tns": "0"}

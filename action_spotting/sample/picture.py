@@ -10,9 +10,8 @@ import numpy as np
 
 from action_spotting.sample import closeups, graphics
 from action_spotting.sample.closeups import Scenery
-from action_spotting.sample.figures import disc, figure, make_look, referee_look
-from action_spotting.sample.script import AWAY, FPS, HOME, HalfScript, Shot
-from action_spotting.sample.stage import (
+from action_spotting.sample.people import disc, figure, make_look, referee_look
+from action_spotting.sample.pitch import (
     HEIGHT,
     WIDTH,
     Camera,
@@ -21,6 +20,7 @@ from action_spotting.sample.stage import (
     crowd_texture,
     panorama,
 )
+from action_spotting.sample.script import AWAY, FPS, HOME, HalfScript, Shot
 from action_spotting.sample.world import World, simulate
 
 PERSON_M = 2.3
@@ -49,7 +49,7 @@ class Painter:
 
     Examples
     --------
-    >>> from action_spotting.sample.match import plan_matches
+    >>> from action_spotting.sample.game import plan_matches
     >>> painter = Painter(plan_matches(0, 3, (12, 16))[0].halves[0])
     >>> next(painter.frames()).shape
     (224, 398, 3)

@@ -12,14 +12,14 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from action_spotting.dataset.labels import read_labels
+from action_spotting.dataset.events import read_labels
 from action_spotting.dataset.layout import labels_path
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import UsageError
 from action_spotting.sample import make_sample, write_detector
+from action_spotting.sample.game import plan_matches
 from action_spotting.sample.make import write_half
-from action_spotting.sample.match import plan_matches
 from action_spotting.sample.picture import PITCH_SHOTS, Box, Painter
 from action_spotting.sample.script import FPS, HalfScript
 from action_spotting.sample.sound import RATE, soundtrack

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.sample.closeups import DRAWERS
+from action_spotting.sample.game import Match, plan_matches
 from action_spotting.sample.make import cues, labels
-from action_spotting.sample.match import Match, plan_matches
 from action_spotting.sample.picture import PITCH_SHOTS
 from action_spotting.sample.script import FPS, GOAL_X, TOUCH_Y
 from action_spotting.sample.sound import MAKERS
