@@ -158,7 +158,6 @@ def _worded(
     for number in _OF_THE_DISK:
         if any(os.strerror(number) in line for line in said):
             return OSError(number, os.strerror(number), str(next(iter(outputs))))
-    reason = next(
-        (line for line in reversed(said) if line and _BESIDE not in line), f"ended with code {code}"
-    )
+    lines = [line for line in said if line and _BESIDE not in line] or [f"ended with code {code}"]
+    reason = "; ".join(dict.fromkeys((lines[0], lines[-1])))
     return InputError(f"{', '.join(map(str, inputs))}: ffmpeg: {reason}")
