@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from action_spotting.errors import InputError, UsageError
 
@@ -212,7 +213,7 @@ def open_media(path: Path):
 
     check_file(path)
     try:
-        return av.open(f"file:{path}", options=MEDIA_OPTIONS, metadata_errors="replace")
+        return av.open(f"file:{path}", options=MEDIA_OPTIONS, **_any_metadata())
     except (av.FFmpegError, ValueError) as error:
         if _begins_like_pointer(path):
             raise InputError(
@@ -223,6 +224,14 @@ def open_media(path: Path):
         if isinstance(error, av.ArgumentError):  # what ffmpeg says of a container not in the list
             reason = "a kind of file that is not taken; convert it to mkv or mp4"
         raise InputError(f"{path}: not a media file that is read here ({reason})") from error
+
+
+def _any_metadata() -> dict[str, Any]:
+    """What lets PyAV open a file whose titles are no UTF-8; from release 19 on it always does."""
+    import av
+
+    before_19 = int(av.__version__.partition(".")[0]) < 19
+    return {"metadata_errors": "replace"} if before_19 else {}
 
 
 def _begins_like_pointer(path: Path) -> bool:
