@@ -13,7 +13,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from action_spotting.dataset.features import package_versions
@@ -52,7 +52,7 @@ def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
     repeat = shlex.join(["python", "-m", "action_spotting", command, *words])
     line = {
         "repeat": f"cd {shlex.quote(str(Path.cwd()))} && {repeat}",
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
         "versions": {"python": platform.python_version(), **package_versions(*_PACKAGES)},
     }

@@ -30,7 +30,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from action_spotting.errors import InputError, SpottingError, UsageError
@@ -306,7 +306,7 @@ def _sentence(holder: Holder | None) -> str:
 
 
 def _myself(run: str) -> Holder:
-    since = datetime.now(timezone.utc).isoformat(sep=" ", timespec="microseconds")
+    since = datetime.now(UTC).isoformat(sep=" ", timespec="microseconds")
     host = socket.gethostname()
     kernel = _BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else host
     return Holder(host, os.getpid(), since, kernel, run)

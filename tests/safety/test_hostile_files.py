@@ -28,7 +28,7 @@ from action_spotting.errors import InputError, SpottingError
 from action_spotting.io.files import MAX_JSON_BYTES, read_bytes, read_json, write_json
 from action_spotting.io.pickles import read_pickle
 from action_spotting.io.zips import read_npz
-from action_spotting.visual.detector import check_alone
+from action_spotting.visual.onnx_network import check_graph
 
 LITTLE_MIB = 60
 BOMB_BYTES = 256 * 2**20
@@ -342,7 +342,7 @@ def test_an_export_that_keeps_its_numbers_elsewhere(tmp_path):
     graph = helper.make_graph([node], "g", shapes[:1], shapes[1:], [tensor])
     (tmp_path / "m.onnx").write_bytes(helper.make_model(graph).SerializeToString())
     with pytest.raises(InputError, match="keeps its numbers in other files"):
-        check_alone(tmp_path / "m.onnx")
+        check_graph(tmp_path / "m.onnx")
     careless = onnx.load(tmp_path / "m.onnx")
     assert onnx.numpy_helper.to_array(careless.graph.initializer[0]).tolist() == [7, 8]
 
@@ -350,7 +350,7 @@ def test_an_export_that_keeps_its_numbers_elsewhere(tmp_path):
 def test_a_damaged_export_is_named(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"\xff" * 100)
     with pytest.raises(InputError, match="not an ONNX network"):
-        check_alone(tmp_path / "m.onnx")
+        check_graph(tmp_path / "m.onnx")
 
 
 def test_bytes_are_read_up_to_the_bound(tmp_path):
