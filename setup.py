@@ -1,4 +1,4 @@
-"""Install the library ``action_spotting``; the doors run from the clone."""
+"""Install the library ``action_spotting`` and its program ``action-spotting``."""
 
 from pathlib import Path
 
@@ -20,9 +20,10 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     packages=find_packages(include=["action_spotting*"]),
     package_data={"action_spotting": ["py.typed", "*/templates/*"]},
+    entry_points={"console_scripts": ["action-spotting = action_spotting.cli.program:main"]},
     install_requires=requirements(),
     extras_require={
         # a faster engine for ResNet-152 on processors: --engine openvino

@@ -1,80 +1,13 @@
-"""Make one HTML file that shows what was spotted and why it scores as it does."""
+#!/usr/bin/env python3
+"""``action-spotting report`` as a script of the clone; see ``--help``."""
 
-from __future__ import annotations
-
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
-from action_spotting.evaluation.options import add_sides
-
-
-def arguments() -> argparse.ArgumentParser:
-    """The door's options."""
-    parser = door.parser(
-        __doc__ or "",
-        "python Evaluation/ReportSpotting.py --SoccerNet_path=SoccerNet "
-        "--Predictions_path=results.zip --split=test --output=report.html",
-    )
-    what = parser.add_argument_group("what to show")
-    add_sides(what, "show")
-    what.add_argument(
-        "--video",
-        choices=("LQ", "720p"),
-        help="link the videos below --SoccerNet_path: a click on the timeline jumps there",
-    )
-    out = parser.add_argument_group("output")
-    out.add_argument(
-        "--output", type=Path, default=Path("report.html"), help="the report, one file"
-    )
-    out.add_argument("--title", default="Action spotting", help="its heading")
-    out.add_argument(
-        "--note", action="append", default=[], help="a sentence to show on top; may be repeated"
-    )
-    out.add_argument(
-        "--figures", type=Path, metavar="FOLDER", help="write the curves here too, as PNG and SVG"
-    )
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, score, write."""
-    options = arguments().parse_args(argv)
-
-    from action_spotting.evaluation import evaluate, report, tables
-
-    evaluation = evaluate.score_folder(
-        options.SoccerNet_path,
-        options.Predictions_path,
-        split=options.split,
-        version=options.version,
-        prediction_file=options.Prediction_file,
-        partial=options.partial,
-    )
-    matches = report.matches_of(
-        evaluation.games,
-        report=options.output,
-        root=Path(options.SoccerNet_path),
-        video=options.video,
-    )
-    report.write_report(
-        options.output,
-        matches,
-        classes=evaluation.games.classes,
-        title=options.title,
-        notes=[*options.note, *tables.left_out_text(evaluation.games)],
-    )
-    print(options.output)
-    if options.figures:
-        from action_spotting.evaluation.figures import save_figures
-
-        print(*save_figures(evaluation.results, options.figures), sep="\n")
-    return evaluation.exit_code
-
+from action_spotting.cli import command
+from action_spotting.cli.report import main
 
 if __name__ == "__main__":
-    door.run(main)
+    command.run(main)

@@ -1,89 +1,13 @@
-"""Extract player and ball features with YOLOv5: 1_YOLOv5.npy, 64 numbers a row.
+#!/usr/bin/env python3
+"""``action-spotting extract-yolov5`` as a script of the clone; see ``--help``."""
 
-The raw boxes lie beside them as 1_YOLOv5_boxes.npz. Take media of 720 lines or more: in 224 lines
-the ball is about 3 pixels and rarely found; a missing ball is a flag, not an error."""
-
-from __future__ import annotations
-
-import argparse
 import sys
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
-from action_spotting.visual import options
-
-EXAMPLE = (
-    "python Features/ExtractYOLOv5.py --soccernet_dirpath data --video 720p "
-    "--weights yolov5m.onnx\n"
-    "  python Features/ExtractYOLOv5.py --soccernet_dirpath data --boxes --overwrite"
-)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Describe the command."""
-    parser = door.parser(__doc__ or "", EXAMPLE)
-    options.add_source(parser, "720p")
-    detection = parser.add_argument_group("detection")
-    detection.add_argument("--weights", help="an ONNX export of YOLOv5 (n to x, 640 or 1280)")
-    detection.add_argument(
-        "--boxes",
-        action="store_true",
-        help="take the boxes of an earlier pass instead of detecting",
-    )
-    detection.add_argument("--conf", type=float, default=0.25, help="least confidence of a person")
-    detection.add_argument("--ball_conf", type=float, default=0.10, help="and of the ball")
-    detection.add_argument("--iou", type=float, default=0.45, help="overlap that drops a box")
-    detection.add_argument("--imgsz", type=int, help="input side (default: the export's, or 640)")
-    detection.add_argument("--batch_size", type=int, default=8, help="frames a call")
-    detection.add_argument("--GPU", type=int, default=0, help="index of the GPU; -1: the CPU")
-    options.add_frames(parser)
-    options.add_running(parser)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    options.check_source(parser, args, "weights")
-    if bool(args.weights) == args.boxes:
-        parser.error("give either --weights, an ONNX export of YOLOv5, or --boxes")
-    if args.boxes and args.scheduler:
-        parser.error("--boxes is done here in no time; leave out --scheduler")
-
-    from action_spotting.runs import log_run
-    from action_spotting.visual.detector import DetectorSettings
-    from action_spotting.visual.frames import FrameOptions
-    from action_spotting.visual.yolov5 import YOLOv5Extractor, vectors_from_boxes
-
-    folder, jobs = options.find_jobs(args, "YOLOv5")
-    log_run(folder, __file__, argv)
-    if args.boxes:
-        index, count = args.shard
-        targets = [job.target for job in jobs][index - 1 :: count]
-        summary = vectors_from_boxes(targets, overwrite=args.overwrite, fail_fast=args.fail_fast)
-    else:
-        make = partial(
-            YOLOv5Extractor,
-            DetectorSettings(
-                weights=Path(args.weights),
-                conf=args.conf,
-                ball_conf=args.ball_conf,
-                iou=args.iou,
-                imgsz=args.imgsz,
-                batch_size=args.batch_size,
-                gpu=args.GPU,
-            ),
-            FrameOptions(args.FPS, args.sampling, args.grabber),
-        )
-        summary = options.extract(args, "YOLOv5", make, jobs)
-    print(summary)
-    return summary.exit_code
-
+from action_spotting.cli import command
+from action_spotting.cli.extract_yolov5 import main
 
 if __name__ == "__main__":
-    door.run(main)
+    command.run(main)

@@ -1,94 +1,13 @@
-"""Reduce features with PCA: 1_ResNET_TF2_PCA512.npy, 512 numbers a row.
+#!/usr/bin/env python3
+"""``action-spotting reduce`` as a script of the clone; see ``--help``."""
 
-When the two pickles of a PCA are there they are used, the released ones too; nothing that they
-carry is executed. Otherwise a PCA is fitted on the games of --fit_split in one pass. The original
-fits on v1, which holds the test games; train keeps them out, and is what a fair score needs."""
-
-from __future__ import annotations
-
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
-
-EXAMPLE = (
-    "python Features/ReduceFeaturesPCA.py --soccernet_dirpath data --fit_split train\n"
-    "  python Features/ReduceFeaturesPCA.py --soccernet_dirpath data --transform_only "
-    "--pca_file pca_512_TF2.pkl --scaler_file average_512_TF2.pkl"
-)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Describe the command."""
-    parser = door.parser(__doc__ or "", EXAMPLE)
-    data = parser.add_argument_group("data")
-    data.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
-    data.add_argument("--split", default="all", help="games to reduce")
-    data.add_argument("--features", default="ResNET_TF2.npy", help="features to reduce")
-    data.add_argument(
-        "--features_PCA", help="name of the reduced features (default: <features>_PCA<dims>.npy)"
-    )
-    data.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="redo the reduced files; a PCA is never overwritten",
-    )
-    pca = parser.add_argument_group("PCA")
-    pca.add_argument("--pca_file", default="pca_512_TF2.pkl", help="pickle of the PCA")
-    pca.add_argument("--scaler_file", default="average_512_TF2.pkl", help="pickle of the average")
-    pca.add_argument("--dim_reduction", type=int, default=512, help="numbers a row afterwards")
-    pca.add_argument("--fit_split", default="v1", help="games to fit on; train recommended")
-    pca.add_argument("--transform_only", action="store_true", help="never fit")
-    running = parser.add_argument_group("running")
-    running.add_argument("--num_workers", type=int, default=1, help="files reduced at once")
-    door.add_fail_fast(running)
-    door.add_scheduler(running)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command."""
-    args = build_parser().parse_args(argv)
-    root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
-
-    from action_spotting.runs import log_run
-    from action_spotting.visual.pca import reduce_files
-    from action_spotting.visual.pca_cluster import reduce_on_cluster
-    from action_spotting.visual.pca_dataset import fit_or_load, pairs_of
-
-    log_run(root, __file__, argv)
-    features = args.features.removesuffix(".npy")
-    pca, fitting = fit_or_load(
-        root,
-        features,
-        Path(args.pca_file),
-        Path(args.scaler_file),
-        dims=args.dim_reduction,
-        split=args.fit_split,
-        transform_only=args.transform_only,
-        fail_fast=args.fail_fast,
-        scheduler=args.scheduler,
-    )
-    if fitting:
-        print(fitting)
-    reduced = (args.features_PCA or f"{features}_PCA{pca.dims}").removesuffix(".npy")
-    kept = 100 * pca.variance_ratio.sum()
-    how = "fitted" if fitting else "loaded"
-    print(f"{how} {args.pca_file}: {pca.width} -> {pca.dims}, {kept:.2f} % of the variance kept")
-    pairs = pairs_of(root, features, reduced, args.split)
-    options = {"overwrite": args.overwrite, "fail_fast": args.fail_fast}
-    if args.scheduler:
-        files = Path(args.pca_file), Path(args.scaler_file)
-        summary = reduce_on_cluster(args.scheduler, *files, pairs, **options)
-    else:
-        summary = reduce_files(pca, pairs, workers=args.num_workers, **options)
-    print(summary)
-    return max(summary.exit_code, fitting.exit_code if fitting else 0)
-
+from action_spotting.cli import command
+from action_spotting.cli.reduce import main
 
 if __name__ == "__main__":
-    door.run(main)
+    command.run(main)

@@ -1,81 +1,13 @@
-"""Predict what happened when, with one trained head or an ensemble of several."""
+#!/usr/bin/env python3
+"""``action-spotting predict`` as a script of the clone; see ``--help``."""
 
-from __future__ import annotations
-
-import argparse
 import sys
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
-
-EXAMPLE = (
-    "python Models/PredictSpotting.py --soccernet_dirpath data --split test\n"
-    "      --model_dir models/fusion --out predictions --zip predictions.zip"
-)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Describe the command."""
-    parser = door.parser(__doc__ or "", EXAMPLE)
-    where = parser.add_argument_group("where")
-    where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
-    where.add_argument("--split", nargs="+", default=["test"], help="games to predict")
-    where.add_argument(
-        "--model_dir", nargs="+", required=True, help="model folder; several make an ensemble"
-    )
-    where.add_argument("--out", required=True, help="folder for the predictions")
-    what = parser.add_argument_group("what")
-    what.add_argument("--zip", metavar="FILE", help="zip the predictions for the challenge server")
-    what.add_argument("--save_scores", action="store_true", help="write dense scores (.npz) too")
-    what.add_argument(
-        "--without", nargs="+", default=[], metavar="MODALITY", help="act as if it were missing"
-    )
-    what.add_argument(
-        "--ablate",
-        action="store_true",
-        help="score each modality alone and left out (needs labels): table, ablation.json, .png",
-    )
-    door.add_fail_fast(what)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command."""
-    args = build_parser().parse_args(argv)
-    root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
-
-    door.load_tensorflow()
-    from action_spotting.dataset.splits import list_games
-    from action_spotting.fusion.prediction import load_models, predict
-    from action_spotting.runs import log_run
-
-    models = load_models([Path(folder) for folder in args.model_dir])
-    games, out = list_games(root, args.split), Path(args.out)
-    log_run(out, __file__, argv)
-    if args.ablate:
-        from action_spotting.evaluation.scoring import average_map
-        from action_spotting.fusion.ablation import ablate
-
-        scorer = partial(average_map, classes=models.classes)
-        print(ablate(root, games, models, out, score=scorer))
-        return 0
-    summary = predict(
-        root,
-        games,
-        models,
-        out,
-        archive=Path(args.zip) if args.zip else None,
-        scores=args.save_scores,
-        without=args.without,
-        fail_fast=args.fail_fast,
-    )
-    print(summary)
-    return summary.exit_code
-
+from action_spotting.cli import command
+from action_spotting.cli.predict import main
 
 if __name__ == "__main__":
-    door.run(main)
+    command.run(main)

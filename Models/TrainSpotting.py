@@ -1,121 +1,13 @@
-"""Train the late-fusion spotting head on extracted features."""
+#!/usr/bin/env python3
+"""``action-spotting train`` as a script of the clone; see ``--help``."""
 
-from __future__ import annotations
-
-import argparse
-import dataclasses
 import sys
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
-from action_spotting.fusion.settings import (
-    FUSIONS,
-    HEADS,
-    MODALITIES,
-    PRECISIONS,
-    PRESET_HELP,
-    PRESETS,
-    Settings,
-    numbers,
-)
-
-EXAMPLE = (
-    "python Models/TrainSpotting.py --soccernet_dirpath data --model_dir models/fusion\n"
-    "      --modalities ResNET_TF2_PCA512 VGGish FFT YOLOv5 --preset full"
-)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Describe the command; every number of the settings is an option."""
-    parser = door.parser(__doc__ or "", EXAMPLE)
-    where = parser.add_argument_group("where")
-    where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
-    where.add_argument("--model_dir", required=True, help="the model folder to make")
-    where.add_argument("--train_split", nargs="+", default=["train"], help="games to train on")
-    where.add_argument(
-        "--valid_split",
-        nargs="+",
-        default=["valid"],
-        help="games that choose epoch and calibration",
-    )
-    where.add_argument("--tensorboard", help="folder for TensorBoard's events")
-    what = parser.add_argument_group("what")
-    what.add_argument(
-        "--modalities",
-        nargs="+",
-        default=list(MODALITIES),
-        help="feature names, as in 1_<name>.npy",
-    )
-    what.add_argument("--fusion", choices=FUSIONS, default="hybrid", help="where modalities meet")
-    what.add_argument(
-        "--head", choices=HEADS, default="dense", help="dense: ours; netvlad: the pooling baseline"
-    )
-    what.add_argument(
-        "--label_version", type=int, choices=(1, 2), default=2, help="Labels.json or Labels-v2.json"
-    )
-    what.add_argument("--classes", help="file with an own choice of classes, one a line or JSON")
-    what.add_argument("--preset", choices=list(PRESETS), default="full", help=PRESET_HELP)
-    what.add_argument("--seed", type=int, default=0, help="the same seed gives the same model")
-    what.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="auto: bfloat16 where the hardware has it",
-    )
-    again = parser.add_argument_group("a training that was begun goes on by itself").add_argument
-    again("--resume", action="store_true", help="only go on; fail when there is no checkpoint")
-    again("--overwrite", action="store_true", help="begin anew whatever is in --model_dir")
-    door.add_fail_fast(where)
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for number in numbers():
-        title = f"{number.group} (numbers; what is not given comes from the preset)"
-        group = groups.setdefault(title, parser.add_argument_group(title))
-        group.add_argument(f"--{number.name}", default=None, **number.option())
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command."""
-    args = build_parser().parse_args(argv)
-    root = door.existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
-
-    door.load_tensorflow()
-    from action_spotting.dataset.classes import actions, read_classes
-    from action_spotting.dataset.splits import list_games
-    from action_spotting.evaluation.scoring import average_map
-    from action_spotting.fusion.settings import make_settings
-    from action_spotting.fusion.training import train
-    from action_spotting.runs import log_run
-
-    version = args.label_version
-    classes = read_classes(Path(args.classes), version) if args.classes else actions(version)
-    names = [
-        f.name for f in dataclasses.fields(Settings) if f.name not in ("modalities", "classes")
-    ]
-    given = {name: getattr(args, name) for name in names}
-    settings = make_settings(
-        args.preset, modalities=tuple(args.modalities), classes=classes, **given
-    )
-    log_run(Path(args.model_dir), __file__, argv)
-    result = train(
-        root,
-        list_games(root, args.train_split),
-        list_games(root, args.valid_split),
-        Path(args.model_dir),
-        settings,
-        score=partial(average_map, classes=classes, metric="tight"),
-        resume=args.resume,
-        overwrite=args.overwrite,
-        fail_fast=args.fail_fast,
-        tensorboard=Path(args.tensorboard) if args.tensorboard else None,
-    )
-    print(result)
-    return result.exit_code
-
+from action_spotting.cli import command
+from action_spotting.cli.train import main
 
 if __name__ == "__main__":
-    door.run(main)
+    command.run(main)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+SOME_FAILED = 3
+"""Exit code of a run in which some items failed."""
+
 
 class SpottingError(Exception):
     """Something a user can put right.

@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from action_spotting.audio.fft import COLUMN
 from action_spotting.audio.stage import SoundPlan
 from action_spotting.audio.stage import run as extract
+from action_spotting.dataset.events import Spots, read_labels
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.labels import Spots, read_labels
 from action_spotting.dataset.layout import feature_path, labels_path
 from action_spotting.dataset.splits import list_games
-from action_spotting.door import table
-from action_spotting.files import read_json
+from action_spotting.io.files import read_json
+from action_spotting.io.tables import table
 
 BEFORE_S, AFTER_S = 0.5, 2.5
 """A detection belongs to a whistle that begins up to 0.5 s after or 2.5 s (blasts) before it."""
@@ -78,7 +78,7 @@ def choose(halves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
 def head_scores(root: Path, games: dict[str, list[str]], epochs: int | None) -> list[tuple]:
     """Train a head on FFT alone; give loose AP by class, beside chance."""
     from action_spotting.dataset.classes import ACTIONS_V2
-    from action_spotting.dataset.labels import read_predictions
+    from action_spotting.dataset.events import read_predictions
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.prediction import load_models, predict

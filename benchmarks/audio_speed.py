@@ -26,7 +26,7 @@ import scipy.io.wavfile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting.dataset.media import Clip, ffmpeg_exe
-from action_spotting.door import table
+from action_spotting.io.tables import table
 
 CORES = {"FFT": 1, "VGGish": 2, "old loop": 2, "FFT row by row": 1}
 GOALS = {"FFT": 300, "VGGish": 50}

@@ -26,9 +26,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
-from action_spotting.claims import claim_path, holder_of
 from action_spotting.dataset.splits import list_halves
+from action_spotting.io.locks import claim_path, holder_of
+from action_spotting.io.tables import table
 from action_spotting.sample import make_sample
 
 CLONE = Path(__file__).resolve().parents[1]
@@ -185,7 +185,7 @@ def compare(media: Path, features: list[str], place: Path) -> int:
     ]
     print(f"{len(halves)} halves, {' and '.join(features)}, {os.cpu_count()} cores")
     header = ["run", "wall", "x of 1 worker", "made", "same bytes", "left over"]
-    print(door.table(header, rows))
+    print(table(header, rows))
     print(f"workers killed: {len(killed)}")
     alike = all(done.files == runs[0].files and not done.strays for done in runs)
     once = all(done.made == number for done in runs if done is not runs[3])

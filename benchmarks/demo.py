@@ -21,23 +21,25 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
+from action_spotting.backend import load_tensorflow
+from action_spotting.cli import command
 from action_spotting.dataset.features import open_feature, read_record, write_feature
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.dataset.modalities import is_sound
 from action_spotting.dataset.splits import list_games
 from action_spotting.evaluation.evaluate import score_folder
-from action_spotting.files import write_json
+from action_spotting.io.files import write_json
+from action_spotting.io.tables import table
 from action_spotting.pipeline.stages import occurring_average
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
-    parser = door.parser(str(__doc__), "python benchmarks/demo.py --demo demo")
+    parser = command.parser(str(__doc__), "python benchmarks/demo.py --demo demo")
     parser.add_argument("--demo", type=Path, default=Path("demo"), help="folder of `make demo`")
     parser.add_argument("--shuffles", type=int, default=3, help="random orders to average over")
     args = parser.parse_args(argv)
-    door.load_tensorflow()
+    load_tensorflow()
     from action_spotting.fusion.prediction import load_models
 
     models = load_models([args.demo / "model"])
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, averages in (("whole training", trained), ("test only", tested)):
         mean = np.mean(averages, axis=0)
         rows.append([f"shuffled in time, {name}", *(f"{value:.3f}" for value in mean)])
-    print(door.table(["test matches, classes that occur", "loose", "tight"], rows))
+    print(table(["test matches, classes that occur", "loose", "tight"], rows))
     return 0
 
 
@@ -108,4 +110,4 @@ def _shuffle(source: Path, target: Path, modalities: Sequence[str], seed: int) -
 
 
 if __name__ == "__main__":
-    door.run(main)
+    command.run(main)

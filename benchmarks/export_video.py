@@ -21,13 +21,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting import door
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.labels import Spots
+from action_spotting.dataset.events import Spots
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.export.match import Match, Window, build_match
+from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
-from action_spotting.export.ticker import overlay
+from action_spotting.io.tables import table
 
 SPOT_EVERY_S = 15
 
@@ -106,7 +106,7 @@ def main() -> None:
                 base = base or seconds
                 rows.append(cells)
     header = ["work", "video s", "seconds", "x real time", "/ transcode", "peak MiB"]
-    print(door.table(header, rows))
+    print(table(header, rows))
 
 
 if __name__ == "__main__":

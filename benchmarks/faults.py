@@ -27,7 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.door import table
+from action_spotting.io.tables import table
 
 CLONE = Path(__file__).resolve().parents[1]
 KILLS = 200

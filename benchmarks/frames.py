@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from action_spotting.dataset.media import Clip
-from action_spotting.door import table
+from action_spotting.io.tables import table
 from action_spotting.visual.frames import FrameOptions, square, with_frames
 
 OLD_PACKAGES = ("numpy<2", "opencv-python<4.12", "moviepy<2", "imutils", "scikit-video", "tqdm")

@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.door import table
 from action_spotting.errors import SpottingError
+from action_spotting.io.tables import table
 
 if TYPE_CHECKING:
     from fuzz_readers import Target

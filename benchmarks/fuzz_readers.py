@@ -83,7 +83,7 @@ def spots_seeds() -> list[bytes]:
 
 def labels(folder: Path) -> Target:
     """``dataset.labels.read_labels``, both versions."""
-    from action_spotting.dataset.labels import read_labels
+    from action_spotting.dataset.events import read_labels
     from action_spotting.errors import SpottingError
 
     def read(path: Path) -> None:
@@ -97,14 +97,14 @@ def labels(folder: Path) -> Target:
 
 def predictions(folder: Path) -> Target:
     """``dataset.labels.read_predictions``."""
-    from action_spotting.dataset.labels import read_predictions
+    from action_spotting.dataset.events import read_predictions
 
     return Target(on_disk(folder / "p.json", read_predictions), spots_seeds(), JSON)
 
 
 def scored_labels(_: Path) -> Target:
     """``evaluation.reading.parse_annotations``, both versions."""
-    from action_spotting.evaluation.reading import parse_annotations
+    from action_spotting.dataset.event_files import parse_annotations
 
     def read(data: bytes) -> None:
         parse_annotations(data, "l.json", version=1)
@@ -115,7 +115,7 @@ def scored_labels(_: Path) -> Target:
 
 def scored_spots(_: Path) -> Target:
     """``evaluation.reading.parse_spots``."""
-    from action_spotting.evaluation.reading import parse_spots
+    from action_spotting.dataset.event_files import parse_spots
 
     return Target(lambda data: parse_spots(data, "p.json"), spots_seeds(), JSON)
 
@@ -131,7 +131,7 @@ def zip_bytes(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
 
 def results_zip(folder: Path) -> Target:
     """``evaluation.archive.open_tree``, and every member of the zip read."""
-    from action_spotting.evaluation.archive import open_tree
+    from action_spotting.dataset.tree import open_tree
 
     def read(path: Path) -> None:
         tree = open_tree(path, "predictions")
@@ -171,14 +171,14 @@ def npy(folder: Path) -> Target:
 
 def npy_in_zip(_: Path) -> Target:
     """``zips.parse_npy``."""
-    from action_spotting.zips import parse_npy
+    from action_spotting.io.zips import parse_npy
 
     return Target(lambda data: parse_npy(data, "a.npy"), npy_seeds(), NPY)
 
 
 def npz(folder: Path) -> Target:
     """``zips.read_npz``."""
-    from action_spotting.zips import read_npz
+    from action_spotting.io.zips import read_npz
 
     members = {f"a{i}.npy": data for i, data in enumerate(npy_seeds())}
     files = [zip_bytes(members, zipfile.ZIP_STORED), zip_bytes(members)]
@@ -225,8 +225,8 @@ def pickles(folder: Path) -> Target:
     """``visual.pca_files.load_pca``: the PCA's pickle, and the average's."""
     from sklearn.decomposition import PCA
 
-    from action_spotting.visual.pca_files import load_pca
-    from action_spotting.visual.pickles import Fields, read_pickle
+    from action_spotting.io.pickles import Fields, read_pickle
+    from action_spotting.reduction.files import load_pca
 
     model = PCA(3).fit(np.random.default_rng(0).random((9, 5)))
     (folder / "sound.pkl").write_bytes(pickle.dumps(model))
@@ -369,14 +369,14 @@ def onnx_export(folder: Path) -> Target:
     import onnx
     from onnx import TensorProto, helper
 
-    from action_spotting.visual.detector import check_alone
+    from action_spotting.visual.onnx_network import check_graph
 
     tensor = helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
     node = helper.make_node("Add", ["x", "w"], ["y"])
     shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy"]
     graph = helper.make_graph([node], "g", shapes[:1], shapes[1:], [tensor])
     model = onnx.helper.make_model(graph)
-    return Target(on_disk(folder / "m.onnx", check_alone), [model.SerializeToString()], COUNTS)
+    return Target(on_disk(folder / "m.onnx", check_graph), [model.SerializeToString()], COUNTS)
 
 
 COUNTS = [b"\xff" * 8, b"\x00" * 8, b"\x7f", b"OHDR", b"TREE", b"HEAP", b"SNOD"]

@@ -31,14 +31,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from action_spotting import door
 from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.dataset.events import Spots, game_time, read_labels
 from action_spotting.dataset.features import open_feature, write_feature
-from action_spotting.dataset.labels import Spots, game_time, read_labels
 from action_spotting.dataset.layout import feature_path, labels_path
 from action_spotting.dataset.splits import list_games
-from action_spotting.files import read_json, write_json
 from action_spotting.fusion.settings import Settings
+from action_spotting.io.files import read_json, write_json
+from action_spotting.io.tables import table
 
 PICTURE, SOUND = ("ResNET_TF2_PCA512",), ("VGGish", "FFT")
 ALL = (*PICTURE, *SOUND, "YOLOv5")
@@ -184,7 +184,7 @@ def report(
         cells += [f"{mean['chunks_s']:.0f}", f"{mean['train_min']:.1f}"]
         lines.append([name, *cells, f"{mean['grown_mib']:.0f}", f"{mean['match_s']:.2f}"])
         print(f"{world}: {name}: " + " ".join(cells), file=sys.stderr, flush=True)
-    print(f"\n{world}, {split} games, seeds {seeds}\n{door.table(header, lines)}", flush=True)
+    print(f"\n{world}, {split} games, seeds {seeds}\n{table(header, lines)}", flush=True)
 
 
 def report_removed(
@@ -197,7 +197,7 @@ def report_removed(
         keys = ("loose14", "tight14", "loose17", "tight17")
         lines.append([name, *(f"{np.mean([run[k] for run in runs]):.1f}" for k in keys)])
     header = ["features at test", "loose 14", "tight 14", "loose 17", "tight 17"]
-    print(f"\n{world}, seeds {seeds}\n{door.table(header, lines)}", flush=True)
+    print(f"\n{world}, seeds {seeds}\n{table(header, lines)}", flush=True)
 
 
 def report_cost(world: str, root: Path, work: Path, common: dict[str, Any]) -> None:
@@ -209,7 +209,7 @@ def report_cost(world: str, root: Path, work: Path, common: dict[str, Any]) -> N
         found = figures(work, root, world, given, "test", games=count)
         lines.append([f"{count} games", f"{found['grown_mib']:.0f}", f"{found['chunks_s']:.0f}"])
     header = ["training games", "MiB beyond TensorFlow's own", "chunks/s"]
-    print(f"\n{world}\n{door.table(header, lines)}")
+    print(f"\n{world}\n{table(header, lines)}")
     files = [path for game in games for path in (root / game).glob("*.npy")]
     rows = sum(len(open_feature(p)) for p in files if p.name.endswith(f"{PICTURE[0]}.npy"))
     gigabytes = sum(p.stat().st_size for p in files) / len(games) * 500 / 1e9
@@ -260,7 +260,7 @@ def report_ceiling(world: str, root: Path, generator: Path, labels: Path, work: 
         results = score(truths, spots)
         lines.append([name, *(f"{100 * r:.1f}" for r in averages(results).values())])
     header = ["found at its evidence's time", "loose 14", "tight 14", "loose 17", "tight 17"]
-    print(f"\n{world}\n{door.table(header, lines)}", flush=True)
+    print(f"\n{world}\n{table(header, lines)}", flush=True)
 
 
 def averages(results: Mapping[str, Any]) -> dict[str, float]:
@@ -345,7 +345,7 @@ def calibrate(model: Any, root: Path, spotting: dict[str, Any]) -> Any:
     """Give a trained head other numbers of the spotting, and calibrate it anew."""
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion import training
-    from action_spotting.fusion.matches import open_matches
+    from action_spotting.fusion.games import open_matches
 
     model.settings = settings = replace(model.settings, **spotting)
     valid = open_matches(

@@ -28,8 +28,8 @@ from action_spotting.audio.extractors import FFTExtractor
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import Half
 from action_spotting.dataset.media import Clip
-from action_spotting.door import table
-from action_spotting.extraction import Job, extract_all
+from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.io.tables import table
 from action_spotting.visual.frames import FrameOptions, square, with_frames
 
 GAMES = 550

@@ -33,8 +33,8 @@ import scipy.signal
 from action_spotting.audio.waveform import Waveform
 from action_spotting.dataset.features import ROW_TOLERANCE
 from action_spotting.dataset.media import Clip, open_media
-from action_spotting.door import table
 from action_spotting.errors import SpottingError
+from action_spotting.io.tables import table
 from action_spotting.visual.frames import FrameOptions, with_frames
 
 WIDTH, HEIGHT, FPS, SECONDS = 398, 224, 25, 12

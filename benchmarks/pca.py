@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from action_spotting.door import table
+from action_spotting.io.tables import table
 
 WIDTH, HALF_ROWS, FULL_ROWS = 2048, 5400, 5_400_000
 MEASURED = """
@@ -55,8 +55,8 @@ ORIGINAL, EXACT = (
     _ORIGINAL.replace("_KIND", "_exact").replace("np.load(file)", "np.load(file).astype(float)"),
 )
 OURS = """
-from action_spotting.visual.pca import fit, reduce_files
-from action_spotting.visual.pca_files import save_pca
+from action_spotting.reduction.pca import fit, reduce_files
+from action_spotting.reduction.files import save_pca
 began = time.perf_counter()
 pca, summary = fit(files, dims)
 save_pca(pca, folder / "pca.pkl", folder / "average.pkl")

@@ -28,8 +28,8 @@ import numpy as np
 from frames import make_video
 
 from action_spotting.dataset.media import Clip
-from action_spotting.door import table
-from action_spotting.extraction import Job, extract_all
+from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.io.tables import table
 from action_spotting.visual.frames import FrameOptions, square, with_frames
 from action_spotting.visual.resnet import ResNetExtractor
 from action_spotting.visual.resnet_network import Settings

@@ -26,12 +26,12 @@ from SoccerNet.Evaluation import ActionSpotting as official
 from SoccerNet.utils import getListGames
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.labels import game_time
+from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import LABEL_FILES, PREDICTION_FILES
-from action_spotting.door import table
 from action_spotting.evaluation.evaluate import score_folder
+from action_spotting.evaluation.game_set import load_set
 from action_spotting.evaluation.scoring import average_map
-from action_spotting.evaluation.sets import load_set
+from action_spotting.io.tables import table
 
 HALF_MS = 47 * 60 * 1000
 LABELS = 220

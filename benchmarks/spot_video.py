@@ -27,23 +27,25 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from action_spotting import door
 from action_spotting.audio.mel import log_mel
 from action_spotting.audio.vggish import FRAMES
 from action_spotting.audio.waveform import Waveform
+from action_spotting.backend import load_tensorflow
+from action_spotting.cli import command
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
-from action_spotting.pipeline.features import Pretrained, make_extractor
+from action_spotting.extraction.prefetch import batches
+from action_spotting.extraction.registry import Pretrained, make_extractor
+from action_spotting.io.tables import table
 from action_spotting.pipeline.match_features import extract_half
 from action_spotting.visual.detector import Detector, DetectorSettings, letterbox
 from action_spotting.visual.frames import FrameOptions, square, with_frames
-from action_spotting.visual.prefetch import batches
 
 FEATURES = ("ResNET_TF2", "YOLOv5", "VGGish", "FFT")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table."""
-    parser = door.parser(str(__doc__), "python benchmarks/spot_video.py --seconds 60")
+    parser = command.parser(str(__doc__), "python benchmarks/spot_video.py --seconds 60")
     parser.add_argument("--media", type=Path, help="a video (default: a 720p one is made)")
     parser.add_argument("--seconds", type=float, default=60, help="length of the half")
     parser.add_argument("--yolov5_weights", type=Path, help="an ONNX export")
@@ -87,7 +89,7 @@ def stand_in(folder: Path) -> Path:
 
 def measure(clip: Clip, detector: Path, folder: Path, repeats: int) -> str:
     """Measure all in turn; gives the table."""
-    door.load_tensorflow()
+    load_tensorflow()
     pretrained = Pretrained("random", "random", detector)
     extractors = {name: make_extractor(name, pretrained) for name in FEATURES}
     targets = {folder / f"1_{name}.npy": extractors[name] for name in FEATURES}
@@ -112,7 +114,7 @@ def measure(clip: Clip, detector: Path, folder: Path, repeats: int) -> str:
     found = probe(clip.path)
     media = f"{found.width}x{found.height}, {found.fps:.5g} fps, {found.duration_s:.0f} s"
     head = ["", "seconds", "/ slowest network", "/ all networks"]
-    return f"{media}, {os.cpu_count()} cores\n\n{door.table(head, rows)}"
+    return f"{media}, {os.cpu_count()} cores\n\n{table(head, rows)}"
 
 
 def bare_networks(clip: Clip, extractors, detector: Path) -> dict[str, Callable[[], object]]:
@@ -148,4 +150,4 @@ def seconds(task: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    door.run(main)
+    command.run(main)

@@ -27,7 +27,7 @@ import numpy as np
 from frames import make_video
 
 from action_spotting.dataset.media import Clip
-from action_spotting.door import table
+from action_spotting.io.tables import table
 from action_spotting.visual.detector import Detector, DetectorSettings, letterbox, unletterbox
 from action_spotting.visual.frames import FrameOptions, with_frames
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.media import LONGEST_S, open_media, origin_s, picture_stream
-from action_spotting.dataset.packets import Packets, list_packets
+from action_spotting.dataset.media import LONGEST_S, open_media, picture_stream
+from action_spotting.dataset.packets import first_s, list_packets
 from action_spotting.errors import InputError, UsageError
 
 RATES_HZ = (1_000, 768_000)
@@ -226,34 +226,19 @@ def open_sound(path: Path, *, track: int = 1) -> Iterator[SoundTrack]:
             raise InputError(f"{path}: neither sound nor picture in it")
         rate = _rate(path, sound) if sound is not None else 0
         packets = list_packets(path, track=track)
-        zero_s = _zero_s(path, packets)
+        zero_s = first_s(path, packets)
         shifts_s = packets.sound.shift_s if packets.sound else np.zeros(1)
         late_s = max(0.0, zero_s - packets.begins_s)
         yield SoundTrack(
             path=path,
             rate=rate,
-            picture_s=_end_s(packets, zero_s),
+            picture_s=packets.picture.end_s(zero_s) if packets.picture else None,
             promised_s=max(0.0, packets.promised_s - late_s),
             _container=container,
             _sound=sound,
             _zero_s=zero_s - shifts_s,
             found=Findings(broken_off=packets.broken_off),
         )
-
-
-def _zero_s(path: Path, packets: Packets) -> float:
-    """Give the zero of the file's clock, also where nothing decodes."""
-    with contextlib.suppress(InputError):
-        return origin_s(path)
-    track = packets.picture or packets.sound
-    return float(track.times_s.min()) if track else 0.0
-
-
-def _end_s(packets: Packets, zero_s: float) -> float | None:
-    if packets.picture is None:
-        return None
-    ends_s = packets.picture.times_s + packets.picture.lasts_s - zero_s
-    return max(0.0, float(ends_s[ends_s <= LONGEST_S].max(initial=0.0)))
 
 
 def _choose(path: Path, streams: Any, track: int) -> Any:

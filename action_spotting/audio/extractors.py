@@ -17,8 +17,8 @@ from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import UsageError, unknown
-from action_spotting.files import whole_file
-from action_spotting.streams import counted, share
+from action_spotting.extraction.fan_out import counted, share
+from action_spotting.io.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Variant(Protocol):
 
 
 class SoundExtractor:
-    """What both extractors share: `action_spotting.extraction.Extractor`."""
+    """What both extractors share: `action_spotting.extraction.driver.Extractor`."""
 
     name: str
 

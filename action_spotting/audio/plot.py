@@ -10,10 +10,10 @@ import numpy as np
 from action_spotting.audio.fft import COLUMN, NAMES, SILENT_DB
 from action_spotting.audio.waveform import ROWS_PER_S
 from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.dataset.events import Annotations, read_labels
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.labels import Annotations, read_labels
 from action_spotting.dataset.layout import LABEL_FILES, side_path
-from action_spotting.files import whole_file
+from action_spotting.io.files import whole_file
 
 
 def draw_half(feature: Path, media: Path) -> str | None:

@@ -14,13 +14,14 @@ from action_spotting.audio.extractors import (
     VGGishExtractor,
     vggish_name,
 )
-from action_spotting.cluster import extract_on_cluster
 from action_spotting.dataset.layout import SOUND_SUFFIXES, VIDEO_SUFFIXES, Half
 from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import list_halves, read_splits
-from action_spotting.door import existing_folder
 from action_spotting.errors import UsageError, unknown
-from action_spotting.extraction import Job, Summary, extract_all, run_items
+from action_spotting.extraction.cluster import extract_on_cluster
+from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.io.files import existing_folder
+from action_spotting.io.items import Summary, run_items
 
 FEATURES = ("VGGish", "FFT")
 
@@ -50,7 +51,7 @@ class SoundPlan:
     plot
         Draw each half's FFT features, as a ``.png`` beside them.
     overwrite, fail_fast, workers, shard
-        As for `action_spotting.extraction.extract_all`.
+        As for `action_spotting.extraction.driver.extract_all`.
     scheduler
         The address of a Dask cluster that does it; None: this process. Paths must be absolute.
     """

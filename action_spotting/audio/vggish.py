@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from action_spotting import weights as pretrained
 from action_spotting.audio import vggish_weights
 from action_spotting.audio.mel import BANDS, HOP, WINDOW, log_mel
 from action_spotting.audio.waveform import ROW_SAMPLES
+from action_spotting.io import pretrained
 
 FRAMES = 46
 STANDARD_FRAMES = 96

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.files import read_bytes, read_json
+from action_spotting.io.files import read_bytes, read_json
 
 MAX_CLASSES_BYTES = 2**16
 

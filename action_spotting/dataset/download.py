@@ -18,8 +18,8 @@ from action_spotting.dataset.layout import LABEL_FILES, VIDEO_STEMS
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import SOCCERNET_SPLITS
 from action_spotting.errors import InputError, SpottingError, UsageError, unknown
-from action_spotting.extraction import Summary, run_items
-from action_spotting.files import read_json
+from action_spotting.io.files import read_json
+from action_spotting.io.items import Summary, run_items
 
 SOURCES = ("HuggingFace", "EXRCSDrive")
 WHATS = ("labels", "features", "videos")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.files import is_name, read_bytes
+from action_spotting.io.files import is_name, read_bytes
 
 VIDEO_STEMS = {"LQ": ("{n}_224p", "{n}"), "720p": ("{n}_720p",), "HQ": ("{n}_HQ",)}
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".ts", ".webm", ".m4v")

@@ -154,8 +154,17 @@ def counts_decoding(container) -> bool:
     return container.format.name == "avi"
 
 
+def has_index(container) -> bool:
+    """Whether the container lists its key frames, so that seeking finds them.
+
+    One that states no duration was written into a pipe, and has no list.
+    """
+    indexed = container.format.name.startswith(("matroska", "mov"))
+    return indexed and bool(container.duration)
+
+
 def may_jump(container) -> bool:
-    """Whether the clock of such a file may begin anew on its way."""
+    """Whether the clock, and the kind of sound, of such a file may change on its way."""
     import av
 
     return bool(container.format.flags & av.format.Flags.ts_discont.value)

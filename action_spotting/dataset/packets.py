@@ -7,6 +7,7 @@ ffmpeg does, for picture and sound alike.
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.media import counts_decoding, may_jump, open_media, picture_stream
+from action_spotting.dataset.media import (
+    LONGEST_S,
+    counts_decoding,
+    may_jump,
+    open_media,
+    origin_s,
+    picture_stream,
+)
+from action_spotting.errors import InputError
 
 BACK_S = 1.0
 """A clock that goes back by more than this has begun anew."""
@@ -57,6 +66,11 @@ class Track:
     shift_s: np.ndarray
     keys: np.ndarray
     intact: np.ndarray
+
+    def end_s(self, zero_s: float) -> float:
+        """Give when the last packet ends, counted from `zero_s`; what is too late is damage."""
+        ends_s = self.times_s + self.lasts_s - zero_s
+        return float(ends_s[ends_s <= LONGEST_S].max(initial=0.0))
 
     def times_of(self, stamps: Sequence[int | None]) -> np.ndarray:
         """Give the times of decoded frames, in their order, from their stamps.
@@ -106,6 +120,39 @@ class Packets:
     begins_s: float
     promised_s: float
     broken_off: str | None
+
+
+def length_s(path: Path) -> float:
+    """Give how long the pictures of a file last, counted from `dataset.media.origin_s`.
+
+    The packets are listed, for what a header promises may be missing or wrong.
+
+    Parameters
+    ----------
+    path
+        A media file; one without a picture is as long as its sound.
+
+    Returns
+    -------
+    float
+        In seconds, 0 where there is neither.
+
+    Raises
+    ------
+    InputError
+        Not a media file.
+    """
+    packets = list_packets(path)
+    track = packets.picture or packets.sound
+    return track.end_s(first_s(path, packets)) if track else 0.0
+
+
+def first_s(path: Path, packets: Packets) -> float:
+    """Give `dataset.media.origin_s`, or, where nothing decodes, when the first packet is."""
+    with contextlib.suppress(InputError):
+        return origin_s(path)
+    track = packets.picture or packets.sound
+    return float(track.times_s.min()) if track else 0.0
 
 
 def list_packets(path: Path, *, track: int = 1) -> Packets:

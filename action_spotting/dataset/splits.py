@@ -12,7 +12,7 @@ from SoccerNet.utils import getListGames
 
 from action_spotting.dataset.layout import LABEL_FILES, SOUND_SUFFIXES, VIDEO_SUFFIXES, Half
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.files import is_name, read_json
+from action_spotting.io.files import is_name, read_json
 
 SPLITS_FILE = "splits.json"
 SOCCERNET_SPLITS = ("train", "valid", "test", "challenge")

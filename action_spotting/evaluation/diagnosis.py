@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.dataset.events import Annotations, Spots
 from action_spotting.evaluation.average_precision import ratio
 from action_spotting.evaluation.matching import (
     Columns,

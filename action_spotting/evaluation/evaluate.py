@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from action_spotting.dataset.event_files import Finding
 from action_spotting.errors import InputError, UsageError
-from action_spotting.evaluation.lengths import find_beyond
-from action_spotting.evaluation.reading import Finding
+from action_spotting.evaluation.game_set import GameSet, load_set
 from action_spotting.evaluation.resampling import Comparison, Intervals, bootstrap, compare
 from action_spotting.evaluation.scoring import (
     Result,
@@ -24,7 +24,7 @@ from action_spotting.evaluation.scoring import (
     official_result,
     set_axis,
 )
-from action_spotting.evaluation.sets import GameSet, load_set
+from action_spotting.evaluation.video_bounds import find_beyond
 
 _LISTED = 20
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from action_spotting.evaluation.scoring import Result
-from action_spotting.files import whole_file
+from action_spotting.io.files import whole_file
 
 _COLUMNS = 5
 _STYLE: dict[Any, Any] = {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.dataset.events import Annotations, Spots
 
 FPS = 2
 FRAME_MS = 1000 // FPS

@@ -16,15 +16,15 @@ import jinja2
 import numpy as np
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.labels import Annotations, Spots, game_time
+from action_spotting.dataset.events import Annotations, Spots, game_time
 from action_spotting.dataset.layout import Half
 from action_spotting.errors import InputError
 from action_spotting.evaluation import charts
 from action_spotting.evaluation.diagnosis import Diagnosis, diagnose
+from action_spotting.evaluation.game_set import GameSet
 from action_spotting.evaluation.matching import Columns, join
 from action_spotting.evaluation.scoring import Result, score
-from action_spotting.evaluation.sets import GameSet
-from action_spotting.files import whole_file
+from action_spotting.io.files import whole_file
 
 GROUPS = {
     "goals and shots": ("Goal", "Penalty", "Shots on target", "Shots off target", "soccer"),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.dataset.events import Annotations, Spots
 from action_spotting.errors import UsageError, unknown
 from action_spotting.evaluation import average_precision as ap
 from action_spotting.evaluation.matching import Axis, build_axis, match

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from action_spotting.door import table
+from action_spotting.dataset.event_files import Finding
 from action_spotting.evaluation.evaluate import Evaluation
-from action_spotting.evaluation.reading import Finding
+from action_spotting.evaluation.game_set import GameSet
 from action_spotting.evaluation.resampling import Comparison, Estimate
 from action_spotting.evaluation.scoring import Result
-from action_spotting.evaluation.sets import GameSet
+from action_spotting.io.tables import table
 
 _KINDS = ("all", "visible", "not shown")
 _NOTHING = "-"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from action_spotting.errors import InputError
-from action_spotting.files import parse_json, whole_file
+from action_spotting.io.files import parse_json, whole_file
 
 RESULTS_NAME = "results_spotting.json"
 """The name of each game's file in the archive, which server and scorer expect."""

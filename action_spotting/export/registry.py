@@ -16,7 +16,7 @@ from action_spotting.export.formats.otio import export_otio
 from action_spotting.export.formats.sportscode import export_sportscode
 from action_spotting.export.formats.subtitles import export_srt, export_vtt
 from action_spotting.export.match import Match, Window, split_files
-from action_spotting.files import whole_file
+from action_spotting.io.files import whole_file
 
 STEM = "spots"
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.labels import Annotations, Spots, read_labels
+from action_spotting.dataset.events import Annotations, Spots, read_labels
 from action_spotting.dataset.layout import labels_path
-from action_spotting.door import table
 from action_spotting.errors import UsageError
-from action_spotting.extraction import Summary, run_items
-from action_spotting.files import whole_file, write_json
 from action_spotting.fusion.calibration import Score
 from action_spotting.fusion.prediction import Ensemble, predict_game
+from action_spotting.io.files import whole_file, write_json
+from action_spotting.io.items import Summary, run_items
+from action_spotting.io.tables import table
 
 METRICS = ("tight", "loose")
 TABLE_FILE = "ablation.json"

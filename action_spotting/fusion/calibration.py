@@ -16,9 +16,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.dataset.events import Annotations, Spots
 from action_spotting.errors import InputError
-from action_spotting.fusion.spotting import FLOOR, Peaks
+from action_spotting.fusion.peak_picking import FLOOR, Peaks
 
 WINDOWS_S = (3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0)
 DEFAULT_WINDOW_S = 8.0

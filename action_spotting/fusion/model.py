@@ -15,19 +15,19 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
-from action_spotting.dataset.labels import Spots
+from action_spotting.dataset.events import Spots
 from action_spotting.errors import InputError, UsageError
-from action_spotting.files import read_json, whole_file, write_json
 from action_spotting.fusion import calibration as calibrations
 from action_spotting.fusion import settings as settings_room
 from action_spotting.fusion.calibration import Calibration
+from action_spotting.fusion.chunks import normalise
 from action_spotting.fusion.netvlad import NetVLADNetwork
 from action_spotting.fusion.network import SpottingNetwork
 from action_spotting.fusion.normalisation import Normalisation
+from action_spotting.fusion.peak_picking import Peaks, pick, smooth
 from action_spotting.fusion.settings import Settings
-from action_spotting.fusion.spotting import Peaks, pick, smooth
-from action_spotting.fusion.windows import normalise
-from action_spotting.zips import read_npz
+from action_spotting.io.files import read_json, whole_file, write_json
+from action_spotting.io.zips import read_npz
 
 VERSION = 1
 MODEL_FILE = "model.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from action_spotting.fusion.matches import HalfData, Matches, read_rows
+from action_spotting.fusion.games import HalfData, Matches, read_rows
 
 BLOCK_ROWS = 2048
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from action_spotting.dataset.events import Spots, write_predictions
 from action_spotting.dataset.features import align, open_feature
-from action_spotting.dataset.labels import Spots, write_predictions
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.extraction import Summary, run_items
-from action_spotting.files import whole_file
 from action_spotting.fusion.calibration import Calibration, to_spots
-from action_spotting.fusion.matches import check_provenance, half_provenance
+from action_spotting.fusion.games import check_provenance, half_provenance
 from action_spotting.fusion.model import Dense, SpottingModel, load_model, pick_peaks, write_arrays
-from action_spotting.fusion.spotting import NO_PEAKS, Peaks
+from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
+from action_spotting.io.files import whole_file
+from action_spotting.io.items import Summary, run_items
 
 
 class Ensemble:

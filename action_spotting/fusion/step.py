@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from action_spotting.fusion import device
-from action_spotting.fusion.matches import Matches
+from action_spotting.fusion.games import Matches
 from action_spotting.fusion.settings import Settings
 
 UNDECAYED = ["bias", "gamma", "beta", "missing", "share"]

@@ -19,14 +19,12 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from action_spotting.claims import InWork, claim
-from action_spotting.door import SOME_FAILED
-from action_spotting.errors import InputError, UsageError
-from action_spotting.files import whole_file, write_json
+from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.fusion import calibration as calibrations
 from action_spotting.fusion import device
 from action_spotting.fusion.calibration import Calibration, Scorer, to_spots
-from action_spotting.fusion.matches import (
+from action_spotting.fusion.chunks import Batches, prefetch
+from action_spotting.fusion.games import (
     HalfData,
     Matches,
     check_fps,
@@ -46,10 +44,11 @@ from action_spotting.fusion.model import (
     write_arrays,
 )
 from action_spotting.fusion.normalisation import survey
+from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
 from action_spotting.fusion.settings import Settings
-from action_spotting.fusion.spotting import NO_PEAKS, Peaks
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
-from action_spotting.fusion.windows import Batches, prefetch
+from action_spotting.io.files import whole_file, write_json
+from action_spotting.io.locks import InWork, claim
 
 CHECKPOINT_FILE = "checkpoint.npz"
 LOG_FILE = "log.csv"

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from action_spotting.errors import InputError
-from action_spotting.files import read_json, write_json
-from action_spotting.pipeline.assets import DETECTOR, assets_folder
-from action_spotting.pipeline.features import RANDOM, Pretrained
+from action_spotting.extraction.registry import RANDOM, Pretrained
+from action_spotting.io.files import read_json, write_json
+from action_spotting.io.pretrained import PretrainedFile, WeightsUnavailable, find
+from action_spotting.pipeline.model_files import DETECTOR, assets_folder
 from action_spotting.pipeline.plan import Plan
-from action_spotting.weights import PretrainedFile, WeightsUnavailable, find
 
 CHOICE_FILE = "weights.json"
 

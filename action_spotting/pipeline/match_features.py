@@ -22,14 +22,14 @@ from action_spotting.dataset.layout import feature_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.dataset.modalities import base_of, is_sound, pca_of
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.render import BAR
-from action_spotting.extraction import Extractor, claimed
-from action_spotting.pipeline.assets import find_detector, find_pca, pca_files
-from action_spotting.pipeline.features import Pretrained, make_extractor
-from action_spotting.weights import WeightsUnavailable
+from action_spotting.extraction.driver import Extractor, claimed
+from action_spotting.extraction.registry import Pretrained, make_extractor
+from action_spotting.io.ffmpeg import BAR
+from action_spotting.io.pretrained import WeightsUnavailable
+from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
 
 if TYPE_CHECKING:
-    from action_spotting.visual.pca import PCA
+    from action_spotting.reduction.pca import PCA
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _pretrained(plan: FeaturePlan) -> Pretrained:
 
 
 def _load_pca(plan: FeaturePlan, dims: int, like: Mapping[str, Any] | None) -> PCA:
-    from action_spotting.visual.pca_files import load_pca
+    from action_spotting.reduction.files import load_pca
 
     files = plan.pretrained.pca or find_pca(plan.model_dirs, dims)
     if files is None:
@@ -244,7 +244,7 @@ def extract_half(
         What the user should know about picture and sound.
     """
     from action_spotting.audio.extractors import SoundExtractor, extract_sound
-    from action_spotting.visual.one_pass import extract_frames
+    from action_spotting.extraction.shared_decoding import extract_frames
 
     sound = {t: e for t, e in targets.items() if isinstance(e, SoundExtractor)}
     picture = {t: e for t, e in targets.items() if t not in sound}
@@ -280,7 +280,7 @@ def _length_s(clip: Clip) -> float:
 
 
 def _reduce(plan: FeaturePlan, needs: Mapping[str, _Need]) -> None:
-    from action_spotting.visual.pca import reduce_file
+    from action_spotting.reduction.pca import reduce_file
 
     for name, need in needs.items():
         for number, pca in need.reduce.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from action_spotting.pipeline.features import Pretrained
+from action_spotting.extraction.registry import Pretrained
 
 MODALITIES = ("ResNET_TF2_PCA512", "YOLOv5", "VGGish", "FFT")
 

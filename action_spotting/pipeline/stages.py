@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from action_spotting import door
-from action_spotting.dataset.labels import read_labels, read_predictions
+from action_spotting.backend import load_tensorflow
+from action_spotting.dataset.events import read_labels, read_predictions
 from action_spotting.dataset.layout import Half, labels_path, predictions_path
 from action_spotting.dataset.modalities import base_of, pca_of
 from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import InputError, SpottingError
-from action_spotting.extraction import Job, Summary, extract_all
-from action_spotting.pipeline.assets import pca_files
+from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.extraction.registry import make_extractor
+from action_spotting.io.items import Summary
+from action_spotting.io.tables import table
 from action_spotting.pipeline.demo import demo_plan
-from action_spotting.pipeline.features import make_extractor
+from action_spotting.pipeline.model_files import pca_files
 from action_spotting.pipeline.plan import Plan
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ def summary_table(outcome: Outcome) -> str:
     ]
     total = sum(s.seconds for s in outcome.summaries)
     rows.append(["total", "", "", "", f"{total:.1f} s"])
-    return door.table(["stage", "made", "already there", "failed", "time"], rows)
+    return table(["stage", "made", "already there", "failed", "time"], rows)
 
 
 def occurring_average(evaluation: Evaluation) -> dict[str, float]:
@@ -161,8 +163,8 @@ def extract(outcome: Outcome, name: str) -> Summary:
 
 def reduce(outcome: Outcome, name: str) -> Summary:
     """Fit the PCA on the training split, unless the model has one; reduce every half."""
-    from action_spotting.visual.pca import fit, reduce_files
-    from action_spotting.visual.pca_files import load_pca, save_pca
+    from action_spotting.reduction.files import load_pca, save_pca
+    from action_spotting.reduction.pca import fit, reduce_files
 
     plan = outcome.plan
     base, dims = base_of(name), _dims(name)
@@ -180,7 +182,7 @@ def reduce(outcome: Outcome, name: str) -> Summary:
 
 def train(outcome: Outcome) -> Summary:
     """Train the head on the training split; the validation split chooses the epoch."""
-    door.load_tensorflow()
+    load_tensorflow()
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.settings import make_settings
     from action_spotting.fusion.training import train as train_head
@@ -205,7 +207,7 @@ def train(outcome: Outcome) -> Summary:
 
 def predict(outcome: Outcome) -> Summary:
     """Spot the matches of the test split."""
-    door.load_tensorflow()
+    load_tensorflow()
     from action_spotting.fusion.prediction import load_models
     from action_spotting.fusion.prediction import predict as spot
 

@@ -25,15 +25,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from action_spotting import door
-from action_spotting.claims import claim_path, holder_of
+from action_spotting.dataset.events import read_labels, read_predictions
 from action_spotting.dataset.features import compare_settings, open_feature, read_record
-from action_spotting.dataset.labels import read_labels, read_predictions
 from action_spotting.dataset.layout import Half, labels_path, predictions_path
 from action_spotting.dataset.media import check_file
 from action_spotting.dataset.modalities import base_of, pca_of
 from action_spotting.dataset.splits import read_splits
-from action_spotting.errors import InputError, UsageError
+from action_spotting.errors import SOME_FAILED, InputError, UsageError
+from action_spotting.io.locks import claim_path, holder_of
+from action_spotting.io.tables import table
 
 STATES = ("done", "in work", "missing", "stale", "broken")
 MEDIA, LABELS, PREDICTIONS = "media", "labels", "predictions"
@@ -94,7 +94,7 @@ class Manifest:
     @property
     def exit_code(self) -> int:
         """3 when something is stale or broken, else 0: what is missing is merely to be done."""
-        return door.SOME_FAILED if self.problems("stale") or self.problems("broken") else 0
+        return SOME_FAILED if self.problems("stale") or self.problems("broken") else 0
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as what `json` writes."""
@@ -120,7 +120,7 @@ class Manifest:
             for stage in stages
         ]
         lines = [", ".join(f"{split}: {number} games" for split, number in self.games.items())]
-        lines += ["", door.table(["split: stage", *STATES], rows)]
+        lines += ["", table(["split: stage", *STATES], rows)]
         for state in ("in work", "stale", "broken"):
             lines += [f"  {state:<7}  {path}: {why}" for path, why in self.problems(state).items()]
         return "\n".join(lines)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting import door
+from action_spotting.backend import load_tensorflow
+from action_spotting.dataset.events import Spots, game_time, write_predictions
 from action_spotting.dataset.features import align, open_feature
-from action_spotting.dataset.labels import Spots, game_time, write_predictions
 from action_spotting.dataset.layout import feature_path, predictions_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
-from action_spotting.pipeline.features import GPU, Pretrained
+from action_spotting.extraction.registry import GPU, Pretrained
+from action_spotting.io.tables import table
 from action_spotting.pipeline.match_features import FeaturePlan, make_features, usable_modalities
 from action_spotting.pipeline.stages import relative
 
@@ -108,7 +109,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     """
     clips = clips_of(plan)
     _check_outputs(plan)
-    door.load_tensorflow()
+    load_tensorflow()
     from action_spotting.fusion.prediction import load_models
     from action_spotting.visual.resnet_network import use_device
 
@@ -177,7 +178,7 @@ def spots_table(outcome: VideoOutcome) -> str:
         ]
         for i in range(len(seen))
     ]
-    return door.table(["action", "half - time", "confidence"], rows) + f"\n{more}"
+    return table(["action", "half - time", "confidence"], rows) + f"\n{more}"
 
 
 def open_half(folder: Path, number: int, modalities: Sequence[str]) -> dict[str, np.ndarray]:
@@ -246,15 +247,16 @@ def _check_video(path: Path) -> float:
 
 def _check_outputs(plan: VideoPlan) -> None:
     """Refuse what could not be written at the end before hours of work begin."""
-    from action_spotting.export.media import check_target
+    from action_spotting.export.footage import check_target
+    from action_spotting.export.overlay import overlay_paths
     from action_spotting.export.registry import check_formats
 
     check_formats(plan.exports)
-    targets = [path for path in (plan.highlights, plan.overlay) if path]
-    for path in targets:
-        check_target(path, list(plan.videos))
-    if len({path.resolve() for path in targets}) < len(targets):
-        raise UsageError(f"{targets[0]} is named for --highlights and --overlay; name two files")
+    overlays = overlay_paths(plan.overlay, range(1, len(plan.videos) + 1)) if plan.overlay else []
+    for path in overlays:
+        check_target(path, plan.videos)
+    if plan.highlights:
+        check_target(plan.highlights, plan.videos, overlays)
 
 
 def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
@@ -285,8 +287,8 @@ def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> 
 
 
 def _make_videos(plan: VideoPlan, match: Any, outcome: VideoOutcome) -> None:
+    from action_spotting.export.overlay import overlay
     from action_spotting.export.reel import highlights
-    from action_spotting.export.ticker import overlay
 
     if plan.highlights:
         highlights(match, plan.highlights)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from action_spotting.errors import InputError
-from action_spotting.files import parse_json, whole_file
-from action_spotting.zips import read_npz
+from action_spotting.io.files import parse_json, whole_file
+from action_spotting.io.zips import read_npz
 
 MAX_BOXES_BYTES = 256 * 2**20
 

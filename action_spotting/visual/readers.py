@@ -21,12 +21,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from action_spotting.cli.visual_options import GRABBERS
 from action_spotting.dataset.media import MEDIA_OPTIONS, first_frame, open_media
 from action_spotting.dataset.packets import list_packets
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.visual.options import GRABBERS
-from action_spotting.visual.prefetch import ahead
-from action_spotting.visual.scan import Scan, scan_of, video_stream
+from action_spotting.extraction.prefetch import ahead
+from action_spotting.visual.packet_index import Scan, scan_of, video_stream
 
 DECODERS = 4
 """Decoders that work on one video at once; they wait for each other's turns in between."""

@@ -16,19 +16,19 @@ from typing import Any
 
 import numpy as np
 
+from action_spotting.cli.visual_options import TRANSFORMS
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import UsageError, unknown
+from action_spotting.extraction.prefetch import ahead, batches
 from action_spotting.visual.frames import FrameOptions, square, with_frames
-from action_spotting.visual.options import TRANSFORMS
-from action_spotting.visual.prefetch import ahead, batches
 from action_spotting.visual.resnet_network import SHAPE, WIDTH, Settings, load_network
 
 QUEUED_BATCHES = 2
 
 
 class ResNetExtractor:
-    """Makes ``1_ResNET_TF2.npy``; see `action_spotting.extraction.Extractor`.
+    """Makes ``1_ResNET_TF2.npy``; see `action_spotting.extraction.driver.Extractor`.
 
     Parameters
     ----------

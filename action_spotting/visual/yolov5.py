@@ -13,7 +13,9 @@ import numpy as np
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import side_path
 from action_spotting.dataset.media import Clip
-from action_spotting.extraction import Outcome, Summary, make_file, run_items
+from action_spotting.extraction.driver import make_file
+from action_spotting.extraction.prefetch import ahead, batches
+from action_spotting.io.items import Outcome, Summary, run_items
 from action_spotting.visual.boxes import Boxes, read_boxes, write_boxes
 from action_spotting.visual.detector import (
     Detections,
@@ -23,7 +25,6 @@ from action_spotting.visual.detector import (
     unletterbox,
 )
 from action_spotting.visual.frames import FrameOptions, with_frames
-from action_spotting.visual.prefetch import ahead, batches
 from action_spotting.visual.yolov5_vector import DIMENSIONS, vectors
 
 BOXES_SUFFIX = "_boxes.npz"
@@ -35,7 +36,7 @@ _TORSO = (0.25, 0.75, 0.15, 0.5)  # left, right, top, bottom as fractions of a p
 
 
 class YOLOv5Extractor:
-    """Makes ``1_YOLOv5.npy`` and ``1_YOLOv5_boxes.npz``; see `action_spotting.extraction`.
+    """Makes ``1_YOLOv5.npy`` and ``1_YOLOv5_boxes.npz``; see `action_spotting.extraction.driver`.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ import scipy.io.wavfile
 from action_spotting.audio.extractors import FFTExtractor, SoundOptions, VGGishExtractor
 from action_spotting.audio.fft import COLUMN
 from action_spotting.audio.plot import plot_sound
+from action_spotting.dataset.events import Annotations
 from action_spotting.dataset.features import write_feature
-from action_spotting.dataset.labels import Annotations
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
 

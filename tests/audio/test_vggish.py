@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from action_spotting import weights as pretrained
 from action_spotting.audio import vggish_weights
 from action_spotting.audio.vggish import (
     STANDARD_SAMPLES,
@@ -19,6 +18,7 @@ from action_spotting.audio.vggish import (
     build_network,
 )
 from action_spotting.audio.vggish_weights import AUDIOSET, PCA, load, random_tensors
+from action_spotting.io import pretrained
 
 from .test_vggish_weights import NARROW, audioset_variables, save_checkpoint, save_keras
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.dataset.events import Annotations, Spots
 from action_spotting.dataset.layout import LABEL_FILES
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from SoccerNet.Evaluation import ActionSpotting as official
 
 from action_spotting.dataset.classes import ACTIONS_V1, ACTIONS_V2
-from action_spotting.dataset.labels import game_time
+from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import LABEL_FILES
 from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.evaluation.scoring import METRICS

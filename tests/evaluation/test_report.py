@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.dataset.events import Annotations, Spots
 from action_spotting.errors import InputError
 from action_spotting.evaluation.charts import calibration_chart
 from action_spotting.evaluation.diagnosis import calibrate, diagnose

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.labels import Spots
+from action_spotting.dataset.events import Spots
 from action_spotting.errors import UsageError
 from action_spotting.evaluation.resampling import bootstrap, compare
 from action_spotting.evaluation.scoring import (

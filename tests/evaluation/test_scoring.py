@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from action_spotting.dataset.labels import Annotations, Spots
+from action_spotting.dataset.events import Annotations, Spots
 from action_spotting.errors import UsageError
 from action_spotting.evaluation.average_precision import exact_ap, ranks, threshold_bins
 from action_spotting.evaluation.scoring import METRICS, average_map, over_tolerances, score

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.labels import Spots
+from action_spotting.dataset.events import Spots
 
 GREY_STEP = 16
 """The picture is one grey that grows by this much each second, from 32."""

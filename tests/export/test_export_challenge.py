@@ -5,7 +5,7 @@ import pytest
 from SoccerNet.Evaluation.ActionSpotting import evaluate
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.labels import game_time
+from action_spotting.dataset.events import game_time
 from action_spotting.errors import InputError
 from action_spotting.export.challenge import write_challenge_zip
 

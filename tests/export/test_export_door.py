@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.labels import write_predictions
+from action_spotting.dataset.events import write_predictions
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.registry import FORMATS
 

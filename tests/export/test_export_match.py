@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from action_spotting.dataset.classes import ACTIONS_V1, ACTIONS_V2
-from action_spotting.dataset.labels import Spots
+from action_spotting.dataset.events import Spots
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.match import (

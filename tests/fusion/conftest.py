@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.dataset.events import game_time
 from action_spotting.dataset.features import write_feature
-from action_spotting.dataset.labels import game_time
 from action_spotting.dataset.layout import feature_path, labels_path
 
 FPS = 2.0

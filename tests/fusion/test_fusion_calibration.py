@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from action_spotting.dataset.labels import Annotations
+from action_spotting.dataset.events import Annotations
 from action_spotting.errors import InputError
 from action_spotting.fusion import calibration as room
-from action_spotting.fusion.spotting import FLOOR, NO_PEAKS, Peaks
+from action_spotting.fusion.peak_picking import FLOOR, NO_PEAKS, Peaks
 
 
 def annotations(times_s, label=0, half=1) -> Annotations:

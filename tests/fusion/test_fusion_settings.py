@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 
+from action_spotting.dataset.events import game_time
 from action_spotting.dataset.features import record_path
-from action_spotting.dataset.labels import game_time
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import InputError, UsageError
-from action_spotting.fusion.matches import check_provenance, open_matches
+from action_spotting.fusion.games import check_provenance, open_matches
 from action_spotting.fusion.settings import PRESETS, from_dict, make_settings, numbers
 
 NAMES = ("Picture", "Sound")

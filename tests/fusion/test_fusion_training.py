@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.claims import claim
+from action_spotting.dataset.events import read_predictions
 from action_spotting.dataset.features import record_path
-from action_spotting.dataset.labels import read_predictions
 from action_spotting.dataset.layout import feature_path, labels_path, predictions_path
 from action_spotting.errors import InputError, UsageError
 from action_spotting.evaluation.scoring import average_map
 from action_spotting.fusion.settings import make_settings
+from action_spotting.io.locks import claim
 
 NAMES = ("Picture", "Sound")
 TEST = "league/season/test 0"
@@ -202,7 +202,7 @@ def test_it_finds_events_and_does_not_without_their_features(data, trained, tmp_
 
     def tight(root: Path) -> float:
         predict(root, [TEST], load_models([trained]), tmp_path / "out")
-        from action_spotting.dataset.labels import read_labels
+        from action_spotting.dataset.events import read_labels
 
         spots = read_predictions(predictions_path(tmp_path / "out", TEST))
         truth = read_labels(labels_path(data, TEST))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from action_spotting.dataset.events import read_predictions
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.labels import read_predictions
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import list_games, list_halves
 

@@ -19,7 +19,7 @@ from action_spotting.audio.fft import COLUMN
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, UsageError
-from action_spotting.pipeline.features import Pretrained
+from action_spotting.extraction.registry import Pretrained
 from action_spotting.pipeline.video import VideoPlan, spot_video
 from action_spotting.visual.frames import FrameOptions, with_frames
 
@@ -247,7 +247,7 @@ def test_ctrl_c_ends_both_sides_and_the_next_run_goes_on(light_model, tmp_path):
         command(video, out, light_model), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as process:
         limit = time.monotonic() + 120
-        while not (out / ".1_FFT.part.npy").exists():
+        while not list(out.glob(".1_FFT.part-*.npy")):
             assert process.poll() is None
             assert time.monotonic() < limit
             time.sleep(0.02)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from action_spotting.dataset.events import read_predictions
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.labels import read_predictions
 from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import InputError, UsageError
 from action_spotting.pipeline.video import VideoPlan, clips_of, parse_threshold, spot_video

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.claims import claim
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import Half
 from action_spotting.errors import UsageError
+from action_spotting.io.locks import claim
 from action_spotting.pipeline.status import survey
 
 DOOR = Path(__file__).parents[2] / "Models" / "RunPipeline.py"

@@ -14,7 +14,7 @@ from action_spotting.audio.decode import Findings, _Gather, open_sound
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 from action_spotting.visual.frames import FrameOptions, remarks, with_frames
-from action_spotting.visual.scan import Scan
+from action_spotting.visual.packet_index import Scan
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 

@@ -12,7 +12,7 @@ import pytest
 
 from action_spotting.audio.vggish_weights import read_keras
 from action_spotting.errors import InputError, SpottingError, UsageError
-from action_spotting.files import write_json
+from action_spotting.io.files import write_json
 
 pytestmark = pytest.mark.slow
 

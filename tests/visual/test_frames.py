@@ -23,7 +23,7 @@ from action_spotting.visual.frames import (
     square,
     with_frames,
 )
-from action_spotting.visual.scan import Scan, scan_packets
+from action_spotting.visual.packet_index import Scan, scan_packets
 
 NAMES = (
     "plain",

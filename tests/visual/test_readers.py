@@ -10,8 +10,8 @@ import pytest
 
 from action_spotting.dataset.media import Clip, open_media
 from action_spotting.visual.frames import FrameOptions, with_frames
+from action_spotting.visual.packet_index import scan_packets
 from action_spotting.visual.readers import Miscounted, PyAVReader
-from action_spotting.visual.scan import scan_packets
 
 STRUCTURES = {
     "closed": ("a.mkv", "keyint=12:scenecut=0:bframes=3"),

@@ -13,12 +13,12 @@ import pytest
 from action_spotting.dataset.features import open_feature, read_record
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
-from action_spotting.extraction import Job, extract_all
+from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.visual import resnet_network
 from action_spotting.visual.frames import FrameOptions, square, with_frames
 from action_spotting.visual.resnet import ResNetExtractor
 from action_spotting.visual.resnet_network import Settings, build_model
-from action_spotting.weights import WeightsUnavailable
 
 SMALL = Settings(weights="random", batch_size=4)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from action_spotting.dataset.features import open_feature, read_record
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
-from action_spotting.extraction import Job, extract_all
+from action_spotting.extraction.driver import Job, extract_all
 from action_spotting.visual.boxes import BALL, PERSON, Boxes, read_boxes, write_boxes
 from action_spotting.visual.detector import DetectorSettings
 from action_spotting.visual.yolov5 import YOLOv5Extractor, torso_colours, vectors_from_boxes

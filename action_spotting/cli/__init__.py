@@ -1,0 +1,1 @@
+"""Commands: what they share, and a module for each with its parser and `main`."""

@@ -1,0 +1,99 @@
+"""Write predictions as files that other tools open: tables, subtitles, chapters, time lines."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from action_spotting.cli import command
+from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.errors import UsageError
+from action_spotting.export.registry import FORMATS, SOCCERNET
+from action_spotting.io.files import existing_folder
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command."""
+    parser = command.parser(
+        __doc__ or "",
+        "%(prog)s --Predictions_path=results --export csv vtt "
+        "--out=exports --SoccerNet_path=SoccerNet",
+    )
+    what = parser.add_argument_group("what to export")
+    what.add_argument(
+        "--Predictions_path",
+        type=Path,
+        required=True,
+        help="a folder or a zip of results files, <league>/<season>/<game>/…, or one such file",
+    )
+    what.add_argument(
+        "--Prediction_file", help="name of each game's results file (found out when left out)"
+    )
+    what.add_argument("--version", type=int, choices=(1, 2), default=2, help="label version")
+    what.add_argument(
+        "--threshold",
+        default="0.5",
+        metavar="NUMBER|FILE.json",
+        help='least confidence to show: one number, or {"Goal": 0.3, …}; soccernet keeps all',
+    )
+    what.add_argument("--top", type=int, metavar="N", help="at most the N most confident of a game")
+    how = parser.add_argument_group("as what")
+    how.add_argument(
+        "--export",
+        nargs="+",
+        required=True,
+        choices=[*FORMATS, SOCCERNET],
+        metavar="FORMAT",
+        help="one or several of: "
+        + "; ".join(f"{name} ({chosen.opens_in})" for name, chosen in FORMATS.items())
+        + f"; {SOCCERNET} (one zip for the challenge server); see Evaluation/EXPORTS.md",
+    )
+    how.add_argument(
+        "--out", type=Path, required=True, help="folder to write to: <game>/spots.csv …"
+    )
+    how.add_argument("--window_before_s", type=float, default=5, help="sportscode, edl: seconds")
+    how.add_argument("--window_after_s", type=float, default=5, help="sportscode, edl: seconds")
+    media = parser.add_argument_group("media: where the second half begins, frame rates, names")
+    media.add_argument("--SoccerNet_path", type=Path, help="folder with the games' media")
+    media.add_argument("--video", choices=tuple(VIDEO_STEMS), default="LQ", help="which media")
+    command.add_fail_fast(how)
+    zipped = parser.add_argument_group("soccernet: the zip for the challenge server")
+    zipped.add_argument("--split", help="its games must all be there: challenge, test, …")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, export, print."""
+    options = build_parser().parse_args(argv)
+
+    from action_spotting.dataset.classes import actions
+    from action_spotting.dataset.event_files import parse_spots
+    from action_spotting.dataset.tree import open_tree
+    from action_spotting.export.batch import Exporter, ResultsFile, export_results
+    from action_spotting.export.match import Window, read_threshold
+
+    if options.top is not None and options.top < 1:
+        raise UsageError(f"--top {options.top}: at least 1 is expected")
+    path, media = options.Predictions_path, options.SoccerNet_path
+    summary = export_results(
+        ResultsFile(path) if path.suffix == ".json" else open_tree(path, "predictions"),
+        parse_spots,
+        Exporter(
+            formats=options.export,
+            out=options.out,
+            media=existing_folder(media, "SoccerNet folder") if media else None,
+            video=options.video,
+            version=options.version,
+            threshold=read_threshold(options.threshold, actions(options.version)),
+            top=options.top,
+            window=Window(options.window_before_s, options.window_after_s),
+        ),
+        results_name=options.Prediction_file,
+        split=options.split,
+        fail_fast=options.fail_fast,
+    )
+    print(summary)
+    if summary.done:
+        print(f"written to {options.out}")
+    return summary.exit_code

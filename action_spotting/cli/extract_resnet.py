@@ -1,0 +1,97 @@
+"""Extract ResNet-152 features of SoccerNet videos: 1_ResNET_TF2.npy, 2048 numbers a row.
+
+The frames are those of the SoccerNet loader, bit for bit. By default their channels are in the
+order of the released features: the original handed BGR pictures to a function that takes RGB, and
+everything trained on the released features rests on that (--channel_order rgb for the order with
+which the network was trained)."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from action_spotting.backend import load_tensorflow
+from action_spotting.cli import command
+from action_spotting.cli import visual_options as options
+
+EXAMPLE = (
+    "%(prog)s --soccernet_dirpath data --video LQ --transform crop\n"
+    "  %(prog)s --path_video match.mkv --path_features match.npy "
+    "--start 60 --duration 2700"
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command."""
+    parser = command.parser(__doc__ or "", EXAMPLE)
+    options.add_source(parser, "LQ")
+    frames = options.add_frames(parser)
+    frames.add_argument(
+        "--transform", choices=options.TRANSFORMS, default="crop", help="to 224 x 224"
+    )
+    network = parser.add_argument_group("network")
+    network.add_argument("--features", choices=("ResNET",), default="ResNET", help="the network")
+    network.add_argument("--back_end", choices=("TF2",), default="TF2", help="ends the file's name")
+    network.add_argument(
+        "--weights",
+        default="imagenet",
+        help="imagenet (found or downloaded), a .h5 file, or random: seeded, for trials only",
+    )
+    network.add_argument("--weights_dir", help="folder where the imagenet file is looked for first")
+    network.add_argument(
+        "--channel_order", choices=options.CHANNEL_ORDERS, default="soccernet", help="see above"
+    )
+    network.add_argument(
+        "--precision",
+        choices=options.PRECISIONS,
+        default="float32",
+        help="bfloat16: faster on processors that have it; float16: on GPUs",
+    )
+    network.add_argument(
+        "--engine",
+        choices=options.ENGINES,
+        default="tensorflow",
+        help="openvino: faster on CPUs; needs pip install 'action_spotting[openvino]'",
+    )
+    network.add_argument("--batch_size", type=int, default=32, help="frames a call")
+    network.add_argument("--GPU", type=int, default=0, help="index of the GPU; -1: the CPU")
+    options.add_running(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    options.check_source(parser, args, "weights", "weights_dir")
+
+    if not args.scheduler:
+        load_tensorflow()
+    from action_spotting.cli.run_log import log_run
+    from action_spotting.visual.frames import FrameOptions
+    from action_spotting.visual.resnet import ResNetExtractor
+    from action_spotting.visual.resnet_network import Settings
+
+    name = f"{args.features}_{args.back_end}"
+    folder, jobs = options.find_jobs(args, name)
+    log_run(folder, "extract-resnet", argv)
+    make = partial(
+        ResNetExtractor,
+        Settings(
+            weights=args.weights,
+            folder=Path(args.weights_dir) if args.weights_dir else None,
+            channel_order=args.channel_order,
+            precision=args.precision,
+            engine=args.engine,
+            batch_size=args.batch_size,
+            gpu=args.GPU,
+        ),
+        FrameOptions(args.FPS, args.sampling, args.grabber),
+        transform=args.transform,
+        name=name,
+    )
+    summary = options.extract(args, name, make, jobs)
+    print(summary)
+    return summary.exit_code

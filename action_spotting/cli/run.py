@@ -1,0 +1,142 @@
+"""Run the whole chain: features, head, spots, score and report of a folder of matches."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from action_spotting.cli import command
+from action_spotting.io.files import existing_folder
+
+if TYPE_CHECKING:
+    from action_spotting.pipeline.plan import Plan
+
+EXAMPLE = "%(prog)s --soccernet_dirpath data --yolov5_weights yolov5m.onnx"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command."""
+    parser = command.parser(
+        "Run every stage in order: ResNET -> PCA, YOLOv5, VGGish, FFT, training, prediction,\n"
+        "score, report. What is already there is skipped, so an interrupted run goes on.",
+        EXAMPLE,
+    )
+    where = parser.add_argument_group("where")
+    source = where.add_mutually_exclusive_group(required=True)
+    source.add_argument("--soccernet_dirpath", metavar="DIR", help="the dataset folder")
+    source.add_argument(
+        "--sample",
+        metavar="DIR",
+        help="make the sample matches in DIR/matches and run the chain on them; the only mode "
+        "that goes on with random weights where pretrained ones cannot be had",
+    )
+    where.add_argument(
+        "--model_dir", type=Path, metavar="DIR", help="the head (default: <dataset>/../model)"
+    )
+    where.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the results folder (default: <dataset>/../predictions)",
+    )
+    where.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="the HTML report (default: <dataset>/../report.html)",
+    )
+    what = parser.add_argument_group("what")
+    what.add_argument("--video", choices=["LQ", "720p", "HQ"], default="LQ", help="media to read")
+    what.add_argument(
+        "--modalities",
+        nargs="+",
+        metavar="NAME",
+        default=["ResNET_TF2_PCA512", "YOLOv5", "VGGish", "FFT"],
+        help="features to make and to train on; ResNET_TF2_PCA<n> for another PCA size",
+    )
+    what.add_argument("--train_split", default="train", help="split the head learns from")
+    what.add_argument("--valid_split", default="valid", help="split that chooses the epoch")
+    what.add_argument("--test_split", default="test", help="split that is spotted and scored")
+    weights = parser.add_argument_group("pretrained weights")
+    weights.add_argument(
+        "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
+    )
+    weights.add_argument(
+        "--vggish_weights", default="audioset", metavar="W", help="audioset, random or a file"
+    )
+    weights.add_argument(
+        "--yolov5_weights", type=Path, metavar="FILE", help="an ONNX export of YOLOv5"
+    )
+    training = parser.add_argument_group("training")
+    training.add_argument("--preset", default="small", help="small (a CPU) or full (SoccerNet)")
+    training.add_argument("--epochs", type=int, help="epochs (default: the preset's)")
+    training.add_argument("--seed", type=int, default=0, help="of sample, weights and training")
+    command.add_fail_fast(parser.add_argument_group("faults"))
+    status = parser.add_argument_group("what is done")
+    status.add_argument(
+        "--status",
+        action="store_true",
+        help="run nothing; say by split and stage what is done, in work, missing, stale (made "
+        "with other settings) and broken",
+    )
+    status.add_argument(
+        "--status_json", type=Path, metavar="FILE", help="the same, written as JSON too"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the door; returns the exit code."""
+    args = build_parser().parse_args(argv)
+    from action_spotting.extraction.registry import Pretrained
+    from action_spotting.pipeline.plan import Plan
+
+    if args.sample:
+        home = Path(args.sample)
+        root = home / "matches"
+    else:
+        root = existing_folder(args.soccernet_dirpath, "the dataset folder")
+        home = root.resolve().parent
+    plan = Plan(
+        root=root,
+        model_dir=args.model_dir or home / "model",
+        predictions=args.out or home / "predictions",
+        report=args.report or home / "report.html",
+        modalities=tuple(args.modalities),
+        video=args.video,
+        train_split=args.train_split,
+        valid_split=args.valid_split,
+        test_split=args.test_split,
+        pretrained=Pretrained(args.resnet_weights, args.vggish_weights, args.yolov5_weights),
+        preset=args.preset,
+        epochs=args.epochs,
+        seed=args.seed,
+        fail_fast=args.fail_fast,
+        sample=args.sample is not None,
+    )
+    if args.status or args.status_json:
+        return status(plan, args.status_json)
+
+    from action_spotting.cli.run_log import log_run
+    from action_spotting.pipeline.stages import closing_text, run_pipeline
+
+    outcome = run_pipeline(plan, announce=lambda line: print(line, flush=True))
+    for folder in (plan.root, plan.model_dir):
+        log_run(folder, "run", argv)
+    print(closing_text(outcome))
+    return outcome.exit_code
+
+
+def status(plan: Plan, file: Path | None) -> int:
+    """Say what is done; returns the exit code."""
+    from action_spotting.io.files import write_json
+    from action_spotting.pipeline.status import survey
+
+    root = existing_folder(plan.root, "the dataset folder")
+    manifest = survey(root, plan.modalities, video=plan.video, results=plan.predictions)
+    print(manifest)
+    if file:
+        write_json(file, manifest.to_json())
+    return manifest.exit_code

@@ -1,0 +1,144 @@
+"""Spot the actions of one match of your own: from its video to predictions and a report."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from action_spotting.cli import command
+from action_spotting.errors import UsageError
+from action_spotting.export.registry import FORMATS
+
+EXAMPLE = "%(prog)s first.mp4 second.mp4 --model_dir model --out my_match"
+
+
+def seconds(text: str) -> float:
+    """Parse ``1:02:30``, ``62:30`` or ``3750`` (an argparse type).
+
+    >>> seconds("1:02:30")
+    3750.0
+    """
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 1:02:30 or 3750")
+    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the command."""
+    parser = command.parser(
+        "Spot the actions of one match: frames and sound become features, the features become\n"
+        "Predictions-v2.json and report.html in --out. Features already there are used again.",
+        EXAMPLE,
+    )
+    what = parser.add_argument_group("what")
+    what.add_argument(
+        "videos",
+        nargs="+",
+        type=Path,
+        metavar="VIDEO",
+        help="the match, or its first and its second half; any format that ffmpeg reads",
+    )
+    what.add_argument(
+        "--second_half_start",
+        type=seconds,
+        metavar="TIME",
+        help="where the second half begins in one video of a whole match, such as 1:02:30",
+    )
+    what.add_argument("--out", type=Path, required=True, metavar="DIR", help="the match's folder")
+    what.add_argument("--overwrite", action="store_true", help="make the features anew")
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model_dir",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="a trained head; several make an ensemble",
+    )
+    model.add_argument(
+        "--threshold",
+        default="auto",
+        help="confidence from which the table and the report show a spot: auto (each class's "
+        "best-F1 threshold on the validation games) or a number; the predictions keep all",
+    )
+    show = parser.add_argument_group("what to make of the spots above the threshold")
+    show.add_argument(
+        "--export",
+        nargs="+",
+        default=[],
+        choices=[*FORMATS],
+        metavar="FORMAT",
+        help=f"files for other tools: {', '.join(FORMATS)} (see Evaluation/EXPORTS.md)",
+    )
+    show.add_argument(
+        "--highlights", type=Path, metavar="FILE.mp4", help="a reel of the strongest spots"
+    )
+    show.add_argument(
+        "--overlay", type=Path, metavar="FILE.mp4", help="the video with its spots on the picture"
+    )
+    weights = parser.add_argument_group("pretrained weights (those of the model's training)")
+    weights.add_argument(
+        "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
+    )
+    weights.add_argument(
+        "--vggish_weights", default="audioset", metavar="W", help="audioset, random or a file"
+    )
+    weights.add_argument(
+        "--yolov5_weights",
+        type=Path,
+        metavar="FILE",
+        help="an ONNX export of YOLOv5 (default: the one in the model folder, if any)",
+    )
+    weights.add_argument(
+        "--pca_file",
+        type=Path,
+        metavar="FILE",
+        help="the PCA of the model's features, such as pca_512_TF2.pkl (default: the one in the "
+        "model folder, if any)",
+    )
+    weights.add_argument(
+        "--scaler_file",
+        type=Path,
+        metavar="FILE",
+        help="the average that goes with it, such as average_512_TF2.pkl",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the door; returns the exit code."""
+    args = build_parser().parse_args(argv)
+    pca = (args.pca_file, args.scaler_file)
+    if any(pca) and not all(pca):
+        raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
+    from action_spotting.cli.run_log import log_run
+    from action_spotting.extraction.registry import Pretrained
+    from action_spotting.pipeline.video import VideoPlan, closing_text, spot_video
+
+    outcome = spot_video(
+        VideoPlan(
+            videos=tuple(args.videos),
+            model_dirs=tuple(args.model_dir),
+            out=args.out,
+            second_half_start_s=args.second_half_start,
+            pretrained=Pretrained(
+                args.resnet_weights,
+                args.vggish_weights,
+                args.yolov5_weights,
+                pca=pca if all(pca) else None,
+            ),
+            threshold=args.threshold,
+            overwrite=args.overwrite,
+            exports=tuple(args.export),
+            highlights=args.highlights,
+            overlay=args.overlay,
+        )
+    )
+    log_run(args.out, "spot", argv)
+    print(closing_text(outcome))
+    return 0

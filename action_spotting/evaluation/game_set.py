@@ -1,0 +1,264 @@
+"""Labels and predictions of a set of games, brought together game by game."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from SoccerNet.utils import getListGames
+from tqdm import tqdm
+
+from action_spotting.dataset.classes import actions
+from action_spotting.dataset.event_files import (
+    ERROR,
+    WARNING,
+    Finding,
+    parse_annotations,
+    parse_spots,
+)
+from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.layout import LABEL_FILES, PREDICTION_FILES
+from action_spotting.dataset.splits import (
+    SOCCERNET_SPLITS,
+    SPLITS_FILE,
+    check_splits,
+    read_splits,
+    split_games,
+)
+from action_spotting.dataset.tree import Tree, open_tree
+from action_spotting.errors import SOME_FAILED, InputError, UsageError
+from action_spotting.io.files import parse_json
+
+_NO_RESULTS = re.compile(r"Labels.*\.json|[12]_.*\.json|splits\.json")
+
+
+@dataclass(frozen=True)
+class GameSet:
+    """What is to be scored.
+
+    Attributes
+    ----------
+    split, version, prediction_file, classes
+        What was asked for, and what it was found to mean.
+    listed
+        Number of games that the split has.
+    games
+        Those that are scored; `annotations` and `spots` have one element for each.
+    left_out
+        The reason why each other game of the split is not (only where that was allowed).
+    broken
+        Those of them that are there, but unusable.
+    findings
+        All that is odd in the files.
+    """
+
+    split: str
+    version: int
+    prediction_file: str
+    classes: tuple[str, ...]
+    listed: int
+    games: tuple[str, ...]
+    annotations: tuple[Annotations, ...]
+    spots: tuple[Spots, ...]
+    left_out: dict[str, str]
+    broken: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that forbid a score."""
+        return [finding for finding in self.findings if finding.severity == ERROR]
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """1 when the set cannot be scored, 3 when unusable games were left out, else 0."""
+        if self.findings if strict else self.errors:
+            return 1
+        return SOME_FAILED if self.broken else 0
+
+
+def load_set(
+    labels: str | Path,
+    predictions: str | Path,
+    *,
+    split: str = "test",
+    version: int = 2,
+    prediction_file: str | None = None,
+    partial: bool = False,
+) -> GameSet:
+    """Read the labels and predictions of a split.
+
+    Parameters
+    ----------
+    labels, predictions
+        Folders or zips, ``<league>/<season>/<game>/<file>.json``.
+    split
+        A split of ``splits.json`` beside the labels, else one of SoccerNet's; ``all`` for the games
+        of a folder that is neither.
+    version
+        1 reads ``Labels.json``, 2 ``Labels-v2.json``.
+    prediction_file
+        Name of the results file of each game; None: found out.
+    partial
+        Leave out games that lack labels or usable predictions, instead of listing them as errors.
+
+    Raises
+    ------
+    UsageError
+        A side is missing or no game is present on both.
+    InputError
+        A zip that is not safe to read.
+
+    Examples
+    --------
+    >>> load_set("nowhere", "results.zip")
+    Traceback (most recent call last):
+    ...
+    action_spotting.errors.UsageError: labels 'nowhere' does not exist; a folder or a zip is...
+    """
+    classes = actions(version)
+    truth, results = open_tree(labels, "labels"), open_tree(predictions, "predictions")
+    games = list_set(truth, split)
+    label_file = LABEL_FILES[version]
+    name = prediction_file or infer_name(results, games, version)
+    lacking = [_missing(truth, games, label_file), _missing(results, games, name)]
+    missing = lacking[0] | lacking[1]
+    if len(missing) == len(games):
+        raise UsageError(_nothing_in_common(truth, results, games, label_file, name))
+    findings = [] if partial else [_word_missing(side, len(games)) for side in lacking if side]
+    findings += _extra(results, games, name)
+    scored, annotations, spots, left_out = [], [], [], dict(missing) if partial else {}
+    present = [game for game in games if game not in missing]
+    for game in tqdm(present, "reading", unit="game", disable=None):
+        try:
+            truth_of, odd = _labels(truth, f"{game}/{label_file}", version)
+            spots_of, odder = _spots(results, f"{game}/{name}", classes)
+            problems = odd + odder
+        except InputError as error:
+            problems = [Finding(ERROR, game, str(error))]
+        errors = [problem for problem in problems if problem.severity == ERROR]
+        if errors and partial:
+            left_out[game] = "; ".join(error.message for error in errors)
+            problems = [problem for problem in problems if problem.severity == WARNING]
+        findings += problems
+        if not errors:
+            scored.append(game)
+            annotations.append(truth_of)
+            spots.append(spots_of)
+    return GameSet(
+        split=split,
+        version=version,
+        prediction_file=name,
+        classes=classes,
+        listed=len(games),
+        games=tuple(scored),
+        annotations=tuple(annotations),
+        spots=tuple(spots),
+        left_out=left_out,
+        broken=tuple(game for game in present if game in left_out),
+        findings=tuple(findings),
+    )
+
+
+def list_set(labels: Tree, split: str) -> list[str]:
+    """List the games of a split, present or not; as `dataset.splits` does, in a zip too."""
+    if labels.path.is_dir():
+        return split_games(read_splits(labels.path), split, labels.path)
+    if labels.has(SPLITS_FILE):
+        where = labels.where(SPLITS_FILE)
+        known = check_splits(parse_json(labels.read(SPLITS_FILE), where), where)
+    else:
+        known = {name: getListGames(name) for name in SOCCERNET_SPLITS}
+        there = {_folder(name) for name in labels.names}
+        if there.isdisjoint(game for part in known.values() for game in part):
+            known = {"all": sorted(there)}
+    return split_games(known, split, labels.path)
+
+
+def infer_name(predictions: Tree, games: Sequence[str], version: int = 2) -> str:
+    """Find out how the results files of `games` are called.
+
+    The usual names first (``Predictions-v2.json``, ``results_spotting.json``), else the only name
+    there is.
+
+    Raises
+    ------
+    UsageError
+        None, or several to choose from.
+    """
+    wanted = set(games)
+    files = [name for name in predictions.names if _folder(name) in wanted]
+    names = {PurePosixPath(name).name for name in files}
+    others = sorted(name for name in names if not _NO_RESULTS.fullmatch(name))
+    usual = [name for name in (PREDICTION_FILES[version], "results_spotting.json") if name in names]
+    if usual or len(others) == 1:
+        return usual[0] if usual else others[0]
+    if others:
+        raise UsageError(
+            f"{predictions.path}: several files could be the predictions: {', '.join(others)}; "
+            "name one with --Prediction_file"
+        )
+    if names & set(LABEL_FILES.values()):
+        raise UsageError(
+            f"{predictions.path}: holds label files and no predictions; are --SoccerNet_path and "
+            "--Predictions_path swapped?"
+        )
+    raise UsageError(
+        f"{predictions.path}: no predictions of these games{_deeper(predictions, games)}"
+    )
+
+
+def _labels(tree: Tree, name: str, version: int) -> tuple[Annotations, list[Finding]]:
+    return parse_annotations(tree.read(name), tree.where(name), version=version)
+
+
+def _spots(tree: Tree, name: str, classes: Sequence[str]) -> tuple[Spots, list[Finding]]:
+    return parse_spots(tree.read(name), tree.where(name), classes)
+
+
+def _missing(tree: Tree, games: Sequence[str], file: str) -> dict[str, str]:
+    return {g: f"no {file} in {tree.path}" for g in games if not tree.has(f"{g}/{file}")}
+
+
+def _word_missing(missing: dict[str, str], listed: int) -> Finding:
+    """One error for a side that lacks games; `missing` is ``{game: reason}``."""
+    first, reason = next(iter(missing.items()))
+    message = f"{reason} for {len(missing)} of the {listed} games of the split (this is the first)"
+    return Finding(ERROR, first, f"{message}; --partial scores the games on both sides")
+
+
+def _extra(results: Tree, games: Sequence[str], name: str) -> list[Finding]:
+    there = {_folder(file) for file in results.names if PurePosixPath(file).name == name}
+    extra = sorted(there - set(games))
+    if not extra:
+        return []
+    message = f"{len(extra)} games with a {name} are not in the split (first: {extra[0]}); not read"
+    return [Finding(WARNING, str(results.path), message)]
+
+
+def _nothing_in_common(
+    truth: Tree, results: Tree, games: Sequence[str], label_file: str, name: str
+) -> str:
+    sides = [
+        f"{sum(tree.has(f'{game}/{file}') for game in games)} have a {file} in {tree.path}"
+        for tree, file in ((truth, label_file), (results, name))
+    ]
+    hint = _deeper(truth, games) or _deeper(results, games)
+    return f"no game of the {len(games)} in the split is on both sides: {' and '.join(sides)}{hint}"
+
+
+def _deeper(tree: Tree, games: Sequence[str]) -> str:
+    """Say where the games lie, when that is in a folder of the tree."""
+    wanted = set(games)
+    for name in sorted(tree.names):
+        parts = _folder(name).split("/")
+        for depth in range(1, len(parts)):
+            if "/".join(parts[depth:]) in wanted:
+                inner = "/".join(parts[:depth])
+                return f"; they lie below {inner}/: give that folder, or zip what is inside it"
+    return ""
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]

@@ -1,0 +1,1 @@
+"""Jobs, the driver, shared decoding, clusters and the registry of features."""

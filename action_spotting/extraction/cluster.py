@@ -1,0 +1,246 @@
+"""Many machines: the same work as in `action_spotting.extraction.driver`, done by a Dask cluster.
+
+A task is one half. What is sent is plain data: how the extractor is made (a `functools.partial` of
+a class and its settings) and the job. Every worker process makes the extractor once. All machines
+must see the dataset under the same path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Executor, Future
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tqdm import tqdm
+
+from action_spotting.errors import InputError, SpottingError, UsageError
+from action_spotting.extraction.driver import Job, extract_half, jobs_by_name
+from action_spotting.io.items import Outcome, Summary, run_items
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+CONNECT_S = 10
+WORKER_S = 300
+"""How long to wait for the first worker; a batch system may have to start it."""
+
+T = TypeVar("T")
+
+_tools: dict[Any, Any] = {}
+_making = threading.Lock()
+
+
+def extract_on_cluster(
+    scheduler: str,
+    name: str,
+    make: partial[Any],
+    jobs: Sequence[Job],
+    *,
+    overwrite: bool = False,
+    fail_fast: bool = False,
+    shard: tuple[int, int] = (1, 1),
+) -> Summary:
+    """Make the feature file of every job on a Dask cluster; see `extraction.extract_all`.
+
+    A worker that dies loses the half in its hand, which another worker makes. A half whose
+    workers die again and again (Dask's ``allowed-failures``) is listed as failed.
+
+    Parameters
+    ----------
+    scheduler
+        Its address, ``tcp://HOST:PORT``.
+    name
+        The feature's name.
+    make
+        Makes the extractor in a worker process; its arguments must be hashable and picklable.
+    jobs
+        The halves, with absolute paths.
+    overwrite, fail_fast, shard
+        As for `extraction.extract_all`.
+
+    Raises
+    ------
+    UsageError
+        Dask is not installed, no scheduler or worker answers, or the workers cannot see the
+        folder or import this package.
+    """
+    work = partial(extract_half, overwrite=overwrite, run=uuid.uuid4().hex)
+    return run_on_cluster(
+        scheduler, name, make, jobs_by_name(jobs, shard), work, fail_fast=fail_fast
+    )
+
+
+def run_on_cluster(
+    scheduler: str,
+    stage: str,
+    make: partial[Any],
+    items: Mapping[str, T],
+    work: Callable[[Any, T], Outcome],
+    *,
+    fail_fast: bool = False,
+) -> Summary:
+    """Do ``work(make(), item)`` on each item, `make` once in every worker process."""
+    with connected(scheduler) as client:
+        check_workers(client, items, make, work)
+        if items:  # what is wrong with the tool itself is told once, not for every item
+            client.submit(_prepare, make, pure=False).result()
+        pool = _Pool(client, scheduler)
+        return run_items(
+            stage,
+            items,
+            partial(_with_tool, make, work),
+            fail_fast=fail_fast,
+            workers=max(1, len(items)),
+            pool=pool,
+        )
+
+
+def sum_on_cluster(
+    scheduler: str,
+    stage: str,
+    groups: Sequence[Sequence[Path]],
+    work: Callable[[Sequence[Path]], T],
+    add: Callable[[T, T], T],
+) -> T:
+    """Give the sum of ``work(group)`` over all groups of files.
+
+    The results are added two by two in an order that hangs on the groups alone, so that the sum
+    is the same to the bit whichever worker does what when.
+    """
+    with connected(scheduler) as client, tqdm(total=len(groups), desc=stage, disable=None) as bar:
+        check_workers(client, [str(path) for group in groups for path in group], work, add)
+        level = [client.submit(work, group, pure=False) for group in groups]
+        for future in level:
+            future.add_done_callback(lambda _: bar.update())
+        while len(level) > 1:
+            pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+            level = [client.submit(add, *p, pure=False) if len(p) == 2 else p[0] for p in pairs]
+        return _result(level[0].result, scheduler)
+
+
+@contextlib.contextmanager
+def connected(scheduler: str) -> Iterator[Client]:
+    """Connect to a Dask scheduler and wait for its first worker."""
+    try:
+        from distributed import Client
+        from distributed import TimeoutError as OutOfTime
+    except ImportError as error:
+        raise UsageError(
+            '--scheduler needs Dask: pip install "action_spotting[cluster]", here and where the '
+            "workers run"
+        ) from error
+    # What it has to say about lost connections is said here, in a sentence each.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, OutOfTime, ValueError) as error:
+        raise UsageError(
+            f"no Dask scheduler answers at {scheduler!r} within {CONNECT_S} s; start one with "
+            "`dask scheduler` and give the address that it prints, such as tcp://node1:8786"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WORKER_S)
+        except OutOfTime as error:
+            raise UsageError(
+                f"the scheduler at {scheduler} has had no worker for {WORKER_S} s; start some with "
+                f"`dask worker {scheduler}`"
+            ) from error
+        yield client
+
+
+def check_workers(client: Client, files: Iterable[str], *needed: Callable[..., Any]) -> None:
+    """Raise `UsageError` unless all workers can import what is sent and see the files' folder.
+
+    A worker that is sent a function that it cannot import ends, and so would all the others that
+    are given the task after it; hence the question, which takes nothing but the standard library.
+    """
+    modules = {getattr(call, "func", call).__module__ for call in (_sees, *needed)}
+    for module in sorted(modules):
+        try:
+            found = client.run(importlib.util.find_spec, module)
+        except ModuleNotFoundError:
+            found = {"the workers": None}
+        if lacking := [address for address, spec in found.items() if spec is None]:
+            raise UsageError(
+                f"{', '.join(lacking)} cannot import {module}; install this toolkit there too, "
+                "in the same version"
+            )
+    parents = {str(Path(file).parent) for file in files}
+    folder = Path(os.path.commonpath(parents)) if parents else Path.cwd()
+    folder = next(place for place in (folder, *folder.parents) if place.exists())
+    if blind := [address for address, sees in client.run(_sees, folder).items() if not sees]:
+        raise UsageError(
+            f"{folder} cannot be seen by {', '.join(blind)}; it must be a folder that all machines "
+            "share, under the same path"
+        )
+
+
+class _Pool(Executor):
+    """Hands items to the cluster, and words what Dask has to say about those that are lost."""
+
+    def __init__(self, client: Client, scheduler: str) -> None:
+        self._executor = client.get_executor(pure=False)
+        self._scheduler = scheduler
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        outer: Future[Any] = Future()
+
+        def pass_on(inner: Future[Any]) -> None:
+            try:
+                outer.set_result(_result(inner.result, self._scheduler))
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                outer.set_exception(error)
+
+        self._executor.submit(fn, *args, **kwargs).add_done_callback(pass_on)
+        return outer
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._executor.shutdown(wait=wait and not cancel_futures)
+
+
+def _result(result: Callable[[], T], scheduler: str) -> T:
+    from distributed.scheduler import KilledWorker
+
+    try:
+        return result()
+    except KilledWorker as error:
+        raise InputError(
+            f"{error.allowed_failures + 1} workers died with it in hand, so it is not tried again; "
+            "is the memory of the workers enough? Their logs say more"
+        ) from error
+    except CancelledError as error:
+        raise SpottingError(
+            f"the scheduler at {scheduler} has gone away; what is finished is kept, the same "
+            "command goes on"
+        ) from error
+
+
+def _prepare(make: partial[Any]) -> None:
+    _tool(make)
+
+
+def _with_tool(make: partial[Any], work: Callable[[Any, T], Outcome], item: T) -> Outcome:
+    return work(_tool(make), item)
+
+
+def _tool(make: partial[Any]) -> Any:
+    """Make the tool, or give the one that this process has made with the same settings."""
+    key = (make.func, make.args, tuple(sorted(make.keywords.items())))
+    with _making:
+        if key not in _tools:
+            _tools.clear()  # a worker has one task after another; two networks may not fit
+            _tools[key] = make()
+        return _tools[key]
+
+
+def _sees(folder: Path) -> bool:
+    return folder.exists()

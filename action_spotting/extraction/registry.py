@@ -1,0 +1,161 @@
+"""From the names of features to what makes them; the only place that knows every extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from action_spotting.backend import load_tensorflow
+from action_spotting.dataset.features import compare_settings
+from action_spotting.errors import UsageError, unknown
+from action_spotting.extraction.driver import Extractor
+
+RANDOM = "random"
+GPU = 0
+"""The one that is used where there are any."""
+
+RESNET_BATCH = 16
+"""As fast as larger ones on a processor, and little is filled up in a short half."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Which weights the feature networks get.
+
+    Attributes
+    ----------
+    resnet, vggish
+        ``imagenet`` / ``audioset``, ``random``, or the path of a file.
+    yolov5
+        An ONNX export, or None.
+    yolov5_note
+        What it is, for the provenance, where it is not plain YOLOv5.
+    pca
+        The files of the PCA and of its average, or None: those that the model keeps.
+    """
+
+    resnet: str = "imagenet"
+    vggish: str = "audioset"
+    yolov5: Path | None = None
+    yolov5_note: str = ""
+    pca: tuple[Path, Path] | None = None
+
+
+def make_extractor(
+    name: str, pretrained: Pretrained, like: Mapping[str, Any] | None = None
+) -> Extractor:
+    """Make the extractor of a feature.
+
+    Parameters
+    ----------
+    name
+        ``ResNET_TF2``, ``YOLOv5``, ``VGGish`` or ``FFT``.
+    pretrained
+        The weights to use.
+    like
+        The settings that a model's features were made with: they are made the same way again.
+
+    Raises
+    ------
+    UsageError
+        No such feature, no file for YOLOv5, or weights other than those of `like`.
+    WeightsUnavailable
+        The published weights are neither here nor to be downloaded.
+    """
+    if name not in _MAKERS:
+        raise UsageError(unknown("feature", name, _MAKERS))
+    extractor = _MAKERS[name](pretrained, like or {})
+    differences = compare_settings(extractor.settings, like) if like else []
+    if differences:
+        raise UsageError(
+            f"{name} cannot be made as for the model's training: {'; '.join(differences)}; name "
+            f"the weights of that time with --{_OPTIONS.get(name, 'weights')}"
+        )
+    return extractor
+
+
+def _resnet(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+    load_tensorflow()
+    from action_spotting.visual.frames import FrameOptions
+    from action_spotting.visual.resnet import ResNetExtractor
+    from action_spotting.visual.resnet_network import Settings
+
+    return ResNetExtractor(
+        Settings(
+            weights=_weights(pretrained.resnet, like),
+            batch_size=RESNET_BATCH,
+            gpu=GPU,
+            **_some(like, "channel_order", "precision", "engine"),
+        ),
+        FrameOptions(**_some(like, "fps", "sampling", "grabber")),
+        **_some(like, "transform"),
+    )
+
+
+def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+    from action_spotting.visual.detector import DetectorSettings
+    from action_spotting.visual.frames import FrameOptions
+    from action_spotting.visual.yolov5 import YOLOv5Extractor
+
+    if pretrained.yolov5 is None:
+        raise UsageError(
+            "YOLOv5 needs an ONNX export: make one with YOLOv5's own `python export.py --weights "
+            "yolov5m.pt --include onnx` and name it with --yolov5_weights"
+        )
+    return YOLOv5Extractor(
+        DetectorSettings(
+            pretrained.yolov5,
+            gpu=GPU,
+            note=(like.get("weights") or {}).get("note", pretrained.yolov5_note),
+            **_some(like, "conf", "ball_conf", "iou", "imgsz"),
+        ),
+        FrameOptions(**_some(like, "fps", "sampling", "grabber")),
+    )
+
+
+def _vggish(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+    load_tensorflow()
+    from action_spotting.audio.extractors import VGGishExtractor
+
+    return VGGishExtractor(
+        weights=_weights(pretrained.vggish, like), sound=_sound(like), **_some(like, "variant")
+    )
+
+
+def _fft(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+    from action_spotting.audio.extractors import FFTExtractor
+
+    return FFTExtractor(sound=_sound(like))
+
+
+def _sound(like: Mapping[str, Any]):
+    from action_spotting.audio.extractors import SoundOptions
+
+    chosen = _some(like, "track")
+    if "resampler" in like:
+        chosen["resampler"] = str(like["resampler"]).split()[0]
+    return SoundOptions(**chosen)
+
+
+def _weights(chosen: str, like: Mapping[str, Any]) -> str:
+    """The weights to use: random ones again where a model's features came from such."""
+    return RANDOM if RANDOM in (like.get("weights") or ()) else chosen
+
+
+def _some(like: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: like[name] for name in names if name in like}
+
+
+_MAKERS: dict[str, Callable[[Pretrained, Mapping[str, Any]], Extractor]] = {
+    "ResNET_TF2": _resnet,
+    "YOLOv5": _yolov5,
+    "VGGish": _vggish,
+    "FFT": _fft,
+}
+_OPTIONS = {
+    "ResNET_TF2": "resnet_weights",
+    "YOLOv5": "yolov5_weights",
+    "VGGish": "vggish_weights",
+}

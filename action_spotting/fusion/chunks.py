@@ -1,0 +1,277 @@
+"""Training data: chunks of halves drawn at random, whole batches gathered from disk, targets.
+
+Every batch is a function of the seed, the epoch and its number alone, so that a resumed training
+sees what an undisturbed one sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from action_spotting.dataset.modalities import is_sound
+from action_spotting.fusion.games import HalfData, read_rows
+from action_spotting.fusion.normalisation import Normalisation
+from action_spotting.fusion.settings import Settings
+
+CLIP = 5.0
+SHIFTED = 0.25
+"""Share of the chunks whose modalities are shifted."""
+
+T = TypeVar("T")
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """Stretches of halves: which half, first row, number of rows; int arrays ``(n,)``."""
+
+    half: np.ndarray
+    start: np.ndarray
+    rows: np.ndarray
+
+    def each(self) -> Iterator[tuple[int, int, int]]:
+        """Give half, first row and number of rows of one chunk after the other."""
+        return zip(self.half.tolist(), self.start.tolist(), self.rows.tolist(), strict=True)
+
+
+def normalise(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standardise feature rows, clipped to ±5; rows with NaN become 0 and are marked.
+
+    Parameters
+    ----------
+    rows
+        Float32 ``(n, dims)``.
+    mean, std
+        Float32 ``(dims,)``.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Float32 ``(n, dims)``, and a bool array ``(n,)`` of the rows that can be used.
+
+    Examples
+    --------
+    >>> z, usable = normalise(np.array([[3.0], [np.nan]], "f4"), np.ones(1, "f4"), np.ones(1, "f4"))
+    >>> z.ravel().tolist(), usable.tolist()
+    ([2.0, 0.0], [True, False])
+    """
+    usable = np.isfinite(rows).all(axis=1)
+    scaled = (rows - mean) / std
+    scaled[~usable] = 0
+    return np.clip(scaled, -CLIP, CLIP, out=scaled), usable
+
+
+class Drawer:
+    """Draws chunks: some anywhere, some at events with every class as likely as the others.
+
+    A chunk lies within its half, and is shorter than the half: a network that sees a half's end
+    only where it sees any chunk's end cannot learn where in the half it is.
+    """
+
+    def __init__(self, halves: Sequence[HalfData], settings: Settings) -> None:
+        self._rows = np.array([half.rows for half in halves])
+        self._length = settings.chunk_rows
+        self._anchored = settings.anchored
+        self._half = np.repeat(np.arange(len(halves)), [len(half.label) for half in halves])
+        self._row = np.concatenate([half.time_s * settings.fps for half in halves]).astype(int)
+        self._row = np.clip(self._row, 0, self._rows[self._half] - 1)
+        label = np.concatenate([half.label for half in halves])
+        self._of_class = [np.flatnonzero(label == c) for c in np.unique(label)]
+
+    def __call__(self, count: int, rng: np.random.Generator) -> Chunks:
+        """Draw `count` chunks."""
+        half = rng.choice(len(self._rows), count, p=self._rows / self._rows.sum())
+        row = rng.integers(0, self._rows[half])
+        for i in np.flatnonzero(rng.random(count) < self._anchored if self._of_class else []):
+            event = rng.choice(self._of_class[rng.integers(len(self._of_class))])
+            half[i], row[i] = self._half[event], self._row[event]
+        total = self._rows[half]
+        short = rng.integers((total + 1) // 2, total + 1)
+        rows = np.where(total > self._length, self._length, np.minimum(short, self._length))
+        first = np.maximum(0, row - rows + 1)
+        start = rng.integers(first, np.minimum(row, total - rows) + 1)
+        return Chunks(half, start, rows)
+
+
+def gather(
+    halves: Sequence[HalfData],
+    chunks: Chunks,
+    own: Mapping[Path, np.ndarray],
+    normalisation: Normalisation,
+    settings: Settings,
+    shifts: np.ndarray | None = None,
+) -> tuple[Arrays, Arrays]:
+    """Read a batch's features.
+
+    Parameters
+    ----------
+    halves, chunks
+        Where to read.
+    own
+        What to subtract from a file, where that is not the training set's mean.
+    normalisation
+        Of the training set.
+    settings
+        Modalities and chunk length.
+    shifts
+        Rows by which each modality is moved, int ``(modalities, n)``.
+
+    Returns
+    -------
+    dict, dict
+        By modality: normalised features, float32 ``(n, chunk_rows, dims)``, 0 where there is
+        none; and 1 where there is one, float32 ``(n, chunk_rows)``.
+    """
+    count = len(chunks.half)
+    features, present = {}, {}
+    for m, name in enumerate(settings.modalities):
+        mean, std = normalisation.mean[name], normalisation.std[name]
+        block = np.zeros((count, settings.chunk_rows, len(std)), dtype=np.float32)
+        mask = np.zeros((count, settings.chunk_rows), dtype=np.float32)
+        for i, (h, start, rows) in enumerate(chunks.each()):
+            data = halves[h]
+            if name not in data.paths:
+                continue
+            if shifts is not None:
+                start = min(max(start + int(shifts[m, i]), 0), data.rows - rows)
+            read = read_rows(data, name, start, start + rows)
+            block[i, :rows], mask[i, :rows] = normalise(read, own.get(data.paths[name], mean), std)
+        features[name], present[name] = block, mask
+    return features, present
+
+
+def targets(
+    halves: Sequence[HalfData], chunks: Chunks, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Build a batch's targets from the events; a row's time is its middle.
+
+    Returns
+    -------
+    confidence
+        1 within ``positive_s`` of an event of the class, float32 ``(n, chunk_rows, classes)``.
+    displacement
+        Seconds from the row to the nearest event, float32, same shape.
+    near
+        1 where ``displacement`` counts (an event within ``displacement_s``), float32.
+    """
+    shape = (len(chunks.half), settings.chunk_rows, len(settings.classes))
+    radius_s = max(settings.displacement_s, settings.positive_s)
+    reach = int(np.ceil(radius_s * settings.fps)) + 1
+    distance = np.full(shape, np.inf, dtype=np.float32)
+    for i, (h, start, rows) in enumerate(chunks.each()):
+        data = halves[h]
+        centre = np.floor(data.time_s * settings.fps).astype(int) - start
+        seen = np.flatnonzero((centre > -reach) & (centre < rows + reach))
+        row = (centre[seen, None] + np.arange(-reach, reach + 1)).ravel()
+        event = np.repeat(seen, 2 * reach + 1)
+        inside = (row >= 0) & (row < rows)
+        row, event = row[inside], event[inside]
+        away = data.time_s[event] - (start + row + 0.5) / settings.fps
+        order = np.argsort(-np.abs(away), kind="stable")  # of several, the nearest is kept
+        distance[i, row[order], data.label[event[order]]] = away[order]
+    confidence = (np.abs(distance) <= settings.positive_s).astype(np.float32)
+    near = (np.abs(distance) <= settings.displacement_s).astype(np.float32)
+    return confidence, np.where(near > 0, distance, 0).astype(np.float32), near
+
+
+def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random.Generator) -> None:
+    """Leave some chunks a part of their modalities; hide short stretches; in place.
+
+    Half of those lose the picture or the sound, with all that is made from it, as matches do; the
+    others keep a random number of modalities, and so does a chunk that has one of the two only.
+    In chunks that will be mixed the same ones go, so that a head learns what it is to have sound
+    alone, or the picture.
+    """
+    count, length = inside.shape
+    names = settings.modalities
+    there = np.stack([present[name].any(axis=1) for name in names])
+    thinned = _mirrored(rng.random((count,))) < settings.modality_dropout
+    rank = _mirrored(rng.random(there.shape)) + ~there
+    rank = np.argsort(np.argsort(rank, axis=0), axis=0)
+    left = 1 + np.floor(_mirrored(rng.random((count,))) * np.maximum(1, there.sum(axis=0) - 1))
+    sound = np.array([is_sound(name) for name in names])
+    medium = sound[:, None] == (_mirrored(rng.random((count,))) < 0.5)
+    both = (there & medium).any(axis=0) & (there & ~medium).any(axis=0)
+    whole = both & (_mirrored(rng.random((count,))) < 0.5)
+    dropped = thinned & np.where(whole, medium, rank >= left)
+    at = np.arange(length)
+    for name, drop in zip(names, dropped, strict=True):
+        present[name][drop] = 0
+        if settings.time_mask_rows:
+            start = rng.integers(0, length, (count, 1))
+            rows = rng.integers(0, settings.time_mask_rows + 1, (count, 1))
+            present[name][(at >= start) & (at < start + rows)] = 0
+
+
+def _mirrored(drawn: np.ndarray) -> np.ndarray:
+    """Give the last of a batch what the first has, as `network.mixed` pairs them."""
+    at = np.arange(drawn.shape[-1])
+    return drawn[..., np.minimum(at, at[::-1])]
+
+
+class Batches:
+    """The batches of a training set; ``batches(epoch, number)`` makes one."""
+
+    def __init__(
+        self,
+        halves: Sequence[HalfData],
+        own: Mapping[Path, np.ndarray],
+        normalisation: Normalisation,
+        settings: Settings,
+    ) -> None:
+        self._halves, self._own = halves, own
+        self._normalisation, self._settings = normalisation, settings
+        self._draw = Drawer(halves, settings)
+        rows = sum(half.rows for half in halves)
+        chunks = settings.epoch_chunks or rows // settings.chunk_rows
+        self.per_epoch = max(1, chunks // settings.batch_size)
+
+    def __call__(self, epoch: int, number: int) -> dict[str, np.ndarray | Arrays]:
+        """Make batch `number` of `epoch`: features, present, inside, targets, mix, seed."""
+        settings = self._settings
+        rng = np.random.default_rng((settings.seed, epoch, number))
+        chunks = self._draw(settings.batch_size, rng)
+        shape = (len(settings.modalities), settings.batch_size)
+        shifts = rng.integers(-settings.shift_rows, settings.shift_rows + 1, shape)
+        shifts *= rng.random(shape) < SHIFTED
+        features, present = gather(
+            self._halves, chunks, self._own, self._normalisation, settings, shifts
+        )
+        inside = (np.arange(settings.chunk_rows) < chunks.rows[:, None]).astype(np.float32)
+        hide(present, inside, settings, rng)
+        confidence, displacement, near = targets(self._halves, chunks, settings)
+        mix = np.ones(settings.batch_size)
+        if settings.mixup:
+            mix = rng.beta(settings.mixup, settings.mixup, settings.batch_size)
+        return {
+            "features": features,
+            "present": present,
+            "inside": inside,
+            "confidence": confidence,
+            "displacement": displacement,
+            "near": near,
+            "mix": np.maximum(mix, 1 - mix).astype(np.float32),
+            "seed": rng.integers(0, 2**31 - 1, 2, dtype=np.int32),
+        }
+
+
+def prefetch(make: Callable[[int], T], count: int) -> Iterator[T]:
+    """Yield ``make(0) … make(count - 1)``, the next one being made while one is used.
+
+    >>> list(prefetch(lambda i: i * i, 3))
+    [0, 1, 4]
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(make, 0)
+        for i in range(1, count + 1):
+            ready = coming.result()
+            if i < count:
+                coming = pool.submit(make, i)
+            yield ready

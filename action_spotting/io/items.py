@@ -1,0 +1,137 @@
+"""Work on many items: a bad one stops only itself and is listed at the end."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from action_spotting.errors import SOME_FAILED, SpottingError
+from action_spotting.io.locks import InWork
+
+T = TypeVar("T")
+Outcome = tuple[str, str | None]
+"""``("done" | "skipped", warning or None)``: what became of an item."""
+
+
+@dataclass
+class Summary:
+    """What became of the items of a stage.
+
+    Attributes
+    ----------
+    stage
+        Its name.
+    done, skipped
+        Items made, and items that were already there.
+    elsewhere
+        Items that another process is making, with who that is; neither made nor failed.
+    warnings, failures
+        What is to be said of items, and why items failed.
+    seconds
+        How long it took.
+    """
+
+    stage: str
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all went well, 3 when some items failed."""
+        return SOME_FAILED if self.failures else 0
+
+    def __str__(self) -> str:
+        """Counts, then each warning and each failure with its reason."""
+        others = f"{len(self.elsewhere)} in work elsewhere, " if self.elsewhere else ""
+        lines = [
+            f"{self.stage}: {len(self.done)} made, {len(self.skipped)} already there, {others}"
+            f"{len(self.failures)} failed ({self.seconds:.1f} s)"
+        ]
+        lines += [f"  {item}: {text}" for item, text in self.elsewhere.items()]
+        lines += [f"  warning  {item}: {text}" for item, text in self.warnings.items()]
+        lines += [f"  FAILED   {item}: {text}" for item, text in self.failures.items()]
+        return "\n".join(lines)
+
+
+def run_items(
+    stage: str,
+    items: Mapping[str, T],
+    work: Callable[[T], Outcome],
+    *,
+    fail_fast: bool = False,
+    workers: int = 1,
+    unit: str = "half",
+    pool: Executor | None = None,
+) -> Summary:
+    """Do `work` on each item, with a progress bar; the one place that decides what failure means.
+
+    Parameters
+    ----------
+    stage
+        Name of what is done.
+    items
+        By the name under which they are listed.
+    work
+        Does one item, and raises `SpottingError` for what a user can put right; any other
+        exception is a defect of ours and ends the run.
+    fail_fast
+        Raise at the first item that fails instead of listing it.
+    workers
+        Items in work at once.
+    unit
+        What an item is, for the progress bar.
+    pool
+        Where the work is done; None: in `workers` threads.
+    """
+    summary = Summary(stage)
+    began = time.monotonic()
+    todo = iter(items.items())
+    running: dict[Future[Outcome], str] = {}
+    finished: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
+    pool = pool or ThreadPoolExecutor(max_workers=workers)
+    with tqdm(total=len(items), desc=stage, unit=unit, disable=None) as bar:
+        try:
+            while True:
+                while len(running) < workers and (entry := next(todo, None)):
+                    future = pool.submit(work, entry[1])
+                    running[future] = entry[0]
+                    future.add_done_callback(finished.put)
+                if not running:
+                    break
+                future = finished.get()
+                _account(summary, running.pop(future), future, fail_fast)
+                bar.update()
+        except BaseException as error:
+            # Ctrl-C does not wait for the halves in work.
+            wait_for_them = not isinstance(error, KeyboardInterrupt)
+            pool.shutdown(wait=wait_for_them, cancel_futures=True)
+            raise
+    pool.shutdown()
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def _account(summary: Summary, name: str, future: Future[Outcome], fail_fast: bool) -> None:
+    try:
+        outcome, warning = future.result()
+    except InWork as error:
+        summary.elsewhere[name] = str(error)
+        return
+    except SpottingError as error:
+        if fail_fast:
+            raise
+        summary.failures[name] = str(error)
+        return
+    (summary.done if outcome == "done" else summary.skipped).append(name)
+    if warning:
+        summary.warnings[name] = warning

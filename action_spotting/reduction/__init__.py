@@ -1,0 +1,1 @@
+"""PCA: fitted in one pass, saved as the original's pickles."""

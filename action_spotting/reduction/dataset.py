@@ -1,0 +1,80 @@
+"""PCA over a dataset folder: which files are fitted and reduced, where the pickles go."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from action_spotting.dataset.splits import list_halves
+from action_spotting.errors import UsageError
+from action_spotting.io.items import Summary
+from action_spotting.reduction.files import load_pca, plot_variance, save_pca
+from action_spotting.reduction.on_cluster import fit_on_cluster
+from action_spotting.reduction.pca import PCA, fit
+
+
+def fit_or_load(
+    root: Path,
+    features: str,
+    pca_file: Path,
+    scaler_file: Path,
+    *,
+    dims: int = 512,
+    split: str = "v1",
+    transform_only: bool = False,
+    fail_fast: bool = False,
+    scheduler: str | None = None,
+) -> tuple[PCA, Summary | None]:
+    """Load a PCA where both pickles are there, else fit and save one.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    features
+        The features' name, as in ``1_<name>.npy``.
+    pca_file, scaler_file
+        The two pickles.
+    dims
+        Components of a new PCA.
+    split
+        Games of a new PCA.
+    transform_only
+        Never fit.
+    fail_fast
+        Raise at the first file that cannot be used.
+    scheduler
+        The address of a Dask cluster that sums up the files; None: this process.
+
+    Returns
+    -------
+    pca, summary
+        `summary` of the fit, None when it was loaded.
+
+    Raises
+    ------
+    UsageError
+        A loaded PCA has another number of components than `dims`.
+    """
+    if transform_only or (pca_file.exists() and scaler_file.exists()):
+        pca = load_pca(pca_file, scaler_file)
+        if pca.dims != dims:
+            raise UsageError(
+                f"{pca_file}: has {pca.dims} components, --dim_reduction says {dims}; name another "
+                "--pca_file, or delete it to have one fitted"
+            )
+        return pca, None
+    files = [half.feature(features) for half in list_halves(root, split)]
+    fitted = partial(fit_on_cluster, scheduler) if scheduler else fit
+    pca, summary = fitted(files, dims, fail_fast=fail_fast)
+    plot_variance(pca, pca_file.with_suffix(".png"))
+    save_pca(pca, pca_file, scaler_file)  # last: where it is, all is done
+    return pca, summary
+
+
+def pairs_of(root: Path, features: str, reduced: str, split: str) -> dict[Path, Path]:
+    """Give ``{target: source}`` for every half of a split."""
+    if reduced == features:
+        raise UsageError(f"--features_PCA {reduced}: the name of the features that are reduced")
+    halves = list_halves(root, split)
+    return {half.feature(reduced): half.feature(features) for half in halves}

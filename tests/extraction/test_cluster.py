@@ -1,0 +1,301 @@
+"""A Dask cluster of processes on this machine: what it makes is what one process makes."""
+
+import hashlib
+import importlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from action_spotting.dataset.features import open_feature, write_feature
+from action_spotting.dataset.media import Clip
+from action_spotting.errors import InputError, UsageError
+from action_spotting.extraction import cluster
+from action_spotting.extraction.cluster import extract_on_cluster
+from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.io.locks import holder_of
+from action_spotting.reduction.files import load_pca, save_pca
+from action_spotting.reduction.on_cluster import FILES_A_TASK, fit_on_cluster, reduce_on_cluster
+from action_spotting.reduction.pca import fit, reduce_files
+
+distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
+
+AUDIO_DOOR = Path(__file__).parents[2] / "audio-features-extraction" / "extract_features.py"
+
+
+class Slow:
+    """A real extractor of little, which tells in a log what it does.
+
+    A clip named ``bad…`` fails, one named ``deadly…`` kills the worker every time.
+    """
+
+    name, dims = "Slow", 2
+
+    def __init__(self, log: Path, seconds: float = 0.0, fps: int = 2) -> None:
+        self.log, self.seconds, self.settings = log, seconds, {"fps": fps}
+        tell(log, f"made {os.getpid()}")
+
+    def extract(self, clip: Clip, target: Path) -> str | None:
+        if "bad" in clip.path.name:
+            raise InputError(f"{clip.path}: is bad")
+        if "deadly" in clip.path.name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with write_feature(target, self.dims, self.settings) as writer:
+            writer.append(np.full((3, 2), len(clip.path.name), np.float32))
+            time.sleep(self.seconds)
+        tell(self.log, f"did {target.name}")
+        return "is odd" if "odd" in clip.path.name else None
+
+
+class NotThere(Slow):
+    """An extractor whose weights are missing."""
+
+    def __init__(self, log: Path) -> None:
+        raise UsageError("no weights at all")
+
+
+def tell(log: Path, line: str) -> None:
+    with log.open("a") as handle:
+        handle.write(line + "\n")
+
+
+def jobs(folder: Path, names) -> list[Job]:
+    return [
+        Job(folder / f"{i}_Slow.npy", partial(Clip, folder / name)) for i, name in enumerate(names)
+    ]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory):
+    """Three worker processes; this file is on their path."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        with distributed.LocalCluster(
+            n_workers=3,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            local_directory=str(tmp_path_factory.mktemp("dask")),
+        ) as running:
+            yield running
+
+
+@pytest.fixture
+def address(workers):
+    return workers.scheduler_address
+
+
+@pytest.fixture
+def slow(workers):
+    """This file under the name by which the workers import it."""
+    return importlib.import_module("test_cluster")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+def test_a_cluster_makes_what_one_process_makes_and_lists_what_failed(address, slow, folder):
+    log = folder.parent / "log"
+    names = ["a", "bad", "odd", *("b" * n for n in range(1, 8))]
+    summary = extract_on_cluster(address, "Slow", partial(slow.Slow, log), jobs(folder, names))
+    assert (len(summary.done), len(summary.failures), summary.exit_code) == (9, 1, 3)
+    assert "is bad" in str(summary)
+    assert "is odd" in str(summary)
+    lines = log.read_text().splitlines()
+    made = [line for line in lines if line.startswith("made")]
+    assert len(made) == len(set(made)) <= 3, "an extractor is made once a process"
+    again = extract_on_cluster(address, "Slow", partial(slow.Slow, log), jobs(folder, names))
+    assert (len(again.done), len(again.skipped)) == (0, 9)
+    alone = folder.parent / "alone"
+    alone.mkdir()
+    extract_all(slow.Slow(log), jobs(alone, names))
+    assert digests(folder) == digests(alone)
+
+
+def test_a_killed_worker_loses_only_the_half_in_its_hand(address, slow, folder):
+    log = folder.parent / "log"
+    todo = jobs(folder, ["x" * n for n in range(1, 13)])
+    victims: set[int] = set()
+
+    def kill_two():
+        limit = time.monotonic() + 30
+        while len(victims) < 2 and time.monotonic() < limit:
+            held = [holder_of(job.target) for job in todo]
+            for pid in {h.pid for h in held if h} - victims:
+                os.kill(pid, signal.SIGKILL)
+                victims.add(pid)
+                break
+            time.sleep(0.3)
+
+    killer = threading.Thread(target=kill_two)
+    killer.start()
+    summary = extract_on_cluster(address, "Slow", partial(slow.Slow, log, seconds=0.4), todo)
+    killer.join()
+    assert len(victims) == 2
+    assert len(summary.done) + len(summary.skipped) == 12
+    assert not summary.failures
+    assert not summary.elsewhere
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        name for i in range(12) for name in (f"{i}_Slow.npy", f"{i}_Slow.json")
+    )
+    done = [line for line in log.read_text().splitlines() if line.startswith("did")]
+    assert len(done) == len(set(done)) == 12
+
+
+def test_a_half_that_keeps_killing_workers_is_listed_as_failed(address, slow, folder):
+    log = folder.parent / "log"
+    summary = extract_on_cluster(
+        address, "Slow", partial(slow.Slow, log), jobs(folder, ["a", "deadly", "c"])
+    )
+    assert [Path(name).name for name in summary.failures] == ["1_Slow.npy"]
+    assert "workers died with it in hand" in str(summary)
+    # A worker that dies may take with it the word that it made another half, not the half: it is
+    # then found to be there.
+    there = sorted(Path(name) for name in (*summary.done, *summary.skipped))
+    assert [path.name for path in there] == ["0_Slow.npy", "2_Slow.npy"]
+    assert all(path.exists() for path in there)
+
+
+def test_what_is_wrong_with_the_extractor_is_told_once(address, slow, folder):
+    with pytest.raises(UsageError, match="no weights at all"):
+        extract_on_cluster(
+            address, "Slow", partial(slow.NotThere, folder / "log"), jobs(folder, ["a", "b"])
+        )
+
+
+def test_fail_fast_stops_the_run(address, slow, folder):
+    with pytest.raises(InputError, match="is bad"):
+        extract_on_cluster(
+            address,
+            "Slow",
+            partial(slow.Slow, folder.parent / "log"),
+            jobs(folder, ["bad", *"abc"]),
+            fail_fast=True,
+        )
+
+
+def test_other_settings_are_other_extractors(address, slow, folder):
+    log = folder.parent / "log"
+    todo = jobs(folder, ["a"])
+    extract_on_cluster(address, "Slow", partial(slow.Slow, log), todo)
+    summary = extract_on_cluster(address, "Slow", partial(slow.Slow, log, fps=5), todo)
+    assert "fps is 2, not 5" in next(iter(summary.failures.values()))
+
+
+def test_workers_that_lack_the_package_are_named_before_it_kills_them(address, folder):
+    def elsewhere():
+        raise AssertionError
+
+    elsewhere.__module__ = "action_spotting.not_there"
+    with pytest.raises(UsageError, match=r"tcp://.+ cannot import action_spotting\.not_there"):
+        extract_on_cluster(address, "Slow", partial(elsewhere), jobs(folder, ["a"]))
+    elsewhere.__module__ = "no_such_package.at_all"
+    with pytest.raises(UsageError, match=r"the workers cannot import no_such_package\.at_all"):
+        extract_on_cluster(address, "Slow", partial(elsewhere), jobs(folder, ["a"]))
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, folder):
+    monkeypatch.setattr(cluster, "CONNECT_S", 1)
+    with pytest.raises(UsageError, match="no Dask scheduler answers at 'tcp://127.0.0.1:9'"):
+        extract_on_cluster("tcp://127.0.0.1:9", "Slow", partial(Slow, folder), jobs(folder, "a"))
+
+
+def test_a_scheduler_without_workers_is_named(monkeypatch, folder):
+    monkeypatch.setattr(cluster, "WORKER_S", 1)
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty,
+        pytest.raises(UsageError, match=r"has had no worker for 1 s; start some with `dask worker"),
+    ):
+        extract_on_cluster(
+            empty.scheduler_address, "Slow", partial(Slow, folder), jobs(folder, "a")
+        )
+
+
+def test_without_dask_the_extra_is_named(monkeypatch, folder):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r'pip install "action_spotting\[cluster\]"'):
+        extract_on_cluster("tcp://127.0.0.1:9", "Slow", partial(Slow, folder), jobs(folder, "a"))
+
+
+def test_the_pca_of_a_cluster_is_that_of_one_process(address, folder):
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(24, 24))
+    files = []
+    for i in range(2 * FILES_A_TASK + 4):
+        files.append(folder / f"{i}_X.npy")
+        with write_feature(files[-1], 24, {"fps": 2}) as writer:
+            writer.append(rng.normal(size=(40 + i, 24)) @ mixing + 1000)
+    files[0].write_bytes(b"")
+    files[9].unlink()
+    here, told_here = fit(files, 8)
+    there, told_there = fit_on_cluster(address, files, 8)
+    assert told_there.done == told_here.done
+    assert told_there.failures == told_here.failures
+    for name in ("average", "mean", "components", "variance", "variance_ratio"):
+        one, other = getattr(here, name), getattr(there, name)
+        scale = np.abs(one).max()
+        np.testing.assert_allclose(other, one, rtol=1e-10, atol=1e-10 * max(scale, 1))
+    assert there.rows == here.rows
+    assert fit_on_cluster(address, files, 8)[0].sha256 == there.sha256
+
+    names = folder.parent / "p.pkl", folder.parent / "a.pkl"
+    save_pca(here, *names)
+    pairs = {path.with_name(path.stem + "_PCA8.npy"): path for path in files[1:9]}
+    assert len(reduce_on_cluster(address, *names, pairs).done) == 8
+    before = [target.read_bytes() for target in pairs]
+    assert len(reduce_files(load_pca(*names), pairs, overwrite=True).done) == 8
+    assert [target.read_bytes() for target in pairs] == before
+
+
+def test_the_door_works_from_another_folder_than_the_workers(address, tone_video, tmp_path):
+    """Relative paths are the driver's; what comes out is what the door makes alone."""
+    game = tmp_path / "data" / "cup"
+    game.mkdir(parents=True)
+    for number in (1, 2):
+        (game / f"{number}.mkv").write_bytes(tone_video.read_bytes())
+    command = [sys.executable, str(AUDIO_DOOR), "--root_path", "data", "--features", "FFT"]
+    made = []
+    for more in (["--scheduler", address], []):
+        done = subprocess.run(
+            [*command, "--overwrite", *more],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "2 made" in done.stdout
+        made.append((game / "1_FFT.npy").read_bytes())
+    assert made[0] == made[1]
+    assert len(open_feature(game / "1_FFT.npy")) == 4
+    assert len((tmp_path / "data" / "runs.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_is_sent_is_plain_data():
+    """Python's own pickle, which takes nothing but importable names, is enough."""
+    from action_spotting.audio.stage import SoundPlan, _maker, jobs_of
+    from action_spotting.dataset.layout import Half
+
+    plan = SoundPlan(media=Path("match.mkv"), duration_s=3.0)
+    (job,) = pickle.loads(pickle.dumps(jobs_of(plan, "FFT")))  # noqa: S301 - our own
+    assert job.clip() == Clip(Path("match.mkv"), None, 3.0)
+    make = pickle.loads(pickle.dumps(_maker(plan, "VGGish")))  # noqa: S301
+    assert make.keywords["weights"] == "audioset"
+    half = Half(Path("data"), "game", 1)
+    pickle.dumps(Job(half.feature("FFT"), partial(half.clip, "LQ")))
