@@ -59,6 +59,8 @@ class SoundTrack:
     ----------
     rate
         Samples a second; 0 where the file has no sound track.
+    tracks
+        How many sound tracks the file has.
     picture_s
         When the last picture ends, in seconds since the first; None where there is none.
     promised_s
@@ -69,6 +71,7 @@ class SoundTrack:
 
     path: Path
     rate: int
+    tracks: int
     picture_s: float | None
     promised_s: float
     _container: Any
@@ -232,6 +235,7 @@ def open_sound(path: Path, *, track: int = 1) -> Iterator[SoundTrack]:
         yield SoundTrack(
             path=path,
             rate=rate,
+            tracks=len(container.streams.audio),
             picture_s=packets.picture.end_s(zero_s) if packets.picture else None,
             promised_s=max(0.0, packets.promised_s - late_s),
             _container=container,

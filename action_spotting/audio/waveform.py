@@ -71,6 +71,7 @@ class Waveform:
         self._track = track
         self._resampler = resampler
         self._heard = 0
+        self._silent = True
 
     def blocks(self, size: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
         """Give the rows in blocks.
@@ -106,6 +107,7 @@ class Waveform:
         line = timeline(sound.pieces(), start, end)
         for samples in resample(line, sound.rate, self._resampler):
             self._heard += len(samples)
+            self._silent &= not samples.any()
             yield samples
 
     def _count(self, sound: SoundTrack) -> int:
@@ -130,6 +132,9 @@ class Waveform:
         remarks = []
         if not sound.rate:
             remarks.append("no sound track: all rows are silence")
+        elif self._silent:
+            more = f"; of {sound.tracks}, choose another with --track" * (sound.tracks > 1)
+            remarks.append(f"sound track {self._track} is silent throughout{more}")
         elif heard < rows - ROW_TOLERANCE:
             remarks.append(f"the sound ends at {clock(heard)}, the half at {clock(rows)}")
         elif heard > rows + ROW_TOLERANCE:

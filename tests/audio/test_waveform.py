@@ -81,7 +81,10 @@ def test_the_second_track_is_read_when_chosen(film, tmp_path, wav):
     two = tmp_path / "two.mkv"
     ffmpeg("-i", film("a.mkv"), "-i", quiet, "-map", "0", "-map", "1:a", "-c", "copy", two)
     assert read(two)[0].any()
-    assert not read(two, track=2)[0].any()
+    samples, sound = read(two, track=2)
+    assert not samples.any()
+    said = "sound track 2 is silent throughout; of 2, choose another with --track"
+    assert sound.warning == said
     with pytest.raises(UsageError, match=r"two\.mkv: has 2 sound track\(s\), there is no track 3"):
         read(two, track=3)
 
