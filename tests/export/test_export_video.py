@@ -15,8 +15,9 @@ from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.export.cuts import choose_cuts
+from action_spotting.export.footage import check_target
 from action_spotting.export.match import Window, build_match
-from action_spotting.export.overlay import overlay
+from action_spotting.export.overlay import overlay, overlay_paths
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
 
@@ -274,3 +275,28 @@ def test_what_cannot_be_made_leaves_nothing_behind(
     with pytest.raises(SpottingError, match=r"in\.mp4"):
         make(match, tmp_path / "x.mp4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "in.mp4"]
+
+
+def test_a_target_is_no_input_by_any_name(six_seconds, tmp_path):
+    source, link, hard = tmp_path / "in.mp4", tmp_path / "link.mp4", tmp_path / "hard.mp4"
+    source.write_bytes(b"x")
+    link.symlink_to(source)
+    hard.hardlink_to(source)
+    for target in (source, link, hard, tmp_path / "a" / ".." / "in.mp4"):
+        with pytest.raises(UsageError, match="would replace the video"):
+            check_target(target, [six_seconds, source])
+    check_target(tmp_path / "IN.MP4", [source])  # another file where capitals count
+
+
+def test_two_targets_are_two_files(tmp_path):
+    overlays = overlay_paths(tmp_path / "x.mp4", [1, 2])
+    (tmp_path / "there.mp4").write_bytes(b"x")
+    (tmp_path / "again.mp4").hardlink_to(tmp_path / "there.mp4")
+    for reel, others in [
+        ("x_half1.mp4", overlays),
+        ("X_Half2.mp4", overlays),
+        ("again.mp4", [tmp_path / "there.mp4"]),
+    ]:
+        with pytest.raises(UsageError, match="would be one file; name two files"):
+            check_target(tmp_path / reel, [], others)
+    check_target(tmp_path / "x.mp4", [], overlays)

@@ -56,7 +56,7 @@ def test_any_name_is_the_name_of_a_file(name, tone_video, tmp_path, monkeypatch)
     target = Path(f"{source}.out.mkv")
     run_ffmpeg({source: []}, {target: ["-c", "copy"]})
     assert target.stat().st_size > 10_000
-    assert {path for path in Path().iterdir()} == {source, target}
+    assert set(Path().iterdir()) == {source, target}
 
 
 def test_what_ffmpeg_refuses_is_an_error_of_the_input(tone_video, tmp_path):
