@@ -146,6 +146,32 @@ def test_an_overlay_keeps_picture_sound_and_time(two_halves, six_seconds, tmp_pa
     assert probe(other).duration_s == pytest.approx(4, abs=0.1)
 
 
+@slow
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+def test_the_sound_keeps_its_time_over_many_stretches(suffix, spots_of, tmp_path):
+    """It beeps every second; the stretches begin at any time of one."""
+    source = tmp_path / f"1{suffix}"
+    beep = "aevalsrc=0.5*sin(2000*PI*t)*lt(mod(t\\,1)\\,0.05):s=44100:d=60"
+    command = [ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=60"]
+    command += ["-f", "lavfi", "-i", beep, "-preset", "ultrafast", "-g", "60", "-c:a", "aac"]
+    subprocess.run([*command, str(source)], check=True)
+    spots = spots_of(*((1, 1513 + 2710 * i, "Goal", 0.9) for i in range(21)))
+    match = build_match("A", spots, ACTIONS_V2, {1: Clip(source)})
+    cuts = highlights(match, tmp_path / "reel.mp4", top=99, window=Window(1.1, 1.1))
+    assert len(cuts) == 21
+    with av.open(str(tmp_path / "reel.mp4")) as container:
+        resampler = av.AudioResampler("flt", "mono", 16000)
+        frames = list(container.decode(audio=0))
+        blocks = [b.to_ndarray()[0] for f in frames for b in resampler.resample(f)]
+    loud = np.flatnonzero(np.abs(np.concatenate(blocks)) > 0.1) / 16000 + frames[0].time
+    begins = loud[np.diff(loud, prepend=-1) > 0.2]
+    start_s = 0.0
+    for cut in cuts:
+        beep_s = start_s - cut.start_ms / 1000 % -1  # the first one in the stretch
+        assert np.abs(begins - beep_s).min() < 0.02
+        start_s += (cut.end_ms - cut.start_ms) / 1000
+
+
 def packets(path: Path) -> list[bytes]:
     with av.open(str(path)) as container:
         return [bytes(p) for p in container.demux(audio=0) if p.size]
