@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from action_spotting.audio.decode import open_sound
-from action_spotting.audio.vggish_weights import read_checkpoint, read_keras, read_pca
+from action_spotting.audio.vggish_weights import read_keras, read_pca
 from action_spotting.dataset.classes import read_classes
 from action_spotting.dataset.events import read_labels, read_predictions
 from action_spotting.dataset.features import feature_state, open_feature, sha256
@@ -24,6 +24,7 @@ from action_spotting.errors import SpottingError
 from action_spotting.fusion.model import read_arrays
 from action_spotting.io.pickles import read_pickle
 from action_spotting.io.pretrained import PretrainedFile, find, open_hdf5
+from action_spotting.io.tf_checkpoint import Checkpoint
 from action_spotting.io.zips import read_npz
 from action_spotting.visual.boxes import read_boxes
 
@@ -33,12 +34,12 @@ def keras_h5(path: Path) -> object:
 
 
 def checkpoint(path: Path) -> object:
-    return read_checkpoint(path, dense=False)
+    return Checkpoint(path)
 
 
 def checkpoint_of_several_files(path: Path) -> object:
     path.rename(path.with_name("model.ckpt.index"))
-    return read_checkpoint(path.with_name("model.ckpt"), dense=False)
+    return Checkpoint(path.with_name("model.ckpt"))
 
 
 def pretrained(path: Path) -> object:
