@@ -17,12 +17,9 @@ from action_spotting.evaluation.resampling import Comparison, Intervals, bootstr
 from action_spotting.evaluation.scoring import (
     Result,
     Tally,
-    all_tolerances,
-    count,
-    exact_result,
-    match_all,
-    official_result,
-    set_axis,
+    check_metrics,
+    score,
+    tally_games,
 )
 from action_spotting.evaluation.video_bounds import find_beyond
 
@@ -93,7 +90,7 @@ def score_folder(
     Parameters
     ----------
     labels, predictions, split, version, prediction_file, partial
-        As `sets.load_set` takes them.
+        As `load_set` takes them.
     metrics, mode
         As `scoring.score` takes them.
     strict
@@ -110,7 +107,7 @@ def score_folder(
     InputError
         Files that cannot be scored; all problems are listed.
     """
-    tolerances = all_tolerances(metrics)
+    check_metrics(metrics)
     if resamples and mode != "official":
         raise UsageError(f"intervals are made in the official mode, not in mode {mode!r}")
     games = load_set(
@@ -122,16 +119,23 @@ def score_folder(
         partial=partial,
     )
     refuse(games.findings if strict else games.errors)
-    axis = set_axis(games.annotations, games.spots, games.classes, tolerances, mode)
-    found = match_all(axis, tolerances)
-    tally = count(axis, found, games.classes, tolerances)
-    if mode == "exact":
-        return Evaluation(games, {m: exact_result(axis, found, tally, m) for m in metrics})
-    results = {metric: official_result(tally, metric) for metric in metrics}
+    return score_set(games, metrics=metrics, mode=mode, resamples=resamples, seed=seed)
+
+
+def score_set(
+    games: GameSet,
+    *,
+    metrics: Sequence[str] = ("loose", "tight"),
+    mode: str = "official",
+    resamples: int = 0,
+    seed: int = 0,
+) -> Evaluation:
+    """Score a set that is in memory; options as of `score_folder`."""
+    results = score(games.labels, games.spots, metrics=metrics, mode=mode)
     if not resamples:
         return Evaluation(games, results)
-    by_game = count(axis, found, games.classes, tolerances, len(games.games))
-    intervals = {m: bootstrap(by_game, m, resamples=resamples, seed=seed) for m in metrics}
+    tally = tally_games(games.labels, games.spots, metrics)
+    intervals = {m: bootstrap(tally, m, resamples=resamples, seed=seed) for m in metrics}
     return Evaluation(games, results, intervals)
 
 
@@ -141,7 +145,7 @@ def check_folder(labels: str | Path, predictions: str | Path, **options: Any) ->
     Parameters
     ----------
     labels, predictions, options
-        As `sets.load_set` takes them.
+        As `load_set` takes them.
     """
     games = load_set(labels, predictions, **options)
     beyond = find_beyond(games, Path(labels)) if Path(labels).is_dir() else []
@@ -166,15 +170,15 @@ def compare_sets(
         One a metric.
     """
     refuse(first.errors + second.errors)
-    games = [game for game in first.games if game in set(second.games)]
+    common = set(second.games).intersection(first.games)
+    games = tuple(game for game in first.games if game in common)
     if not games:
         raise UsageError("the two systems have no game in common")
-    tolerances = all_tolerances(metrics)
-    one, other = (_tally_by_game(side, games, tolerances) for side in (first, second))
+    one, other = (_tally(side, games, metrics) for side in (first, second))
     comparisons = {
         metric: compare(one, other, metric, resamples=resamples, seed=seed) for metric in metrics
     }
-    return tuple(games), comparisons
+    return games, comparisons
 
 
 def comparison_json(games: Sequence[str], comparisons: dict[str, Comparison]) -> dict[str, Any]:
@@ -199,12 +203,9 @@ def refuse(findings: Sequence[Finding]) -> None:
         raise InputError("not scored:\n  " + "\n  ".join(lines))
 
 
-def _tally_by_game(side: GameSet, games: Sequence[str], tolerances_s: Sequence[int]) -> Tally:
+def _tally(side: GameSet, games: Sequence[str], metrics: Sequence[str]) -> Tally:
     rows = [side.games.index(game) for game in games]
-    annotations, spots = [side.annotations[i] for i in rows], [side.spots[i] for i in rows]
-    axis = set_axis(annotations, spots, side.classes, tolerances_s)
-    found = match_all(axis, tolerances_s)
-    return count(axis, found, side.classes, tolerances_s, len(games))
+    return tally_games([side.labels[i] for i in rows], [side.spots[i] for i in rows], metrics)
 
 
 def _best_fields(result: Result) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from action_spotting.dataset.event_files import WARNING, Finding
-from action_spotting.dataset.events import Annotations, Spots, game_time
+from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.layout import VIDEO_STEMS, Half
 from action_spotting.dataset.media import probe
 from action_spotting.errors import InputError
@@ -28,7 +28,7 @@ def find_beyond(games: GameSet, root: Path) -> list[Finding]:
         for number in (1, 2):
             length = length_ms(Half(root, game, number))
             if length is not None:
-                findings += _beyond(games.annotations[i], "labels", game, number, length)
+                findings += _beyond(games.labels[i], "labels", game, number, length)
                 findings += _beyond(games.spots[i], "spots", game, number, length)
     return findings
 
@@ -44,9 +44,7 @@ def length_ms(half: Half) -> int | None:
     return None
 
 
-def _beyond(
-    events: Annotations | Spots, what: str, game: str, number: int, length: int
-) -> list[Finding]:
+def _beyond(events: Events, what: str, game: str, number: int, length: int) -> list[Finding]:
     positions = events.position_ms[events.half == number]
     late = positions[positions > length + _SLACK_MS]
     if not late.size:

@@ -8,13 +8,13 @@ where the first file ends; in a match of one file it starts where it truly does.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from action_spotting.dataset.events import Spots, game_time
+from action_spotting.dataset.events import Events, game_time
+from action_spotting.dataset.layout import relative
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import read_json
@@ -86,7 +86,7 @@ class Moment:
     confidence
         In [0, 1].
     index
-        Where the spot stands in the `Spots` it was made from.
+        Where the spot stands in the `Events` it was made from.
     """
 
     half: int
@@ -165,8 +165,7 @@ class Window:
 
 def build_match(
     game: str,
-    spots: Spots,
-    classes: Sequence[str],
+    spots: Events,
     clips: Mapping[int, Clip | None],
     *,
     folder: Path | None = None,
@@ -179,8 +178,6 @@ def build_match(
         SoccerNet's ``UrlLocal``, or any title.
     spots
         All spots; `select` chooses among them.
-    classes
-        What ``spots.label`` indexes.
     clips
         The media by half; both halves may lie in one file. None, or no entry, for a half without
         media, which then counts 45 minutes, or up to its last spot.
@@ -195,9 +192,8 @@ def build_match(
     Examples
     --------
     >>> import numpy as np
-    >>> spots = Spots(*(np.array(c) for c in ([2, 1], [1500, 61500], [2, 16], [0.9, 0.8])))
-    >>> from action_spotting.dataset.classes import ACTIONS_V2
-    >>> match = build_match("A - B", spots, ACTIONS_V2, {})
+    >>> spots = Events(*(np.array(c) for c in ([2, 1], [1500, 61500], [2, 16], [0.9, 0.8])))
+    >>> match = build_match("A - B", spots, {})
     >>> [(m.game_time, m.match_ms, m.name) for m in match.moments]
     [('1 - 01:01', 61500, 'Second yellow card'), ('2 - 00:01', 2701500, 'Goal')]
     """
@@ -206,8 +202,8 @@ def build_match(
         for number in set(spots.half.tolist())
     }
     halves = _lay_out(clips, last_ms, folder)
-    moments = _moments(spots, classes, {half.number: half for half in halves})
-    return Match(game, halves, moments, tuple(classes))
+    moments = _moments(spots, {half.number: half for half in halves})
+    return Match(game, halves, moments, spots.classes)
 
 
 def select(
@@ -324,7 +320,7 @@ def _lay_out(
         duration = _duration_ms(clip, number, clips, found.duration_s)
         offset = file_start[clip.path] + file_ms
         fps = _usual_rate(found.fps)
-        name = _relative(clip.path, folder)
+        name = relative(clip.path, folder) if folder else clip.path.name
         halves.append(HalfMedia(number, offset, duration, file_ms, media_ms, fps, clip, name))
     return tuple(halves)
 
@@ -343,20 +339,12 @@ def _usual_rate(fps: float) -> float:
     return near if abs(near - fps) <= 0.0015 * near else fps or NOMINAL_FPS
 
 
-def _relative(path: Path, folder: Path | None) -> str:
-    if folder is None:
-        return path.name
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-
-
-def _moments(
-    spots: Spots, classes: Sequence[str], halves: Mapping[int, HalfMedia]
-) -> tuple[Moment, ...]:
+def _moments(spots: Events, halves: Mapping[int, HalfMedia]) -> tuple[Moment, ...]:
     moments = []
     columns = (spots.half, spots.position_ms, spots.label, spots.confidence)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for index, (half, position, label, confidence) in enumerate(rows):
-        media, name = halves[half], classes[label]
+        media, name = halves[half], spots.classes[label]
         position = min(position, media.duration_ms)
         at = media.offset_ms + position
         moments.append(Moment(half, position, at, name, plain_name(name), confidence, index))

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kloppy import sportscode
 
-from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip, ffmpeg_exe
 from action_spotting.errors import UsageError
 from action_spotting.export.match import Match, Window, build_match
@@ -166,12 +165,12 @@ def matches(six_seconds, four_silent_seconds, spots_of) -> dict[str, Match]:
     two = {1: Clip(six_seconds), 2: Clip(four_silent_seconds)}
     one = {1: Clip(six_seconds, 0.0, 3.0), 2: Clip(six_seconds, 3.5)}
     return {
-        "two files": build_match("league/season/A 1 - 0 B", spots, ACTIONS_V2, two),
-        "one file": build_match(NASTY, spots, ACTIONS_V2, one),
-        "no media": build_match(NASTY, spots, ACTIONS_V2, {}),
-        "first half alone": build_match("x", spots_of(rows[0]), ACTIONS_V2, {1: two[1]}),
-        "no spots": build_match("x", spots_of(), ACTIONS_V2, two),
-        "nothing": build_match("x", spots_of(), ACTIONS_V2, {}),
+        "two files": build_match("league/season/A 1 - 0 B", spots, two),
+        "one file": build_match(NASTY, spots, one),
+        "no media": build_match(NASTY, spots, {}),
+        "first half alone": build_match("x", spots_of(rows[0]), {1: two[1]}),
+        "no spots": build_match("x", spots_of(), two),
+        "nothing": build_match("x", spots_of(), {}),
     }
 
 
