@@ -27,7 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     where.add_argument("--out", required=True, help="folder for the predictions")
     what = parser.add_argument_group("what")
-    what.add_argument("--zip", metavar="FILE", help="zip the predictions for SoccerNet's challenge server")
+    what.add_argument(
+        "--zip", metavar="FILE", help="zip the predictions for SoccerNet's challenge server"
+    )
     what.add_argument("--save_scores", action="store_true", help="write dense scores (.npz) too")
     what.add_argument(
         "--without", nargs="+", default=[], metavar="MODALITY", help="act as if it were missing"

@@ -158,10 +158,15 @@ def _read_strictly(path: Path, kind: str, version: int, classes: Sequence[str] |
     events, findings = parse_events(
         data, str(path), kind, version=version, classes=classes, strict=True
     )
+    refuse_errors(findings, f"{path}: ")
+    return events
+
+
+def refuse_errors(findings: Sequence[Finding], where: str = "") -> None:
+    """Raise `InputError` with all errors among the findings, if there are any."""
     errors = [finding.message for finding in findings if finding.severity == ERROR]
     if errors:
-        raise InputError(f"{path}: " + "; ".join(errors))
-    return events
+        raise InputError(where + "; ".join(errors))
 
 
 class _Spot(msgspec.Struct, gc=False):

@@ -43,10 +43,8 @@ class Diagnosis:
 
     Attributes
     ----------
-    labels, spots
-        All that counts in scoring; ``(n_labels,)`` and ``(n_spots,)``.
-    label_game, spot_game
-        The game of each, ascending.
+    axis
+        All labels and spots that count in scoring, ``(n_labels,)`` and ``(n_spots,)``.
     label_score
         The confidence of the spot that found each label, 0 without one.
     label_found
@@ -56,8 +54,8 @@ class Diagnosis:
     spot_hit
         Whether each spot found a label.
     spot_label
-        Index of the missed label, of another class, at a false alarm; -1: none.
-    misses, false_alarms
+        Index of the missed label, of another class, at a false positive; -1: none.
+    misses, false_positives
         Indices of the labels not found and of the spots that reach the threshold without a hit;
         worst first.
     confusion
@@ -66,17 +64,14 @@ class Diagnosis:
     """
 
     tolerance_s: int
-    labels: Events
-    label_game: np.ndarray
-    spots: Events
-    spot_game: np.ndarray
+    axis: Axis
     label_score: np.ndarray
     label_found: np.ndarray
     label_spot: np.ndarray
     spot_hit: np.ndarray
     spot_label: np.ndarray
     misses: np.ndarray
-    false_alarms: np.ndarray
+    false_positives: np.ndarray
     confusion: np.ndarray
     calibration: Calibration
 
@@ -103,7 +98,7 @@ def diagnose(
     -------
     Diagnosis
         Misses are ordered by how little was seen of them, visible ones first, then those of
-        classes that are otherwise found; false alarms by confidence.
+        classes that are otherwise found; false positives by confidence.
 
     Examples
     --------
@@ -130,17 +125,14 @@ def diagnose(
     badness = (-recall[known.label[missed]], ~known.visible[missed], score[missed])
     return Diagnosis(
         tolerance_s=tolerance_s,
-        labels=known,
-        label_game=axis.label_game,
-        spots=seen,
-        spot_game=axis.spot_game,
+        axis=axis,
         label_score=score,
         label_found=found,
         label_spot=label_spot,
         spot_hit=hit,
         spot_label=spot_label,
         misses=missed[np.lexsort(badness)],
-        false_alarms=alarms[np.argsort(-seen.confidence[alarms], kind="stable")],
+        false_positives=alarms[np.argsort(-seen.confidence[alarms], kind="stable")],
         confusion=_confusion(known, found, label_spot, seen, alarms[spot_label[alarms] < 0]),
         calibration=calibrate(seen.confidence, hit),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from action_spotting.dataset.event_files import Finding
@@ -75,21 +75,18 @@ def score_folder(
     labels: str | Path,
     predictions: str | Path,
     *,
-    split: str = "test",
-    version: int = 2,
-    prediction_file: str | None = None,
     metrics: Sequence[str] = ("loose", "tight"),
     mode: str = "official",
-    partial: bool = False,
     strict: bool = False,
     resamples: int = 0,
     seed: int = 0,
+    **choice: Any,
 ) -> Evaluation:
     """Score the predictions of a split.
 
     Parameters
     ----------
-    labels, predictions, split, version, prediction_file, partial
+    labels, predictions, choice
         As `load_set` takes them.
     metrics, mode
         As `scoring.score` takes them.
@@ -110,14 +107,7 @@ def score_folder(
     check_metrics(metrics)
     if resamples and mode != "official":
         raise UsageError(f"intervals are made in the official mode, not in mode {mode!r}")
-    games = load_set(
-        labels,
-        predictions,
-        split=split,
-        version=version,
-        prediction_file=prediction_file,
-        partial=partial,
-    )
+    games = load_set(labels, predictions, **choice)
     refuse(games.findings if strict else games.errors)
     return score_set(games, metrics=metrics, mode=mode, resamples=resamples, seed=seed)
 
@@ -139,15 +129,12 @@ def score_set(
     return Evaluation(games, results, intervals)
 
 
-def check_folder(labels: str | Path, predictions: str | Path, **options: Any) -> GameSet:
+def check_folder(labels: str | Path, predictions: str | Path, **choice: Any) -> GameSet:
     """Read a set to learn what is odd in its files, the ends of the videos included.
 
-    Parameters
-    ----------
-    labels, predictions, options
-        As `load_set` takes them.
+    Parameters as of `load_set`.
     """
-    games = load_set(labels, predictions, **options)
+    games = load_set(labels, predictions, **choice)
     beyond = find_beyond(games, Path(labels)) if Path(labels).is_dir() else []
     return replace(games, findings=(*games.findings, *beyond))
 
@@ -234,8 +221,4 @@ def _interval_fields(intervals: Intervals | Comparison) -> dict[str, Any]:
 
 def _finite(value: Any) -> Any:
     """NaN, which JSON has no word for, as null, at any depth."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -175,10 +175,10 @@ class _Timeline:
         if d := self._diagnosis:
             mine, ours = (
                 slice(*np.searchsorted(side, [index, index + 1]))
-                for side in (d.spot_game, d.label_game)
+                for side in (d.axis.spot_game, d.axis.label_game)
             )
-            spots, hit = d.spots.take(mine), d.spot_hit[mine]
-            labels, found = d.labels.take(ours), d.label_found[ours]
+            spots, hit = d.axis.spots.take(mine), d.spot_hit[mine]
+            labels, found = d.axis.labels.take(ours), d.label_found[ours]
         halves = []
         for half in HALVES[: max(2, spots.half.max(initial=0))]:
             rows = np.flatnonzero(labels.half == half)
@@ -240,7 +240,7 @@ def _score_context(evaluation: Evaluation, diagnosis: Diagnosis) -> dict[str, An
         "confusion": diagnosis.confusion,
         "diagnosis": diagnosis,
         "misses": _misses(diagnosis),
-        "false_alarms": _false_alarms(diagnosis),
+        "false_positives": _false_positives(diagnosis),
     }
 
 
@@ -252,17 +252,19 @@ def _tolerances(results: Mapping[str, Result]) -> tuple[list[int], np.ndarray]:
 
 
 def _misses(d: Diagnosis) -> list[dict[str, Any]]:
+    labels, spots = d.axis.labels, d.axis.spots
     return [
-        _event(d.labels, d.label_game, i, d.label_score[i], d.label_spot[i], d.spots)
-        | {"visible": bool(d.labels.visible[i])}
-        for i in _few_of_each(d.misses, d.labels.label)
+        _event(labels, i, d.axis.label_game[i], d.label_score[i], spots, d.label_spot[i])
+        | {"visible": bool(labels.visible[i])}
+        for i in _few_of_each(d.misses, labels.label)
     ]
 
 
-def _false_alarms(d: Diagnosis) -> list[dict[str, Any]]:
+def _false_positives(d: Diagnosis) -> list[dict[str, Any]]:
+    labels, spots = d.axis.labels, d.axis.spots
     return [
-        _event(d.spots, d.spot_game, i, d.spots.confidence[i], d.spot_label[i], d.labels)
-        for i in _few_of_each(d.false_alarms, d.spots.label)
+        _event(spots, i, d.axis.spot_game[i], spots.confidence[i], labels, d.spot_label[i])
+        for i in _few_of_each(d.false_positives, spots.label)
     ]
 
 
@@ -278,12 +280,12 @@ def _few_of_each(order: np.ndarray, label: np.ndarray) -> list[int]:
 
 
 def _event(
-    events: Events, game: np.ndarray, i: int, confidence: float, other: int, others: Events
+    events: Events, i: int, game: int, confidence: float, others: Events, other: int
 ) -> dict[str, Any]:
     """Event `i` for a list, with what was taken for it, or it for: `other`, -1 for nothing."""
     half, ms = int(events.half[i]), int(events.position_ms[i])
     return {
-        "index": int(game[i]),
+        "index": int(game),
         "half": half,
         "ms": ms,
         "time": game_time(half, ms),

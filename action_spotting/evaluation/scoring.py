@@ -133,31 +133,23 @@ class Result:
     best: BestF1
 
     @property
-    def average_map(self) -> float:
-        """The average-mAP."""
-        return self._mean(0)
-
-    @property
-    def average_map_visible(self) -> float:
-        """The average-mAP of the visible actions."""
-        return self._mean(1)
-
-    @property
-    def average_map_unshown(self) -> float:
-        """The average-mAP of the actions not shown."""
+    def averages(self) -> tuple[float, float, float]:
+        """The average-mAP of all actions, of the visible ones, of those not shown."""
         scale = unshown_scale(self.classes, self.tolerances_s) if self.mode == "official" else 1
-        return self._mean(2) * scale
+        per_class = map(over_tolerances, self.ap)
+        means = (float("nan") if np.isnan(x).all() else float(np.nanmean(x)) for x in per_class)
+        shown, visible, unshown = means
+        return shown, visible, unshown * scale
+
+    @property
+    def average_map(self) -> float:
+        """The average-mAP of all actions."""
+        return self.averages[0]
 
     @property
     def per_class(self) -> np.ndarray:
         """The average AP of each class, all labels; ``(classes,)``."""
         return over_tolerances(self.ap[0])
-
-    def _mean(self, kind: int) -> float:
-        per_class = over_tolerances(self.ap[kind])
-        if np.isnan(per_class).all():
-            return float("nan")
-        return float(np.nanmean(per_class))
 
     def official(self) -> dict[str, float | list[float] | None]:
         """Give the fields of SoccerNet's ``evaluate`` under their own names.
@@ -165,11 +157,10 @@ class Result:
         Those on visible and not shown actions are None for the classes of version 1.
         """
         fields: dict[str, float | list[float] | None] = {}
-        averages = (self.average_map, self.average_map_visible, self.average_map_unshown)
         for kind, suffix in enumerate(("", "_visible", "_unshown")):
             told = kind == 0 or len(self.classes) != 3
             per_class = over_tolerances(self.ap[kind]).tolist()
-            fields[f"a_mAP{suffix}"] = averages[kind] if told else None
+            fields[f"a_mAP{suffix}"] = self.averages[kind] if told else None
             fields[f"a_mAP_per_class{suffix}"] = per_class if told else None
         return fields
 
@@ -292,10 +283,8 @@ def exact_result(axis: Axis, found: np.ndarray, tally: Tally, metric: str) -> Re
     """Score matches at every threshold."""
     rows = [tally.tolerances_s.index(t) for t in METRICS[metric]]
     kinds = (np.ones(len(axis.spot_key), bool), axis.spot_visible, ~axis.spot_visible)
-    values = np.stack(
-        [_exact_kind(axis, found[rows], kind, tally, i) for i, kind in enumerate(kinds)]
-    )
-    return _result(tally, metric, "exact", values)
+    values = [_exact_kind(axis, found[rows], kind, tally, i) for i, kind in enumerate(kinds)]
+    return _result(tally, metric, "exact", np.stack(values))
 
 
 def over_tolerances(values: np.ndarray) -> np.ndarray:
@@ -334,13 +323,10 @@ def _exact_kind(
     """AP at every threshold of the chosen spots; ``(tolerances, classes)``."""
     rank = np.zeros(len(spots), np.int64)
     rank[spots] = ap.ranks(axis.spots.confidence[spots], axis.spots.label[spots])
-    rows = []
-    for row in found:
-        hits = row[row >= 0]
-        hits = hits[spots[hits]]
-        instances = _kind(tally.labels[0], 0, kind)
-        rows.append(ap.exact_ap(rank[hits], axis.spots.label[hits], instances))
-    return np.stack(rows)
+    instances = _kind(tally.labels[0], 0, kind)
+    hits = (row[row >= 0] for row in found)
+    hits = (row[spots[row]] for row in hits)
+    return np.stack([ap.exact_ap(rank[r], axis.spots.label[r], instances) for r in hits])
 
 
 def _result(tally: Tally, metric: str, mode: str, values: np.ndarray) -> Result:

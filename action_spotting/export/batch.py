@@ -8,7 +8,7 @@ from pathlib import Path
 
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.event_files import ERROR, PREDICTIONS, parse_events
+from action_spotting.dataset.event_files import PREDICTIONS, parse_events, refuse_errors
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import PREDICTION_FILES, Half
 from action_spotting.dataset.media import Clip
@@ -127,8 +127,7 @@ def export_results(
         spots, findings = parse_events(
             results.read(file), results.where(file), PREDICTIONS, version=exporter.version
         )
-        if errors := [finding.message for finding in findings if finding.severity == ERROR]:
-            raise InputError("; ".join(errors))
+        refuse_errors(findings)
         warnings = [finding.message for finding in findings]
         if exporter.per_game:
             alone = len(games) == 1 and "/" not in file

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from action_spotting.dataset.event_files import ERROR, PREDICTIONS, parse_events
+from action_spotting.dataset.event_files import PREDICTIONS, parse_events, refuse_errors
 from action_spotting.dataset.tree import RESULTS_NAME
 from action_spotting.errors import InputError
 from action_spotting.io.files import parse_json, whole_file
@@ -54,7 +54,11 @@ def write_challenge_zip(
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for game, content in results:
                 games.add(game)
-                problems += _problems(content, game, version)
+                try:
+                    found = parse_events(content, game, PREDICTIONS, version=version)[1]
+                    refuse_errors(found, f"{game}: ")
+                except InputError as error:
+                    problems.append(str(error))
                 if not problems:
                     archive.writestr(*_member(game, content))
         problems += [f"{game}: no results" for game in wanted if game not in games]
@@ -63,14 +67,6 @@ def write_challenge_zip(
             lines = problems[:_LISTED] + ([f"and {more} more"] if more > 0 else [])
             raise InputError(f"{path} is not written:\n  " + "\n  ".join(lines))
     return len(games)
-
-
-def _problems(content: bytes, game: str, version: int) -> list[str]:
-    try:
-        findings = parse_events(content, game, PREDICTIONS, version=version)[1]
-    except InputError as error:
-        return [str(error)]
-    return [f"{game}: {finding.message}" for finding in findings if finding.severity == ERROR]
 
 
 def _member(game: str, content: bytes) -> tuple[zipfile.ZipInfo, bytes]:

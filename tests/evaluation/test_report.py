@@ -163,16 +163,18 @@ def test_figures_are_written_the_same_each_time(tmp_path, evaluation):
 
 def test_diagnosis_adds_up(evaluation):
     d = diagnose(evaluation.games.labels, evaluation.games.spots, np.full(17, 0.4))
-    assert d.confusion.sum(axis=1)[:17].sum() == len(d.labels.half)
-    assert np.trace(d.confusion) == d.label_found.sum() == len(d.labels.half) - len(d.misses)
-    believed = (d.spots.confidence >= 0.4).sum()
-    weak_hits = (d.spot_hit & (d.spots.confidence < 0.4)).sum()
+    assert d.confusion.sum(axis=1)[:17].sum() == len(d.axis.labels.half)
+    assert np.trace(d.confusion) == d.label_found.sum() == len(d.axis.labels.half) - len(d.misses)
+    believed = (d.axis.spots.confidence >= 0.4).sum()
+    weak_hits = (d.spot_hit & (d.axis.spots.confidence < 0.4)).sum()
     assert (
-        d.confusion[:, :17].sum() == believed == d.spot_hit.sum() - weak_hits + len(d.false_alarms)
+        d.confusion[:, :17].sum()
+        == believed
+        == d.spot_hit.sum() - weak_hits + len(d.false_positives)
     )
-    loud = d.spots.confidence[d.false_alarms]
+    loud = d.axis.spots.confidence[d.false_positives]
     assert (np.diff(loud) <= 0).all()
-    assert d.calibration.spots.sum() == len(d.spots.half)
+    assert d.calibration.spots.sum() == len(d.axis.spots.half)
 
 
 def test_diagnosis_names_what_was_taken_for_what():
@@ -182,9 +184,9 @@ def test_diagnosis_names_what_was_taken_for_what():
     seen = Events(one, np.array([11_000, 90_000]), np.array([13, 5]), np.array([0.9, 0.8]))
     d = diagnose([truth], [seen], np.full(17, 0.5))
     assert d.confusion[2, 13] == d.confusion[5, 17] == d.confusion[17, 5] == 1
-    assert d.labels.label[d.misses].tolist() == [2, 5]
-    assert d.spots.label[d.label_spot[d.misses[0]]] == 13
-    assert d.spots.label[d.false_alarms].tolist() == [13, 5]
+    assert d.axis.labels.label[d.misses].tolist() == [2, 5]
+    assert d.axis.spots.label[d.label_spot[d.misses[0]]] == 13
+    assert d.axis.spots.label[d.false_positives].tolist() == [13, 5]
 
 
 def test_calibration_of_honest_confidences_is_small():

@@ -35,7 +35,7 @@ def test_perfect_spots_score_one():
     result = average_map([labels(1000, 90_000)], [spots((1000, 0.9), (90_000, 0.8))])
     assert result.per_class[GOAL] == pytest.approx(1)
     assert result.average_map == pytest.approx(1 / 17)
-    assert result.average_map_visible == pytest.approx(1 / 17)
+    assert result.averages[1] == pytest.approx(1 / 17)
 
 
 def test_half_found_scores_six_of_eleven():
@@ -54,8 +54,8 @@ def test_tolerance_is_half_to_each_side():
 
 def test_single_tolerance_not_shown_is_not_scaled():
     one, two = [labels(1000, visible=False)], [spots((1000, 0.9))]
-    assert average_map(one, two, metric="at5").average_map_unshown == pytest.approx(1 / 17)
-    assert average_map(one, two, metric="tight").average_map_unshown == pytest.approx(1 / 13)
+    assert average_map(one, two, metric="at5").averages[2] == pytest.approx(1 / 17)
+    assert average_map(one, two, metric="tight").averages[2] == pytest.approx(1 / 13)
 
 
 def test_nothing_anywhere_scores_zero_officially_and_is_undefined_exactly():
