@@ -65,10 +65,14 @@ class Evaluation:
             "warnings": [str(finding) for finding in games.findings],
         }
         for metric, result in self.results.items():
-            content[metric] = _finite(result.official() | _best_fields(result))
+            content[metric] = result.official() | {
+                "best_f1": result.best,
+                "instances_visible": result.visible,
+                "instances_unshown": result.unshown,
+            }
             if metric in self.intervals:
                 content[metric]["intervals"] = _interval_fields(self.intervals[metric])
-        return content
+        return _plain(content)
 
 
 def score_folder(
@@ -173,12 +177,12 @@ def comparison_json(games: Sequence[str], comparisons: dict[str, Comparison]) ->
     content: dict[str, Any] = {}
     for metric, one in comparisons.items():
         content[metric] = {
-            "a_mAP": float(one.average_map.value[0]),
-            "a_mAP_per_class": one.per_class.value.tolist(),
+            "a_mAP": one.average_map.value[0],
+            "a_mAP_per_class": one.per_class.value,
             "intervals": _interval_fields(one),
             "games": dict(zip(games, one.games.tolist(), strict=True)),
         }
-    return _finite(content)
+    return _plain(content)
 
 
 def refuse(findings: Sequence[Finding]) -> None:
@@ -195,30 +199,16 @@ def _tally(side: GameSet, games: Sequence[str], metrics: Sequence[str]) -> Tally
     return tally_games([side.labels[i] for i in rows], [side.spots[i] for i in rows], metrics)
 
 
-def _best_fields(result: Result) -> dict[str, Any]:
-    best = result.best
-    return {
-        "best_f1": {
-            "tolerance_s": best.tolerance_s,
-            "threshold": best.threshold.tolist(),
-            "precision": best.precision.tolist(),
-            "recall": best.recall.tolist(),
-        },
-        "instances_visible": result.visible.tolist(),
-        "instances_unshown": result.unshown.tolist(),
-    }
-
-
 def _interval_fields(intervals: Intervals | Comparison) -> dict[str, Any]:
     """The bounds of an estimate, ``[low, high]``, under the names of what they bound."""
-    bounds = [
-        np.stack([part.low, part.high], axis=-1).tolist()
+    average_map, per_class = (
+        np.stack([part.low, part.high], axis=-1)
         for part in (intervals.average_map, intervals.per_class)
-    ]
+    )
     names = ("a_mAP", "a_mAP_visible", "a_mAP_unshown")
-    return dict(zip(names, bounds[0], strict=True)) | {"a_mAP_per_class": bounds[1]}
+    return dict(zip(names, average_map, strict=True)) | {"a_mAP_per_class": per_class}
 
 
-def _finite(value: Any) -> Any:
-    """NaN, which JSON has no word for, as null, at any depth."""
-    return msgspec.json.decode(msgspec.json.encode(value))
+def _plain(content: Any) -> Any:
+    """Arrays as lists, and NaN, which JSON has no word for, as null."""
+    return msgspec.json.decode(msgspec.json.encode(content, enc_hook=lambda array: array.tolist()))

@@ -124,18 +124,16 @@ def load_set(
     games = list_set(truth, split)
     label_file = LABEL_FILES[version]
     name = prediction_file or infer_name(results, games, version)
-    lacking = [_missing(truth, games, label_file), _missing(results, games, name)]
-    missing = lacking[0] | lacking[1]
-    if len(missing) == len(games):
-        raise UsageError(_nothing_in_common(truth, results, games, label_file, name))
-    findings = [] if partial else [_word_missing(side, len(games)) for side in lacking if side]
+    sides = ((truth, label_file, LABELS), (results, name, PREDICTIONS))
+    missing, findings = _missing(games, sides)
+    if partial:
+        findings = []
     findings += _extra(results, games, name)
     left_out = dict(missing) if partial else {}
     read: dict[str, list[Events]] = {}
     present = [game for game in games if game not in missing]
     for game in tqdm(present, "reading", unit="game", disable=None):
-        files = ((truth, label_file, LABELS), (results, name, PREDICTIONS))
-        tables, problems = _read_game(game, files, version)
+        tables, problems = _read_game(game, sides, version)
         errors = [problem for problem in problems if problem.severity == ERROR]
         if errors and partial:
             left_out[game] = "; ".join(error.message for error in errors)
@@ -157,13 +155,14 @@ def load_set(
     )
 
 
-def _read_game(
-    game: str, files: Sequence[tuple[Tree, str, str]], version: int
-) -> tuple[list[Events], list[Finding]]:
-    """Read a game's labels and spots, each from a tree, a file of a name, of a kind."""
+_Sides = Sequence[tuple[Tree, str, str]]
+"""Labels and predictions: where they lie, how each game's file is called, its kind."""
+
+
+def _read_game(game: str, sides: _Sides, version: int) -> tuple[list[Events], list[Finding]]:
     tables, findings = [], []
     try:
-        for tree, file, kind in files:
+        for tree, file, kind in sides:
             name = f"{game}/{file}"
             events, found = parse_events(tree.read(name), tree.where(name), kind, version=version)
             tables.append(events)
@@ -215,15 +214,28 @@ def infer_name(predictions: Tree, games: Sequence[str], version: int = 2) -> str
     raise UsageError(f"{predictions.path}: {problem}")
 
 
-def _missing(tree: Tree, games: Sequence[str], file: str) -> dict[str, str]:
-    return {g: f"no {file} in {tree.path}" for g in games if not tree.has(f"{g}/{file}")}
-
-
-def _word_missing(missing: dict[str, str], listed: int) -> Finding:
-    """One error for a side that lacks games; `missing` is ``{game: reason}``."""
-    first, reason = next(iter(missing.items()))
-    message = f"{reason} for {len(missing)} of the {listed} games of the split (this is the first)"
-    return Finding(ERROR, first, f"{message}; --partial scores the games on both sides")
+def _missing(games: Sequence[str], sides: _Sides) -> tuple[dict[str, str], list[Finding]]:
+    """Why games are not on both sides, by game; and an error for each side that lacks some."""
+    missing: dict[str, str] = {}
+    findings, there = [], []
+    for tree, file, _ in sides:
+        lacking = [game for game in games if not tree.has(f"{game}/{file}")]
+        there.append(f"{len(games) - len(lacking)} have a {file} in {tree.path}")
+        reason = f"no {file} in {tree.path}"
+        missing |= dict.fromkeys(lacking, reason)
+        if lacking:
+            message = (
+                f"{reason} for {len(lacking)} of the {len(games)} games of the split (this is the "
+                "first); --partial scores the games on both sides"
+            )
+            findings.append(Finding(ERROR, lacking[0], message))
+    if len(missing) == len(games):
+        hint = next((text for tree, *_ in sides if (text := _deeper(tree, games))), "")
+        raise UsageError(
+            f"no game of the {len(games)} in the split is on both sides: {' and '.join(there)}"
+            + hint
+        )
+    return missing, findings
 
 
 def _extra(results: Tree, games: Sequence[str], name: str) -> list[Finding]:
@@ -233,17 +245,6 @@ def _extra(results: Tree, games: Sequence[str], name: str) -> list[Finding]:
         return []
     message = f"{len(extra)} games with a {name} are not in the split (first: {extra[0]}); not read"
     return [Finding(WARNING, str(results.path), message)]
-
-
-def _nothing_in_common(
-    truth: Tree, results: Tree, games: Sequence[str], label_file: str, name: str
-) -> str:
-    sides = [
-        f"{sum(tree.has(f'{game}/{file}') for game in games)} have a {file} in {tree.path}"
-        for tree, file in ((truth, label_file), (results, name))
-    ]
-    hint = _deeper(truth, games) or _deeper(results, games)
-    return f"no game of the {len(games)} in the split is on both sides: {' and '.join(sides)}{hint}"
 
 
 def _deeper(tree: Tree, games: Sequence[str]) -> str:

@@ -65,23 +65,17 @@ class Exporter:
 
     def game(self, game: str, folder: Path, spots: Events) -> list[str]:
         """Export one game's spots into `folder`; give warnings."""
-        clips, reasons = self._clips(game)
+        clips: dict[int, Clip | None] = {1: None, 2: None}
+        reasons = []
+        for number in clips if self.media else ():
+            try:
+                clips[number] = Half(self.media or Path(), game, number).clip(self.video)
+            except InputError as error:
+                reasons.append(f"{error}; taken to last 45:00")
         match = build_match(game, spots, clips, folder=folder)
         shown = select(match, threshold=self.threshold, top=self.top)
         write_exports(shown, self.per_game, folder, window=self.window)
         return reasons
-
-    def _clips(self, game: str) -> tuple[dict[int, Clip | None], list[str]]:
-        """The media of both halves, and why there is none."""
-        clips: dict[int, Clip | None] = {1: None, 2: None}
-        reasons = []
-        if self.media is not None:
-            for number in clips:
-                try:
-                    clips[number] = Half(self.media, game, number).clip(self.video)
-                except InputError as error:
-                    reasons.append(f"{error}; taken to last 45:00")
-        return clips, reasons
 
 
 def export_results(

@@ -263,12 +263,29 @@ def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float
         A file with an unknown class or a threshold that is no number in [0, 1].
     """
     try:
-        value = float(text)
+        given: object = float(text)
     except ValueError:
-        return _read_thresholds(Path(text), classes)
-    if not 0 <= value <= 1:
-        raise UsageError(f"threshold {text}: a number from 0 to 1 is expected")
-    return value
+        path = Path(text)
+        if not path.is_file():
+            raise UsageError(
+                f"threshold {text!r}: neither a number from 0 to 1 nor a JSON file"
+            ) from None
+        given = read_json(path)
+    if isinstance(given, float):
+        if not 0 <= given <= 1:
+            raise UsageError(f"threshold {text}: a number from 0 to 1 is expected")
+        return given
+    if not isinstance(given, dict):
+        raise InputError(f'{text}: expected {{"Goal": 0.3, …}}, one number a class')
+    problems = [unknown("class", name, classes) for name in given if name not in classes]
+    problems += [
+        f"threshold {value!r} of {name} is no number from 0 to 1"
+        for name, value in given.items()
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1
+    ]
+    if problems:
+        raise InputError(f"{text}: " + "; ".join(problems))
+    return {name: float(value) for name, value in given.items()}
 
 
 def plain_name(label: str) -> str:
@@ -359,20 +376,3 @@ def _only(match: Match, halves: tuple[HalfMedia, ...]) -> Match:
         if moment.half in start
     ]
     return replace(match, halves=halves, moments=tuple(moments))
-
-
-def _read_thresholds(path: Path, classes: Sequence[str]) -> dict[str, float]:
-    if not path.is_file():
-        raise UsageError(f"threshold {str(path)!r}: neither a number from 0 to 1 nor a JSON file")
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise InputError(f'{path}: expected {{"Goal": 0.3, …}}, one number a class')
-    problems = [unknown("class", name, classes) for name in content if name not in classes]
-    problems += [
-        f"threshold {value!r} of {name} is no number from 0 to 1"
-        for name, value in content.items()
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1
-    ]
-    if problems:
-        raise InputError(f"{path}: " + "; ".join(problems))
-    return {name: float(value) for name, value in content.items()}

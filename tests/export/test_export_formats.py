@@ -15,7 +15,7 @@ import opentimelineio as otio
 import pysubs2
 import pytest
 import webvtt
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kloppy import sportscode
 
@@ -212,6 +212,8 @@ def test_the_same_spots_give_the_same_bytes(name, matches, tmp_path):
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10, deadline=None
 )
 @given(label=st.text(min_size=1))
+@example(label="\r")
+@example(label="\n-->\r\n,\"")
 def test_a_name_cannot_break_a_file(name, label, matches, tmp_path):
     match = matches["first half alone"]
     moment = replace(match.moments[0], label=label, name="".join(label.split()) or "x")
