@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.export.match import Match, Window, build_match
+from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
-from action_spotting.export.ticker import overlay
 from action_spotting.io.tables import table
 
 SPOT_EVERY_S = 15

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from action_spotting.errors import InputError, UsageError
 
@@ -19,6 +21,9 @@ of pictures, network sessions, which name other files or addresses that would be
 MEDIA_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 _POINTERS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"<ASX", b"<smil")
 
+
+_JUMPS_S = (-0.1, 10.0)
+"""How far decode stamps may lie from where they are expected before ffmpeg takes it for a jump."""
 
 LONGEST_S = 24 * 3600.0
 """Media state times; what lies behind this is taken for damage."""
@@ -91,6 +96,111 @@ def probe(path: Path) -> Probe:
         )
 
 
+def origin_s(path: Path) -> float:
+    """Give the zero of a file's clock: the time stamp of the first picture that decodes.
+
+    All that is placed in time counts from there: rows of picture and sound, exports, reel, overlay.
+
+    Parameters
+    ----------
+    path
+        A media file.
+
+    Returns
+    -------
+    float
+        In seconds, on the clock of the container: as ``frame.pts * frame.time_base``. Without a
+        picture, the stamp of the first sound that decodes; 0 where the file holds no stamps.
+
+    Raises
+    ------
+    InputError
+        Not a media file, or nothing in it decodes.
+    """
+    with open_media(path) as container:
+        return stamp_s(container, first_frame(container, _leading_stream(container, path)))
+
+
+def length_s(path: Path) -> float:
+    """Give how long the pictures of a file last, counted from `origin_s`.
+
+    The packets are listed, for what a header promises may be missing or wrong. Where the clock of
+    the file jumps, it is carried on as ffmpeg does it.
+
+    Parameters
+    ----------
+    path
+        A media file; one without a picture is as long as its sound.
+
+    Returns
+    -------
+    float
+        In seconds.
+
+    Raises
+    ------
+    InputError
+        Not a media file, or nothing in it decodes.
+    """
+    import av
+
+    start_s = origin_s(path)
+    with open_media(path) as container:
+        stream = _leading_stream(container, path)
+        if has_index(container):
+            with contextlib.suppress(av.FFmpegError):
+                container.seek(round((start_s + 2 * LONGEST_S) * av.time_base))
+        return max(0.0, _end_s(container, stream) - start_s)
+
+
+def first_frame(container, stream):
+    """Give the first frame of a stream that decodes.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    import av
+
+    with contextlib.suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            with contextlib.suppress(av.FFmpegError):
+                for frame in packet.decode():
+                    return frame
+    raise InputError(
+        f"{_name(container)}: no {'picture' if stream.type == 'video' else 'sound'} could be "
+        "decoded; is the file complete?"
+    )
+
+
+def stamp_s(container, item) -> float:
+    """Give the time stamp of a frame or packet in seconds, on the clock of its container.
+
+    AVI numbers its pictures in the order in which they are decoded; a presentation time that is
+    found there is a guess.
+    """
+    stamps = (item.pts, item.dts) if container.format.name != "avi" else (item.dts, item.pts)
+    stamp = next((stamp for stamp in stamps if stamp is not None), 0)
+    return float(stamp * item.time_base)
+
+
+def has_index(container) -> bool:
+    """Whether the container lists its key frames, so that seeking finds them.
+
+    One that states no duration was written into a pipe, and has no list.
+    """
+    indexed = container.format.name.startswith(("matroska", "mov"))
+    return indexed and bool(container.duration)
+
+
+def may_jump(container) -> bool:
+    """Whether the clock, and the kind of sound, of such a file may change on its way."""
+    import av
+
+    return bool(container.format.flags & av.format.Flags.ts_discont.value)
+
+
 def open_media(path: Path):
     """Open a media file with PyAV as data: one of `CONTAINERS`, no protocol but plain files.
 
@@ -103,7 +213,7 @@ def open_media(path: Path):
 
     check_file(path)
     try:
-        return av.open(f"file:{path}", options=MEDIA_OPTIONS, metadata_errors="replace")
+        return av.open(f"file:{path}", options=MEDIA_OPTIONS, **_any_metadata())
     except (av.FFmpegError, ValueError) as error:
         if _begins_like_pointer(path):
             raise InputError(
@@ -114,6 +224,14 @@ def open_media(path: Path):
         if isinstance(error, av.ArgumentError):  # what ffmpeg says of a container not in the list
             reason = "a kind of file that is not taken; convert it to mkv or mp4"
         raise InputError(f"{path}: not a media file that is read here ({reason})") from error
+
+
+def _any_metadata() -> dict[str, Any]:
+    """What lets PyAV open a file whose titles are no UTF-8; from release 19 on it always does."""
+    import av
+
+    before_19 = int(av.__version__.partition(".")[0]) < 19
+    return {"metadata_errors": "replace"} if before_19 else {}
 
 
 def _begins_like_pointer(path: Path) -> bool:
@@ -147,17 +265,64 @@ def ffmpeg_exe() -> str:
 
 
 def picture_stream(container):
-    """Give the first video stream of an open file that is no still cover picture, or None.
+    """Give the video stream of an open file that is its film, or None.
 
-    One of a codec that is not known counts as none.
+    The one that is flagged as the default, else the longest, else the largest, else the first. A
+    cover picture and a stream of a codec that is not known do not count.
     """
     import av
 
-    cover = av.stream.Disposition.attached_pic
-    pictures = (s for s in container.streams.video if not s.disposition & cover)
-    return next((s for s in pictures if s.codec_context is not None), None)
+    flags = av.stream.Disposition
+
+    def rank(stream) -> tuple[bool, int, int]:
+        seconds = round(float((stream.duration or 0) * stream.time_base))
+        return bool(stream.disposition & flags.default), seconds, stream.width * stream.height
+
+    pictures = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not stream.disposition & flags.attached_pic
+    ]
+    return max(pictures, key=rank, default=None)
 
 
 def sound_streams(container) -> list:
     """Give the sound streams of an open file whose codec is known."""
     return [s for s in container.streams.audio if s.codec_context is not None]
+
+
+def _leading_stream(container, path: Path):
+    """The stream that sets the clock: the picture, or the sound where there is none."""
+    stream = picture_stream(container) or next(iter(sound_streams(container)), None)
+    if stream is None:
+        raise InputError(f"{path}: neither sound nor picture in it")
+    return stream
+
+
+def _end_s(container, stream) -> float:
+    """Where the last packet from here on ends, on the clock of the container, carried on."""
+    import av
+
+    rate = getattr(stream, "guessed_rate", None)
+    step_s = 1 / float(rate) if rate else 0.0
+    shift_s, expected_s, end_s = 0.0, None, 0.0
+    with contextlib.suppress(av.FFmpegError):  # what comes before the damage counts
+        for packet in container.demux(stream):
+            if not packet.size or packet.is_discard:
+                continue
+            at_s = expected_s or 0.0
+            if packet.dts is not None:
+                at_s = float(packet.dts * packet.time_base) + shift_s
+            off_s = at_s - (at_s if expected_s is None else expected_s)
+            if may_jump(container) and not _JUMPS_S[0] <= off_s <= _JUMPS_S[1]:
+                at_s, shift_s = at_s - off_s, shift_s - off_s
+            lasts_s = max(step_s, float((packet.duration or 0) * packet.time_base))
+            expected_s = at_s + lasts_s
+            stamped = packet.pts is not None or packet.dts is not None
+            shown_s = stamp_s(container, packet) + shift_s if stamped else at_s
+            end_s = max(end_s, shown_s + lasts_s)
+    return end_s
+
+
+def _name(container) -> str:
+    return container.name.removeprefix("file:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from action_spotting.dataset.layout import PREDICTION_FILES
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.files import MAX_JSON_BYTES, is_name, read_bytes
-from action_spotting.io.zips import DAMAGED, BoundedZip, read_member
+from action_spotting.io.zips import DAMAGED, open_bounded, read_member
 
 RESULTS_NAME = "results_spotting.json"
 """The name of each game's results in a zip, which SoccerNet's server and scorer expect."""
@@ -71,7 +72,7 @@ class _Zip(Tree):
         super().__init__(path)
         if not path.is_file():
             raise UsageError(f"{path}: a pipe or a device; a folder or a zip is expected")
-        self._zip = BoundedZip(path)
+        self._zip = zipfile.ZipFile(open_bounded(path))
         members = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
         self._members = {info.filename: info for info in members}
         climbing = [info.filename for info in members if _climbs(info.filename)]

@@ -22,9 +22,9 @@ from action_spotting.dataset.layout import feature_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.dataset.modalities import base_of, is_sound, pca_of
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.render import BAR
 from action_spotting.extraction.driver import Extractor, claimed
 from action_spotting.extraction.registry import Pretrained, make_extractor
+from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
 

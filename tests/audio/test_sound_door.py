@@ -194,8 +194,8 @@ def test_commands_that_do_not_work(tmp_path, monkeypatch):
 
 
 def test_the_two_variables_people_edit_still_count(game, tmp_path, monkeypatch):
-    monkeypatch.setattr(door, "root_path", str(game))
-    monkeypatch.setattr(door, "out_dir_path", str(tmp_path / "out"))
+    monkeypatch.setattr(door, "ROOT_PATH", str(game))
+    monkeypatch.setattr(door, "OUT_DIR_PATH", str(tmp_path / "out"))
     assert door.main(["--features", "FFT"]) == 0
     assert (tmp_path / "out" / GAME / "1_FFT.npy").exists()
 

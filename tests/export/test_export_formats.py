@@ -213,7 +213,7 @@ def test_the_same_spots_give_the_same_bytes(name, matches, tmp_path):
 )
 @given(label=st.text(min_size=1))
 @example(label="\r")
-@example(label="\n-->\r\n,\"")
+@example(label='\n-->\r\n,"')
 def test_a_name_cannot_break_a_file(name, label, matches, tmp_path):
     match = matches["first half alone"]
     moment = replace(match.moments[0], label=label, name="".join(label.split()) or "x")

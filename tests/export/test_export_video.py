@@ -14,10 +14,11 @@ from PIL import Image
 from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, SpottingError, UsageError
+from action_spotting.export.cuts import choose_cuts
 from action_spotting.export.match import Window, build_match
-from action_spotting.export.reel import choose_cuts, highlights
+from action_spotting.export.overlay import overlay
+from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
-from action_spotting.export.ticker import overlay
 
 slow = pytest.mark.slow
 

@@ -67,8 +67,9 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
 from action_spotting.export.match import build_match
 from action_spotting.export.reel import highlights
-spots = Events(np.array([1]), np.array([500]), np.array([0]), np.array([0.9]))
-highlights(build_match("game", spots, ["Goal"], {1: Clip(Path(media))}), disk / "reel.mp4")""",
+one = np.array([1])
+spots = Events(one, 500 * one, 0 * one, 0.9 * one)
+highlights(build_match("game", spots, {1: Clip(Path(media))}), disk / "reel.mp4")""",
 }
 """All that writes files of results."""
 
@@ -196,7 +197,7 @@ def test_media_that_vanish_while_they_are_read(tone_video, tmp_path):
                 path.unlink(missing_ok=True)
                 writer.append(np.full((1, 1), frame.mean()))
 
-    with pytest.raises(SpottingError, match=r"1_X\.npy cannot be made: .*1\.mkv: No such file"):
+    with pytest.raises(SpottingError, match=r"1\.mkv: no such file"):
         with_frames(Clip(path), FrameOptions(), work)
     assert not list(target.parent.iterdir())
 
