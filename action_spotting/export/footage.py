@@ -182,14 +182,15 @@ def check_target(path: Path, inputs: Sequence[Path], others: Sequence[Path] = ()
         raise UsageError(f"{path}: would replace the video that it is made from; name another file")
     same = next((other for other in others if _is_same(path, other, not_there=True)), None)
     if same is not None:
-        raise UsageError(f"{path} and {same} would be one file; name two")
+        raise UsageError(f"{path} and {same} would be one file; name two files")
 
 
 def _is_same(one: Path, other: Path, *, not_there: bool = False) -> bool:
     """Whether two names are of one file, by links or on a disk that knows no capitals, too."""
+    one, other = one.resolve(), other.resolve()
     if one.exists() and other.exists():
         return one.samefile(other)
-    return not_there and str(one.resolve()).casefold() == str(other.resolve()).casefold()
+    return not_there and str(one).casefold() == str(other).casefold()
 
 
 def _start_s(container: Any, streams: Sequence[Any]) -> float:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.layout import relative
-from action_spotting.dataset.media import Clip, length_s, probe
+from action_spotting.dataset.media import Clip, probe
+from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import read_json
 

@@ -113,22 +113,24 @@ def _cut_out(
 
     Each frame is placed by its own time alone, so that it does not matter what comes before it.
     """
-    chosen, shift_s, captions, at_ms, end_s = [], "0", list[Caption](), 0, 0.0
+    chosen, shift_s, captions, at_ms = [], "0", list[Caption](), 0
     for cut in cuts:
         start_s, end_s = cut.start_ms / 1000 - EARLY_S, cut.end_ms / 1000 - EARLY_S
-        chosen.append(f"gte(t,{start_s:.3f})*lt(t,{end_s:.3f})")
-        shift_s = f"if(lt(T,{start_s:.3f}),{shift_s},{start_s - at_ms / 1000:.3f})"
+        begun = f"{start_s - EARLY_S / 2:.4f}"  # the first block may lie a sample before it
+        chosen.append(f"gte(t,{begun})*lt(t,{end_s:.3f})")
+        shift_s = f"if(lt(T,{begun}),{shift_s},{start_s - at_ms / 1000:.3f})"
         captions += [caption.shifted(at_ms - cut.start_ms) for caption in cut.captions]
         at_ms += cut.end_ms - cut.start_ms
-    until, choice = f"trim=end={end_s:.3f}", f"select='{'+'.join(chosen)}'"
+    within = f"trim=start={cuts[0].start_ms / 1000 - EARLY_S:.3f}:end={end_s:.3f}"
+    choice = f"select='{'+'.join(chosen)}'"
     place = f"setpts='PTS-({shift_s})/TB'"
     folder.write_track(_TRACK, captions, size)
-    drawn = f"{FINE},{until},{choice},{place},{fitted(size)},{captioned(_TRACK)}"
+    drawn = f"{FINE},{within},{choice},{place},{fitted(size)},{captioned(_TRACK)}"
     options = ["-map", f"0:{footage.picture}", "-vf", drawn, *H264]
     if audio:
         heard = "anullsrc"
         if footage.audio is not None:
-            heard = f"[0:{footage.audio}]a{until},{SHORT_BLOCKS},a{choice},a{place}"
+            heard = f"[0:{footage.audio}]a{within},{SHORT_BLOCKS},a{choice},a{place}"
         heard += f",{EVEN_FORMAT},apad,atrim=end={at_ms / 1000:.3f}[a]"
         options += ["-filter_complex", heard, "-map", "[a]", "-c:a", "pcm_s16le"]
     reading = footage.read_from(cuts[0].start_ms / 1000)

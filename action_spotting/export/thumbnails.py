@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import groupby
 
+from action_spotting.errors import InputError
 from action_spotting.export.footage import EARLY_S, FINE, Footage, WorkFolder, read_footage
 from action_spotting.export.match import Match, Moment, select
 
@@ -61,5 +63,6 @@ def _frames(
         filters = f"{around},scale={size[0]}:{size[1]},setsar=1"
         last_one = ("-fps_mode", "vfr", "-q:v", "4", "-update", "1", "-f", "image2")
         outputs[file] = ["-map", f"0:{footage.picture}", "-vf", filters, *last_one]
-    folder.run({footage.path: footage.read_from(times_s[0] - LOOK_BACK_S)}, outputs)
+    with contextlib.suppress(InputError):  # where no frame decodes there is no file either
+        folder.run({footage.path: footage.read_from(times_s[0] - LOOK_BACK_S)}, outputs)
     return [file.read_bytes() if file.exists() else None for file in files]

@@ -220,7 +220,7 @@ def open_plain(path: Path) -> BufferedReader:
     try:
         handle = os.open(path, os.O_RDONLY | _SAFELY & ~getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
+        raise InputError(f"{path}: cannot be read: no such file") from error
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
     if stat.S_ISREG(os.fstat(handle).st_mode):
