@@ -8,6 +8,7 @@ strictly, for training, what would cost or move an event is an error.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from action_spotting.dataset.classes import ACTIONS_V2, actions
-from action_spotting.dataset.events import HALVES, LATEST_MS, Events, game_time, official_frame
+from action_spotting.dataset.classes import ACTIONS_V1, ACTIONS_V2, actions
+from action_spotting.dataset.events import (
+    FRAME_MS,
+    HALVES,
+    LAST_FRAME,
+    LATEST_MS,
+    Events,
+    game_time,
+    official_frame,
+)
 from action_spotting.errors import InputError, unknown
 from action_spotting.io.files import MAX_JSON_BYTES, parse_json, read_bytes, write_json
 
@@ -111,6 +120,9 @@ def parse_events(
     findings += [Finding(kind, where, _at(entry[at], message)) for kind, at, message in odd]
     if kind == PREDICTIONS and not len(entry) and not findings:
         findings.append(Finding(WARNING, where, "no spots: every label of the game is missed"))
+    if data.startswith(codecs.BOM_UTF8):
+        message = "begins with a byte order mark, at which SoccerNet's scorer stops"
+        findings.append(Finding(WARNING, where, message))
     sound = not any(finding.severity == ERROR for finding in findings)
     return events.take(sound & (events.label >= 0) & np.isin(events.half, HALVES)), findings
 
@@ -300,14 +312,24 @@ def _unknown_labels(labels: list[str], events: Events, severity: str) -> _Odd:
         rows.setdefault(labels[i], []).append(i)
     fate = "; left out" if severity == WARNING else ""
     for name, at in list(rows.items())[:_LISTED]:
-        yield severity, np.array(at), unknown("label", name[:60], events.classes) + fate
+        message = unknown("label", name[:60], events.classes)
+        if name in ACTIONS_V1 and events.classes != ACTIONS_V1:
+            message = f"label {name!r} is one of version 1: --version 1"
+        yield severity, np.array(at), message + fate
 
 
 def _out_of_range(events: Events, kind: str, strict: bool) -> _Odd:
     position, half, confidence = events.position_ms, events.half, events.confidence
+    first = -(LAST_FRAME + 2) * FRAME_MS
     sick, nowhere = (kind == PREDICTIONS) & ~np.isfinite(confidence), ~np.isin(half, HALVES)
     checks = (
-        (ERROR, position < 0, "position before the half's start, since which it is milliseconds"),
+        (
+            ERROR if strict else WARNING,
+            (position < 0) & (position > first),
+            "position before the half's start, since which it is milliseconds"
+            + "; SoccerNet's scorer counts it from the 120th minute back" * (not strict),
+        ),
+        (ERROR, position <= first, "position 120 minutes before the half's start"),
         (ERROR, position > LATEST_MS, "position is behind a day; it is milliseconds"),
         (ERROR, sick, "confidence is no finite number"),
         (ERROR if strict else WARNING, nowhere, "half is none of 1 to 4"),
@@ -331,7 +353,7 @@ def _wrong_clocks(times: list[str], events: Events, kind: str) -> _Odd:
     wrong = np.flatnonzero((told >= 0) & (off | (told // _HALF_S != events.half)))
     if wrong.size:
         i = int(wrong[0])
-        fits = game_time(int(events.half[i]), max(0, int(events.position_ms[i])))
+        fits = game_time(int(events.half[i]), int(events.position_ms[i]))
         message = f"disagrees with half and position, which count: {fits!r}"
         if kind == LABELS:
             message = f"without position is read as {fits!r}; give position"

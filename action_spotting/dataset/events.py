@@ -102,12 +102,12 @@ def _table(columns: Iterable[np.ndarray], classes: tuple[str, ...]) -> Events:
 
 
 def game_time(half: int, position_ms: int) -> str:
-    """Word a time as SoccerNet does.
+    """Word a time as SoccerNet does; one before the half's start as the start.
 
-    >>> game_time(2, 61500)
-    '2 - 01:01'
+    >>> game_time(2, 61500), game_time(1, -300)
+    ('2 - 01:01', '1 - 00:00')
     """
-    minutes, seconds = divmod(position_ms // 1000, 60)
+    minutes, seconds = divmod(max(0, position_ms) // 1000, 60)
     return f"{half} - {minutes:02d}:{seconds:02d}"
 
 
@@ -116,9 +116,13 @@ LAST_FRAME = 120 * 60 * 1000 // FRAME_MS - 1
 
 
 def official_frame(position_ms: np.ndarray) -> np.ndarray:
-    """Give the half-second that SoccerNet's scorer puts each time into, the last at 120 minutes.
+    """Give the half-second that SoccerNet's scorer puts each time into.
 
-    >>> official_frame(np.array([499, 500, 9_000_000]))
-    array([    0,     1, 14399])
+    What lies behind 120 minutes is put into the last one. Times are cut towards zero, and half a
+    second or more before the half's start counts from the end, as an index of a list does.
+
+    >>> official_frame(np.array([499, 500, 9_000_000, -499, -500]))
+    array([    0,     1, 14399,     0, 14399])
     """
-    return np.minimum(position_ms // FRAME_MS, LAST_FRAME)
+    frame = np.where(position_ms < 0, -(-position_ms // FRAME_MS), position_ms // FRAME_MS)
+    return np.minimum(frame, LAST_FRAME) % (LAST_FRAME + 1)

@@ -159,9 +159,9 @@ def _across(
     """
     reach = 500 * tolerance_s
     sides = ((axis.labels, axis.label_game), (axis.spots, axis.spot_game))
-    latest = max(side.position_ms.max(initial=0) for side, _ in sides)
+    latest = max(np.abs(side.position_ms).max(initial=0) for side, _ in sides)
     label_key, spot_key = (
-        (2 * game + side.half) * (latest + reach + 1) + side.position_ms for side, game in sides
+        (2 * game + side.half) * (2 * latest + reach + 1) + side.position_ms for side, game in sides
     )
     missed = missed[np.argsort(label_key[missed], kind="stable")]
     alarms = alarms[np.argsort(spot_key[alarms], kind="stable")]

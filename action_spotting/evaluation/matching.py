@@ -101,12 +101,13 @@ def build_axis(
     if not exact:
         sides = [(side.take(side.half <= 2), game[side.half <= 2]) for side, game in sides]
     times = [side.position_ms if exact else official_frame(side.position_ms) for side, _ in sides]
-    longest = max(time.max(initial=0) for time in times)
+    first = min(time.min(initial=0) for time in times)
+    longest = max(time.max(initial=0) for time in times) - first
     stride = int(longest + tolerance_s * 1000 // (2 * unit_ms) + 1)
     sorted_sides = []
     for (side, game), time in zip(sides, times, strict=True):
         group = (len(HALVES) * game + side.half - 1) * len(side.classes) + side.label
-        key = group * stride + time
+        key = group * stride + time - first
         rows = _sorted(key, drop_repeats=not exact)
         if not exact:
             rows = rows[~(side.confidence[rows] < 0)]

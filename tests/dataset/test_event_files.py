@@ -52,7 +52,9 @@ def test_a_sound_file_has_no_findings():
         ({"confidence": "0,5"}, "error", "entry 1: confidence '0,5' is no number"),
         ({"confidence": None}, "error", "entry 1: confidence None is no number"),
         ({"position": "61000.5"}, "error", "entry 1: position '61000.5' is no whole number"),
-        ({"position": "-4"}, "error", "position before the half's start"),
+        ({"position": "-4"}, "warning", "position before the half's start"),
+        ({"position": -7_200_500}, "error", "position 120 minutes before the half's start"),
+        ({"label": "card"}, "warning", "entry 1: label 'card' is one of version 1: --version 1"),
         ({"position": "7200000", "gameTime": ""}, "warning", "behind 120 minutes"),
         ({"half": "3", "gameTime": ""}, "warning", "half is neither 1 nor 2; left out of Socc"),
         ({"half": "5", "gameTime": ""}, "warning", "half is none of 1 to 4"),
@@ -113,6 +115,23 @@ def test_entries_are_counted_in_the_file():
         "entry 2",
         "entry 1",
     ]
+
+
+@pytest.mark.parametrize("kind", [LABELS, PREDICTIONS])
+def test_a_byte_order_mark_is_a_warning(kind):
+    entry = SPOT if kind == PREDICTIONS else LABEL
+    data = b"\xef\xbb\xbf" + json.dumps({kind: [entry]}).encode()
+    found, (finding,) = parse_events(data, "x.json", kind)
+    assert len(found) == 1
+    assert str(finding).startswith("warning: x.json: begins with a byte order mark")
+
+
+def test_a_strict_reader_refuses_times_before_the_half():
+    for kind, entry in ((PREDICTIONS, SPOT), (LABELS, LABEL)):
+        data = json.dumps({kind: [entry | {"position": -300}]}).encode()
+        found, findings = parse_events(data, "x.json", kind, strict=True)
+        assert len(found) == 0
+        assert findings[0].severity == ERROR
 
 
 def test_an_empty_list_is_a_warning():
@@ -176,7 +195,7 @@ def test_version_1_labels_are_folded():
         ({"label": "Gaol"}, "warning", "did you mean 'Goal'"),
         ({"gameTime": "3 - 01:00"}, "warning", "entry 0: half is neither 1 nor 2; left out"),
         ({"gameTime": ""}, "error", "entry 0: gameTime '' is no time such as '1 - 12:34'"),
-        ({"position": "-1"}, "error", "before the half's start"),
+        ({"position": "-1"}, "warning", "before the half's start"),
         ({"label": 7}, "error", "label 7 is no text"),
         ({"position": "8000000"}, "warning", "behind 120 minutes"),
     ],
