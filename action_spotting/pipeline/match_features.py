@@ -22,9 +22,9 @@ from action_spotting.dataset.layout import feature_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.dataset.modalities import base_of, is_sound, pca_of
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.render import BAR
 from action_spotting.extraction.driver import Extractor, claimed
 from action_spotting.extraction.registry import Pretrained, make_extractor
+from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
 
@@ -243,7 +243,7 @@ def extract_half(
     str or None
         What the user should know about picture and sound.
     """
-    from action_spotting.audio.extractors import SoundExtractor, extract_sound, visual_rows
+    from action_spotting.audio.extractors import SoundExtractor, extract_sound
     from action_spotting.extraction.shared_decoding import extract_frames
 
     sound = {t: e for t, e in targets.items() if isinstance(e, SoundExtractor)}
@@ -256,13 +256,9 @@ def extract_half(
         if leads:
             advance(seconds)
 
-    def rows() -> int | None:
-        seen.result()  # the sound has as many rows as the picture, which must be through
-        return visual_rows(next(iter(sound)), clip.path)
-
     with ThreadPoolExecutor(2, thread_name_prefix="half") as pool:
         seen = pool.submit(extract_frames, clip, picture, tell=partial(tell, True))
-        heard = pool.submit(extract_sound, clip, sound, rows=rows, tell=partial(tell, not picture))
+        heard = pool.submit(extract_sound, clip, sound, tell=partial(tell, not picture))
         both: list[Future] = [seen, heard]
         try:
             for done in as_completed(both):

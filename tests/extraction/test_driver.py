@@ -10,7 +10,7 @@ from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 from action_spotting.extraction.driver import Job, extract_all
-from action_spotting.io.locks import _myself, claim, claim_path
+from action_spotting.io.locks import claim, claim_path, holder_of
 
 
 class Counter:
@@ -120,7 +120,9 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path, made_before):
     target = todo[0].target
     if made_before:
         extract_all(Counter(), todo)
-    dead = {"host": "h", "pid": 1, "since": "", "kernel": _myself("").kernel}
+    with claim(target):
+        kernel = holder_of(target).kernel
+    dead = {"host": "h", "pid": 1, "since": "", "kernel": kernel}
     claim_path(target).write_text(json.dumps(dead))
     for name in (".0_Count.part.npy", ".0_Count.part.json", ".0_Count_boxes.part.npz"):
         (tmp_path / name).write_bytes(b"half")
