@@ -4,56 +4,81 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from action_spotting.dataset.features import compare_settings
 from action_spotting.errors import InputError, UsageError
 from action_spotting.fusion.model import read_arrays, write_arrays
+from action_spotting.io.files import parse_json, typed
 
 CHECKPOINT_FILE = "checkpoint.npz"
 GROUPS = ("weight", "optimizer", "best")
+"""The arrays: the network's weights, the optimizer's variables, the best epoch's weights."""
+
+Arrays = Mapping[str, Sequence[np.ndarray]]
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A training after an epoch.
+class Epoch(msgspec.Struct):
+    """A row of the log: `tight` is the average-mAP on the validation games."""
 
-    Attributes
-    ----------
-    identity
-        What a training that goes on must share: settings, games.
-    log
-        A row an epoch.
-    best, best_epoch
-        The best tight average-mAP so far, and its epoch, from 1.
-    arrays
-        By group: the network's weights, the optimizer's variables, the best epoch's weights.
+    epoch: int
+    loss: float
+    tight: float = 0.0
+
+
+class Story(msgspec.Struct):
+    """What a checkpoint says beside its arrays.
+
+    `settings`, `train`, `valid`, `dims` and `provenance` are what a training that goes on must
+    share (the last two are in no checkpoint of an older version); `best` is the best tight
+    average-mAP so far, `best_epoch` its epoch, from 1.
     """
 
-    identity: Mapping[str, Any]
-    log: list[dict[str, Any]]
-    best: float
-    best_epoch: int
-    arrays: Mapping[str, Sequence[np.ndarray]]
+    settings: dict[str, Any]
+    train: list[str]
+    valid: list[str]
+    dims: dict[str, int] | None = None
+    provenance: dict[str, Any] | None = None
+    log: list[Epoch] = []
+    best: float = -1.0
+    best_epoch: int = 0
 
-    def write(self, folder: Path) -> None:
-        """Write it, whole or not at all."""
-        arrays = {
-            f"{group}_{i:04d}": np.asarray(value)
-            for group in GROUPS
-            for i, value in enumerate(self.arrays[group])
-        }
-        story = {"log": self.log, "best": self.best, "best_epoch": self.best_epoch}
-        text = json.dumps({**self.identity, **story}, sort_keys=True)
-        arrays["story"] = np.frombuffer(text.encode(), dtype=np.uint8)
-        write_arrays(folder / CHECKPOINT_FILE, arrays)
+    def differences(self, other: Story) -> list[str]:
+        """Name what this training does not share with an `other`."""
+        found = [
+            f"{name} was {self.settings.get(name)!r}, now {value!r}"
+            for name, value in other.settings.items()
+            if self.settings.get(name) != value
+        ]
+        found += [
+            f"the {split} games are others"
+            for split in ("train", "valid")
+            if getattr(self, split) != getattr(other, split)
+        ]
+        for what in ("dims", "provenance"):
+            if (then := getattr(self, what)) is not None:
+                found += compare_settings(getattr(other, what), then, f"features: {what}")
+        return found
 
 
-def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint:
-    """Read the checkpoint of the training with this `identity`.
+def write_checkpoint(folder: Path, story: Story, arrays: Arrays) -> None:
+    """Write a checkpoint, whole or not at all."""
+    content = {
+        f"{group}_{i:04d}": np.asarray(value)
+        for group in GROUPS
+        for i, value in enumerate(arrays[group])
+    }
+    text = json.dumps(msgspec.to_builtins(story), sort_keys=True)
+    content["story"] = np.frombuffer(text.encode(), dtype=np.uint8)
+    write_arrays(folder / CHECKPOINT_FILE, content)
+
+
+def read_checkpoint(folder: Path, now: Story) -> tuple[Story, Arrays]:
+    """Read the checkpoint of a training that `now` is to go on.
 
     Raises
     ------
@@ -65,26 +90,22 @@ def read_checkpoint(folder: Path, identity: Mapping[str, Any]) -> Checkpoint:
     path = folder / CHECKPOINT_FILE
     arrays = read_arrays(path)
     try:
-        story = json.loads(arrays["story"].tobytes())
-        differences = [
-            f"{name} was {story['settings'].get(name)!r}, now {value!r}"
-            for name, value in identity["settings"].items()
-            if story["settings"].get(name) != value
-        ]
-        differences += [
-            f"the {split} games are others"
-            for split in ("train", "valid")
-            if story[split] != identity[split]
-        ]
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a whole checkpoint; --overwrite trains anew") from error
-    if differences:
+        story = typed(parse_json(arrays["story"].tobytes(), str(path)), Story, str(path))
+    except (KeyError, InputError) as error:
+        reason = f"not a whole checkpoint ({error}); --overwrite trains anew"
+        raise InputError(f"{path}: {reason}") from error
+    if differences := story.differences(now):
         raise UsageError(
             f"{folder} holds a training with other settings: {'; '.join(differences)}. "
             "Name another --model_dir, or --overwrite to train anew"
+        )
+    if not 1 <= story.best_epoch <= len(story.log) or not np.isfinite(story.best):
+        raise InputError(
+            f"{path}: epoch {story.best_epoch} of {len(story.log)} with {story.best} cannot be "
+            "the best; --overwrite trains anew"
         )
     groups = {
         group: [arrays[name] for name in sorted(arrays) if name.startswith(f"{group}_")]
         for group in GROUPS
     }
-    return Checkpoint(identity, story["log"], story["best"], story["best_epoch"], groups)
+    return story, groups

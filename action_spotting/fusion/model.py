@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import tensorflow as tf
 from scipy.special import expit
@@ -27,7 +28,7 @@ from action_spotting.fusion.postprocessing import (
     read_postprocessing,
 )
 from action_spotting.fusion.settings import HeadSettings, read_settings
-from action_spotting.io.files import read_json, whole_file, write_json
+from action_spotting.io.files import read_json, typed, whole_file, write_json
 from action_spotting.io.zips import read_npz
 
 VERSION = 1
@@ -60,6 +61,14 @@ class ModelParts:
     provenance: Mapping[str, Any]
     postprocessing: Postprocessing
     weights: Sequence[np.ndarray]
+
+
+class _ModelFile(msgspec.Struct):
+    """What ``model.json`` holds."""
+
+    settings: dict[str, Any]
+    provenance: dict[str, dict[str, Any] | None]
+    calibration: dict[str, Any]
 
 
 class SpottingModel:
@@ -226,12 +235,9 @@ def read_parts(folder: Path) -> ModelParts:
     version = content.get("version") if isinstance(content, dict) else None
     if version != VERSION:
         raise UsageError(f"{path}: version {version!r}, this toolkit reads {VERSION}; train anew")
-    try:
-        settings = read_settings(content["settings"], str(path))
-        provenance = dict(content["provenance"])
-        chosen = read_postprocessing(content["calibration"], len(settings.classes), str(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a whole model file ({error!r})") from error
+    stored = typed(content, _ModelFile, str(path))
+    settings = read_settings(stored.settings, f"{path}: settings")
+    chosen = read_postprocessing(stored.calibration, len(settings.classes), str(path))
     where = folder / WEIGHTS_FILE
     arrays = read_arrays(where)
     try:
@@ -244,7 +250,7 @@ def read_parts(folder: Path) -> ModelParts:
     weights = [arrays[name] for name in sorted(arrays) if name.startswith("weight_")]
     if problem := _misfit(settings, normalisation, weights):
         raise InputError(f"{where}: {problem}; train anew")
-    return ModelParts(settings, normalisation, provenance, chosen, weights)
+    return ModelParts(settings, normalisation, stored.provenance, chosen, weights)
 
 
 def _misfit(
@@ -252,17 +258,21 @@ def _misfit(
 ) -> str:
     """Name arrays that cannot be this network's, before it takes memory by its settings."""
     mean, std = normalisation.mean, normalisation.std
-    both = [*mean.values(), *std.values()]
-    if not all(array.ndim == 1 and array.size and array.dtype.kind == "f" for array in both):
-        return "mean and std are not rows of numbers"
+    for name, array in [*mean.items(), *std.items()]:
+        if array.ndim != 1 or not array.size or array.dtype != np.float32:
+            return f"mean and std of {name} are not rows of float32 numbers"
     dims = {name: len(array) for name, array in std.items()}
     if dims != {name: len(array) for name, array in mean.items()}:
         return "mean and std are of different lengths"
+    if not all((array > 0).all() for array in std.values()):
+        return "a std is not more than 0"
     least = NETWORKS[settings.head].least_numbers(settings, dims)
     if sum(array.size for array in weights) < least:
         return f"holds less than the network of {MODEL_FILE} needs"
-    if not all(array.dtype.kind == "f" for array in weights):
-        return "holds weights that are no numbers"
+    if not all(array.dtype == np.float32 for array in weights):
+        return "its weights are not float32 numbers"
+    if not all(np.isfinite(array).all() for array in (*mean.values(), *std.values(), *weights)):
+        return "holds NaN or infinity"
     return ""
 
 

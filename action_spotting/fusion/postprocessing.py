@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
@@ -22,6 +23,7 @@ from scipy.special import expit, logit
 from action_spotting.dataset.events import Annotations, Spots
 from action_spotting.errors import InputError
 from action_spotting.fusion.peak_picking import FLOOR, Peaks, concatenate
+from action_spotting.io.files import typed
 
 NMS_WINDOWS_S = (3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0)
 DEFAULT_NMS_WINDOW_S = 8.0
@@ -99,15 +101,22 @@ class Postprocessing:
 
     def as_dict(self) -> dict[str, Any]:
         """Give JSON-able values, under their names in ``model.json``."""
-        values = {stored: getattr(self, name) for stored, name in _STORED.items()}
-        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        arrays = self.nms_windows_s.tolist(), self.threshold.tolist()
+        scalars = self.displacement_scale, self.top, self.temperature, self.offset
+        return msgspec.to_builtins(
+            _Stored(arrays[0], scalars[0], scalars[1], arrays[1], *scalars[2:])
+        )
 
 
-_STORED = {
-    "windows_s": "nms_windows_s",
-    "share": "displacement_scale",
-    **{name: name for name in ("top", "threshold", "temperature", "offset")},
-}
+class _Stored(msgspec.Struct):
+    """What ``model.json`` holds of it, under older names."""
+
+    windows_s: list[float]
+    share: float
+    top: float | None
+    threshold: list[float]
+    temperature: float
+    offset: float
 
 
 def default_postprocessing(classes: int, nms_window_s: float = 0.0) -> Postprocessing:
@@ -118,21 +127,19 @@ def default_postprocessing(classes: int, nms_window_s: float = 0.0) -> Postproce
 
 def read_postprocessing(content: Any, classes: int, where: str) -> Postprocessing:
     """Rebuild it from a model folder's JSON; `where` names it in the error."""
-    try:
-        arrays = {name: np.array(content[name], float) for name in ("windows_s", "threshold")}
-        top = None if content["top"] is None else float(content["top"])
-        numbers = {name: float(content[name]) for name in ("share", "temperature", "offset")}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{where}: calibration is not usable ({error!r})") from error
-    if not np.isfinite(list(numbers.values())).all() or numbers["temperature"] <= 0:
-        raise InputError(f"{where}: calibration is not usable ({numbers})")
-    if not (top is None or BOTTOM < top < np.inf):
-        raise InputError(f"{where}: calibration top is {top}, expected more than {BOTTOM:.2f}")
-    for name, array in arrays.items():
-        if array.shape != (classes,) or not np.isfinite(array).all():
+    stored = typed(content, _Stored, f"{where}: calibration")
+    arrays = {"windows_s": stored.windows_s, "threshold": stored.threshold}
+    for name, values in arrays.items():
+        if len(values) != classes or not np.isfinite(values).all():
             raise InputError(f"{where}: calibration {name} is not {classes} finite numbers")
-    values: dict[str, Any] = {"top": top, **arrays, **numbers}
-    return Postprocessing(**{name: values[stored] for stored, name in _STORED.items()})
+    numbers = (stored.share, stored.temperature, stored.offset)
+    if not np.isfinite(numbers).all() or stored.temperature <= 0:
+        raise InputError(f"{where}: calibration is not usable ({stored})")
+    if not (stored.top is None or BOTTOM < stored.top < np.inf):
+        top = f"{where}: calibration top is {stored.top}"
+        raise InputError(f"{top}, expected more than {BOTTOM:.2f}")
+    windows_s, threshold = np.array(stored.windows_s), np.array(stored.threshold)
+    return Postprocessing(windows_s, stored.share, stored.top, threshold, *numbers[1:])
 
 
 def to_spots(halves: Sequence[Peaks], confidence: Callable[[Peaks], np.ndarray]) -> Spots:

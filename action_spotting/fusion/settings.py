@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
+
+import msgspec
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.errors import UsageError, unknown
+from action_spotting.io.files import is_name, typed
 
 MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 HEADS = ("dense", "netvlad")
@@ -136,10 +138,7 @@ class HeadSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the settings as JSON-able values, under their names in ``model.json``."""
-        return {
-            _STORED.get(name, name): list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self).items()
-        }
+        return msgspec.to_builtins(_Stored(**vars(self)))
 
 
 def numbers() -> list[dataclasses.Field]:
@@ -147,8 +146,19 @@ def numbers() -> list[dataclasses.Field]:
     return [f for f in dataclasses.fields(HeadSettings) if f.metadata]
 
 
-_STORED = {f.name: f.metadata["stored"] for f in numbers() if f.metadata["stored"]}
+_OLDER = {f.name: f.metadata["stored"] for f in numbers() if f.metadata["stored"]}
 """Names in ``model.json`` that differ: the older ones, so that no folder becomes unreadable."""
+
+_Stored: Any = msgspec.defstruct(
+    "HeadSettings",
+    [
+        (name, kind, msgspec.field(name=_OLDER.get(name)))
+        for name, kind in get_type_hints(HeadSettings).items()
+    ],
+    kw_only=True,
+    forbid_unknown_fields=True,
+)
+"""What ``model.json`` holds of the settings."""
 
 HeadSettings.__doc__ = f"{HeadSettings.__doc__}\n" + "\n".join(
     f"    {f.name} ({f.type}: {f.metadata['range']}): {f.metadata['help']}" for f in numbers()
@@ -208,7 +218,7 @@ def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
     """
     if preset not in PRESETS:
         raise UsageError(unknown("preset", preset, PRESETS))
-    newer = {old: new for new, old in _STORED.items()}
+    newer = {old: new for new, old in _OLDER.items()}
     given: dict[str, Any] = {
         newer.get(name, name): tuple(value) if isinstance(value, list) else value
         for name, value in overrides.items()
@@ -220,19 +230,9 @@ def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
     return _checked(HeadSettings(**{**PRESETS[preset], **HEAD_PRESETS[head], **given}))
 
 
-def read_settings(content: Mapping[str, Any], where: str) -> HeadSettings:
+def read_settings(content: Any, where: str) -> HeadSettings:
     """Rebuild settings from a model folder's JSON; `where` names it in the error."""
-    known = {_STORED.get(f.name, f.name): f for f in dataclasses.fields(HeadSettings)}
-    strange = sorted(set(content) ^ set(known))
-    if strange:
-        raise InputError(f"{where}: settings missing or unknown: {', '.join(strange)}")
-    values: dict[str, Any] = {}
-    for name, value in content.items():
-        value, want = tuple(value) if isinstance(value, list) else value, type(known[name].default)
-        if not isinstance(value, (int, float) if want is float else want):
-            raise InputError(f"{where}: setting {name} is {value!r}, expected {want.__name__}")
-        values[known[name].name] = value
-    return _checked(HeadSettings(**values))
+    return _checked(HeadSettings(**msgspec.structs.asdict(typed(content, _Stored, where))))
 
 
 def _checked(settings: HeadSettings) -> HeadSettings:
@@ -244,7 +244,7 @@ def _checked(settings: HeadSettings) -> HeadSettings:
     ]
     for name in ("modalities", "classes"):
         values = getattr(settings, name)
-        if not all(isinstance(value, str) for value in values):
+        if not all(isinstance(v, str) and is_name(v) and "/" not in v for v in values):
             problems.append(f"{name}: {values!r} are not all names")
             continue
         if not values:

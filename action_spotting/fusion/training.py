@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.fusion import device
-from action_spotting.fusion.checkpoint import CHECKPOINT_FILE, Checkpoint, read_checkpoint
+from action_spotting.fusion.checkpoint import (
+    CHECKPOINT_FILE,
+    Epoch,
+    Story,
+    read_checkpoint,
+    write_checkpoint,
+)
 from action_spotting.fusion.chunks import Batches, prefetch
 from action_spotting.fusion.model import (
     MODEL_FILE,
@@ -189,13 +196,14 @@ def train(
             write_json(model_dir / MACHINE_FILE, device.describe())
             _run_epochs(training, model_dir, tensorboard, after_epoch)
             model = training.finish()
-            save_model(model_dir, model, training.log)
+            log = msgspec.to_builtins(training.story.log)
+            save_model(model_dir, model, log)
     except InWork as error:
         raise UsageError(f"{model_dir}: {error}; name another --model_dir") from error
     return TrainingResult(
         model,
-        training.log,
-        training.best_epoch,
+        log,
+        training.story.best_epoch,
         training.chunks / training.step_seconds if training.chunks else 0.0,
         {**training.warnings, **valid_set.warnings},
         failures,
@@ -219,18 +227,20 @@ def _run_epochs(
     after_epoch: Callable[[int], None] | None,
 ) -> None:
     epochs, batches = training.settings.epochs, training.batches.per_epoch
-    begun = len(training.log)
+    begun = len(training.story.log)
     with tqdm(
         total=epochs * batches, initial=begun * batches, desc="train", unit="batch", disable=None
     ) as bar:
         for epoch in range(begun, epochs):
             loss = training.run_epoch(epoch, bar.update)
             tight = training.validate(epoch)
-            bar.set_postfix(loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{training.best:.3f}")
-            training.checkpoint().write(model_dir)
-            write_log(model_dir / LOG_FILE, training.log)
+            bar.set_postfix(
+                loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{training.story.best:.3f}"
+            )
+            training.save(model_dir)
+            write_log(model_dir / LOG_FILE, training.story.log)
             if tensorboard:
-                _write_tensorboard(tensorboard, training.log[-1])
+                _write_tensorboard(tensorboard, training.story.log[-1])
             if after_epoch:
                 after_epoch(epoch + 1)
 
@@ -247,19 +257,19 @@ class _Training:
     ) -> None:
         self.settings, self.score = settings, score
         self.train_set, self.valid_set = train_set, valid_set
-        self.log: list[dict[str, Any]] = []
-        self.best, self.best_epoch = -1.0, 0
         self.chunks, self.step_seconds = 0, 0.0
-        self.identity = {
-            "settings": settings.as_dict(),
-            "train": train_set.games,
-            "valid": valid_set.games,
-        }
+        self.story = Story(
+            settings.as_dict(),
+            train_set.games,
+            valid_set.games,
+            dims=train_set.dims,
+            provenance=train_set.provenance,
+        )
 
     def begin(self, resumed: Path | None) -> None:
         """Set everything up, from the checkpoint in the folder `resumed` where there is one."""
         device.set_up(self.settings.seed)
-        saved = read_checkpoint(resumed, self.identity) if resumed else None
+        saved = read_checkpoint(resumed, self.story) if resumed else None
         settings, halves = self.settings, self.train_set.halves
         normalisation, half_means, warnings = fit_normalisation(
             halves, self.train_set.dims, subtract_half_mean=settings.subtract_half_mean
@@ -276,7 +286,12 @@ class _Training:
         weight = positive_weights(halves, settings)
         self._step = make_step(self.network, self.optimizer, weight)
         if saved:
-            self._restore(saved, str(resumed))
+            story, arrays = saved
+            assign(self.network.trainable_variables, arrays["weight"], str(resumed))
+            assign(self.optimizer.variables, arrays["optimizer"], str(resumed))
+            self.best_weights = list(arrays["best"])
+            self.story.log, self.story.best = story.log, story.best
+            self.story.best_epoch = story.best_epoch
 
     def run_epoch(self, epoch: int, tick: Callable[[int], Any]) -> float:
         """Train one epoch; gives its mean loss."""
@@ -292,7 +307,7 @@ class _Training:
                 f"the loss is {loss} in epoch {epoch + 1}; lower --learning_rate "
                 f"(now {self.settings.learning_rate})"
             )
-        self.log.append({"epoch": epoch + 1, "loss": round(loss, 6)})
+        self.story.log.append(Epoch(epoch + 1, round(loss, 6)))
         return loss
 
     def validate(self, epoch: int) -> float:
@@ -303,9 +318,10 @@ class _Training:
         pick = picker(self.model, self.valid_set)
         peaks = pick(chosen.nms_windows_s, chosen.displacement_scale)
         tight = average_of_common(score_peaks(self.score, annotations, peaks), annotations)
-        self.log[-1]["tight"] = round(tight, 6)
-        if tight >= self.best:
-            self.best, self.best_epoch, self.best_weights = tight, epoch + 1, weights
+        self.story.log[-1].tight = round(tight, 6)
+        if tight >= self.story.best:
+            self.story.best, self.story.best_epoch = tight, epoch + 1
+            self.best_weights = weights
         return tight
 
     def finish(self) -> SpottingModel:
@@ -314,23 +330,17 @@ class _Training:
         self.model.postprocessing = choose_postprocessing(self.model, self.valid_set, self.score)
         return self.model
 
-    def checkpoint(self) -> Checkpoint:
-        """Give all that a training that goes on needs."""
+    def save(self, model_dir: Path) -> None:
+        """Write the checkpoint."""
         arrays = {
             "weight": self._weights(),
             "optimizer": [v.numpy() for v in self.optimizer.variables],
             "best": self.best_weights,
         }
-        return Checkpoint(self.identity, self.log, self.best, self.best_epoch, arrays)
+        write_checkpoint(model_dir, self.story, arrays)
 
     def _weights(self) -> list[np.ndarray]:
         return [v.numpy() for v in self.network.trainable_variables]
-
-    def _restore(self, saved: Checkpoint, where: str) -> None:
-        assign(self.network.trainable_variables, saved.arrays["weight"], where)
-        assign(self.optimizer.variables, saved.arrays["optimizer"], where)
-        self.best_weights = list(saved.arrays["best"])
-        self.log, self.best, self.best_epoch = saved.log, saved.best, saved.best_epoch
 
 
 def choose_postprocessing(
@@ -366,19 +376,19 @@ def picker(model: SpottingModel, data: SplitData) -> Picker:
     return pick
 
 
-def write_log(path: Path, log: Sequence[Mapping[str, Any]]) -> None:
+def write_log(path: Path, log: Sequence[Epoch]) -> None:
     """Write the training log as CSV."""
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(log[0]))
-        writer.writeheader()
-        writer.writerows(log)
+        writer = csv.writer(handle)
+        writer.writerow(Epoch.__struct_fields__)
+        writer.writerows(msgspec.structs.astuple(row) for row in log)
 
 
-def _write_tensorboard(folder: Path, row: Mapping[str, Any]) -> None:
+def _write_tensorboard(folder: Path, row: Epoch) -> None:
     # tf.summary.scalar needs TensorBoard to be installed; the events it writes do not.
     metadata = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
     )
-    with tf.summary.create_file_writer(str(folder)).as_default(step=row["epoch"]):
+    with tf.summary.create_file_writer(str(folder)).as_default(step=row.epoch):
         for name in ("loss", "tight"):
-            tf.summary.write(name, tf.constant(row[name], tf.float32), metadata=metadata)
+            tf.summary.write(name, tf.constant(getattr(row, name), tf.float32), metadata=metadata)
