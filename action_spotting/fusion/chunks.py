@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from action_spotting.dataset.modalities import is_sound
+from action_spotting.dataset.feature_types import is_audio
 from action_spotting.fusion.games import HalfData, read_rows
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import Settings
@@ -196,7 +196,7 @@ def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random
     rank = _mirrored(rng.random(there.shape)) + ~there
     rank = np.argsort(np.argsort(rank, axis=0), axis=0)
     left = 1 + np.floor(_mirrored(rng.random((count,))) * np.maximum(1, there.sum(axis=0) - 1))
-    sound = np.array([is_sound(name) for name in names])
+    sound = np.array([is_audio(name) for name in names])
     medium = sound[:, None] == (_mirrored(rng.random((count,))) < 0.5)
     both = (there & medium).any(axis=0) & (there & ~medium).any(axis=0)
     whole = both & (_mirrored(rng.random((count,))) < 0.5)
