@@ -1,13 +1,17 @@
-# make demo   set up, run the whole chain on the sample matches, print the table, name the report
-# make test   set up, run every test
-# make quick  set up, run the tests that take a minute
-# make lint   set up, ruff, format check, mypy
-PYTHON ?= python3
+# make demo    set up, run the whole chain on the sample games, print the table, name the report
+# make test    set up, run every test
+# make quick   set up, run the tests that take a minute
+# make lint    set up, ruff, format check, mypy, docstrings
+# make lowest  the quick tests in a second environment, with the oldest package that each bound allows
+# PYTHON=...   names the Python to use; else the first below that has packages for it is taken
+PYTHONS := python3 python3.13 python3.12 python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+LOWEST := .venv-lowest
+SUITED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
-.PHONY: demo test quick lint format clean
+.PHONY: demo test quick lint format lowest clean
 
 demo: $(READY)
 	$(RUN) Models/RunPipeline.py --sample demo
@@ -27,10 +31,29 @@ format: $(READY)
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+lowest: $(READY)
+	$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	$(RUN) -m uv venv --quiet --allow-existing --python $(RUN) $(LOWEST)
+	$(RUN) -m uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e ".[dev]"
+	$(LOWEST)/bin/python -m pytest -q -m "not slow" -n 2 --dist loadgroup
+
 $(READY): requirements.txt setup.py
-	$(PYTHON) -m venv $(VENV)
+	@set -e; python="$(PYTHON)"; \
+	for name in $(PYTHONS); do \
+	  if [ -z "$$python" ] && $$name -c '$(SUITED)' 2>/dev/null; then python=$$name; fi; \
+	done; \
+	if [ -n "$$python" ]; then \
+	  echo "Setting up $(VENV) with $$($$python --version) ($$(command -v $$python))."; \
+	  $$python -m venv $(VENV); \
+	elif command -v uv >/dev/null; then \
+	  echo "Setting up $(VENV) with a Python 3.13 of uv's."; \
+	  uv venv --quiet --seed --allow-existing --python 3.13 $(VENV); \
+	else \
+	  echo "No Python 3.11, 3.12 or 3.13 with venv is here: install one (Debian: apt install" \
+	    "python3 python3-venv), or uv, or name one: make PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) $(LOWEST) demo build dist *.egg-info

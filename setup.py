@@ -20,7 +20,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     packages=find_packages(include=["action_spotting*"]),
     package_data={"action_spotting": ["py.typed", "*/templates/*"]},
     entry_points={"console_scripts": ["action-spotting = action_spotting.cli.program:main"]},

@@ -12,14 +12,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from action_spotting.cli import command, extract_audio
 
 # The two lines that people edit; the defaults of --root_path and --out_dir_path.
-root_path = ""
-out_dir_path = ""
+ROOT_PATH = ""
+OUT_DIR_PATH = ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the two defaults above."""
     words = list(sys.argv[1:] if argv is None else argv)
-    defaults = {"--root_path": root_path, "--out_dir_path": out_dir_path}
+    defaults = {"--root_path": ROOT_PATH, "--out_dir_path": OUT_DIR_PATH}
     edited = [word for option, path in defaults.items() if path for word in (option, path)]
     return extract_audio.main(words if "--path_video" in words else [*edited, *words])
 

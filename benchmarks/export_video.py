@@ -25,8 +25,8 @@ from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.events import Spots
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.export.match import Match, Window, build_match
+from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
-from action_spotting.export.ticker import overlay
 from action_spotting.io.tables import table
 
 SPOT_EVERY_S = 15

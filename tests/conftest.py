@@ -20,6 +20,10 @@ import pytest
 
 from action_spotting.dataset.media import ffmpeg_exe
 
+from .odd_media import odd_media
+
+__all__ = ["odd_media"]
+
 # In the background of a script the tests are started with Ctrl-C ignored, which the processes
 # that tests interrupt would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)

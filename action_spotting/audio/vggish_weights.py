@@ -15,7 +15,8 @@ import numpy as np
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io import pretrained
-from action_spotting.io.pretrained import HDF5_ERRORS, elsewhere
+from action_spotting.io.pretrained import HDF5_ERRORS, open_hdf5
+from action_spotting.io.tf_checkpoint import Checkpoint
 from action_spotting.io.zips import read_npz
 
 AUDIOSET = pretrained.PretrainedFile(
@@ -96,7 +97,8 @@ def load(source: str, *, dense: bool) -> Weights:
     path = pretrained.find(AUDIOSET) if source == "audioset" else Path(source).expanduser()
     if path.suffix.lower() in KERAS_SUFFIXES:
         return Weights(read_keras(path, dense=dense), _origin([path]))
-    return Weights(read_checkpoint(path, dense=dense), _origin(_checkpoint_files(path)))
+    checkpoint = Checkpoint(path)
+    return Weights(read_checkpoint(checkpoint, dense=dense), _origin(checkpoint.files))
 
 
 def shapes(*, dense: bool) -> dict[str, tuple[int, ...]]:
@@ -137,29 +139,17 @@ def random_tensors(*, dense: bool, seed: int = 0) -> Tensors:
     return tensors
 
 
-def read_checkpoint(path: Path, *, dense: bool) -> Tensors:
-    """Read a TensorFlow checkpoint, of one file or of several, by the AudioSet names."""
-    import tensorflow as tf
-
-    if not _checkpoint_files(path):
-        raise UsageError(f"weights {str(path)!r}: no such file or checkpoint")
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-        known = reader.get_variable_to_shape_map()
-    except (ValueError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: not a TensorFlow checkpoint ({reason})") from error
+def read_checkpoint(checkpoint: Checkpoint, *, dense: bool) -> Tensors:
+    """Take the tensors of a TensorFlow checkpoint by their AudioSet names."""
+    known = checkpoint.shapes
 
     def get(layer: str, kind: str, want: tuple[int, ...]) -> np.ndarray | str:
         name = f"{scope(layer)}/{'weights' if kind == 'kernel' else 'biases'}"
-        if tuple(known.get(name, want)) != want:
-            return f"is {tuple(known[name])}, not {want}"
-        try:
-            return reader.get_tensor(name) if name in known else MISSING
-        except (ValueError, tf.errors.OpError) as error:
-            return f"cannot be read ({' '.join(str(error).split())[:200]})"
+        if name not in known:
+            return MISSING
+        return checkpoint.read(name) if known[name] == want else f"is {known[name]}, not {want}"
 
-    return _collect(path, get, dense, lambda layer: scope(layer) + "/{weights,biases}")
+    return _collect(checkpoint.path, get, dense, lambda layer: scope(layer) + "/{weights,biases}")
 
 
 def read_keras(path: Path, *, dense: bool) -> Tensors:
@@ -170,7 +160,7 @@ def read_keras(path: Path, *, dense: bool) -> Tensors:
     """
     import h5py
 
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"weights {str(path)!r}: no such file")
     found: dict[tuple[str, str], Any] = {}
 
@@ -181,7 +171,7 @@ def read_keras(path: Path, *, dense: bool) -> Tensors:
             found[layer, kind] = item
 
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             file.visititems(note)
 
             def get(layer: str, kind: str, want: tuple[int, ...]) -> np.ndarray | str:
@@ -190,8 +180,6 @@ def read_keras(path: Path, *, dense: bool) -> Tensors:
                     return MISSING
                 if item.shape != want:
                     return f"is {item.dtype} {item.shape}, not {want}"
-                if elsewhere(item):
-                    return "lies in another file"
                 return item[()]
 
             return _collect(path, get, dense, lambda layer: layer + "/{kernel,bias}")
@@ -245,15 +233,6 @@ def _collect(
     if problems:
         raise InputError(f"{path}: not the weights of VGGish: " + "; ".join(problems))
     return tensors  # type: ignore[return-value]
-
-
-def _checkpoint_files(path: Path) -> list[Path]:
-    """List the files of a checkpoint: itself, or ``<path>.index`` and ``<path>.data-…``."""
-    if path.is_file():
-        return [path]
-    if not path.parent.is_dir():
-        return []
-    return sorted(p for p in path.parent.glob("*") if p.name.startswith(f"{path.name}."))
 
 
 def _origin(files: list[Path]) -> dict[str, Any]:

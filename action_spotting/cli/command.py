@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from action_spotting.errors import SpottingError
-from action_spotting.io import files, locks
+from action_spotting.io import ffmpeg, files, locks
 
 INTERRUPTED = 130
 PUBLISHED = ("imagenet", "audioset", "random")
@@ -59,6 +59,7 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     except KeyboardInterrupt:
         print("interrupted; what is finished is kept, the same command goes on", file=sys.stderr)
         sys.stdout.flush()
+        ffmpeg.end_all()
         files.discard_parts()
         locks.release_all()
         os._exit(INTERRUPTED)  # threads in the middle of a half are not waited for

@@ -13,14 +13,21 @@ import shlex
 import socket
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from action_spotting.dataset.features import package_versions
-from action_spotting.errors import UsageError
+from action_spotting.io.files import open_own, unwritable
 
 LOG_FILE = "runs.jsonl"
-_PACKAGES = ("action_spotting", "numpy", "tensorflow", "opencv-python", "av", "onnxruntime")
+_PACKAGES = [
+    "action_spotting",
+    "numpy",
+    "tensorflow",
+    "opencv-python-headless",
+    "av",
+    "onnxruntime",
+]
 
 
 def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
@@ -38,7 +45,7 @@ def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
     Raises
     ------
     UsageError
-        The folder cannot be written to.
+        The folder cannot be written to, or its log is no plain file.
 
     Examples
     --------
@@ -52,7 +59,7 @@ def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
     repeat = shlex.join(["python", "-m", "action_spotting", command, *words])
     line = {
         "repeat": f"cd {shlex.quote(str(Path.cwd()))} && {repeat}",
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
         "versions": {"python": platform.python_version(), **package_versions(*_PACKAGES)},
     }
@@ -60,10 +67,10 @@ def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # One write of one line, at the end wherever that is: others may be writing too.
-        handle = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        handle = open_own(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(handle, data)
         finally:
             os.close(handle)
     except OSError as error:
-        raise UsageError(f"cannot write {folder / LOG_FILE}: {error.strerror}") from error
+        raise unwritable(folder / LOG_FILE, error) from error

@@ -79,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--highlights", type=Path, metavar="FILE.mp4", help="a reel of the strongest spots"
     )
     show.add_argument(
-        "--overlay", type=Path, metavar="FILE.mp4", help="the video with a ticker of its spots"
+        "--overlay", type=Path, metavar="FILE.mp4", help="the video with its spots on the picture"
     )
     weights = parser.add_argument_group("pretrained weights (those of the model's training)")
     weights.add_argument(

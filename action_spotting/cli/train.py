@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
@@ -17,6 +18,7 @@ from action_spotting.fusion.settings import (
     PRECISIONS,
     PRESET_HELP,
     PRESETS,
+    Number,
     Settings,
     numbers,
 )
@@ -73,8 +75,20 @@ def build_parser() -> argparse.ArgumentParser:
     for number in numbers():
         title = f"{number.group} (numbers; what is not given comes from the preset)"
         group = groups.setdefault(title, parser.add_argument_group(title))
-        group.add_argument(f"--{number.name}", default=None, **number.option())
+        group.add_argument(f"--{number.name}", default=None, **_option(number))
     return parser
+
+
+def _option(number: Number) -> dict[str, Any]:
+    """Give what ``add_argument`` needs for a number beside its name."""
+    default = number.default
+    if isinstance(default, bool):
+        text = f"{number.text} (full: {'on' if default else 'off'})"
+        return {"action": argparse.BooleanOptionalAction, "help": text}
+    if isinstance(default, tuple):
+        text = f"{number.text} (full: {' '.join(map(str, default))})"
+        return {"type": int, "nargs": "+", "metavar": "N", "help": text}
+    return {"type": type(default), "metavar": "N", "help": f"{number.text} (full: {default})"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

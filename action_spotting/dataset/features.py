@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +25,7 @@ import numpy as np
 from action_spotting.dataset.layout import feature_name, side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
-from action_spotting.io.files import read_json, whole_file, write_json
+from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
 from action_spotting.io.zips import BAD_ARRAY
 
 ROW_TOLERANCE = 2
@@ -143,9 +144,7 @@ def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
         Missing, truncated, not a ``.npy`` file, of another type or width than expected.
     """
     try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such feature file") from error
+        array = np.lib.format.open_memmap(check_plain(path), mode="r")
     except (OSError, *BAD_ARRAY) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: not a whole .npy file ({reason}); make it anew") from error
@@ -213,9 +212,11 @@ def make_record(
         "versions": package_versions("action_spotting", "numpy"),
     }
     if clip is not None:
+        with open_plain(clip.path) as media:
+            size = os.fstat(media.fileno()).st_size
         record["source"] = {
             "file": clip.path.name,
-            "bytes": clip.path.stat().st_size,
+            "bytes": size,
             "start_s": clip.start_s,
             "duration_s": clip.duration_s,
         }
@@ -260,8 +261,5 @@ def package_versions(*names: str) -> dict[str, str]:
 
 def sha256(path: Path) -> str:
     """Hash a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+    with open_plain(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from action_spotting.errors import InputError, UsageError
 
@@ -91,6 +93,83 @@ def probe(path: Path) -> Probe:
         )
 
 
+def origin_s(path: Path) -> float:
+    """Give the zero of a file's clock: the time stamp of the first picture that decodes.
+
+    All that is placed in time counts from there: rows of picture and sound, exports, reel, overlay.
+
+    Parameters
+    ----------
+    path
+        A media file.
+
+    Returns
+    -------
+    float
+        In seconds, on the clock of the container: as ``frame.pts * frame.time_base``. Without a
+        picture, the stamp of the first sound that decodes; 0 where the file holds no stamps.
+
+    Raises
+    ------
+    InputError
+        Not a media file, or nothing in it decodes.
+    """
+    with open_media(path) as container:
+        stream = _leading_stream(container, path)
+        if counts_decoding(container):
+            return stamp_s(container, next(container.demux(stream)))
+        return stamp_s(container, first_frame(container, stream))
+
+
+def first_frame(container, stream):
+    """Give the first frame of a stream that decodes.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    import av
+
+    with contextlib.suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            with contextlib.suppress(av.FFmpegError):
+                for frame in packet.decode():
+                    return frame
+    raise InputError(
+        f"{_name(container)}: no {'picture' if stream.type == 'video' else 'sound'} could be "
+        "decoded; is the file complete?"
+    )
+
+
+def stamp_s(container, item) -> float:
+    """Give the time stamp of a frame or packet in seconds, on the clock of its container."""
+    stamps = (item.dts, item.pts) if counts_decoding(container) else (item.pts, item.dts)
+    stamp = next((stamp for stamp in stamps if stamp is not None), 0)
+    return float(stamp * item.time_base)
+
+
+def counts_decoding(container) -> bool:
+    """Whether pictures are numbered as they are decoded: a presentation time is then a guess."""
+    return container.format.name == "avi"
+
+
+def has_index(container) -> bool:
+    """Whether the container lists its key frames, so that seeking finds them.
+
+    One that states no duration was written into a pipe, and has no list.
+    """
+    indexed = container.format.name.startswith(("matroska", "mov"))
+    return indexed and bool(container.duration)
+
+
+def may_jump(container) -> bool:
+    """Whether the clock, and the kind of sound, of such a file may change on its way."""
+    import av
+
+    return bool(container.format.flags & av.format.Flags.ts_discont.value)
+
+
 def open_media(path: Path):
     """Open a media file with PyAV as data: one of `CONTAINERS`, no protocol but plain files.
 
@@ -103,7 +182,7 @@ def open_media(path: Path):
 
     check_file(path)
     try:
-        return av.open(f"file:{path}", options=MEDIA_OPTIONS, metadata_errors="replace")
+        return av.open(f"file:{path}", options=MEDIA_OPTIONS, **_any_metadata())
     except (av.FFmpegError, ValueError) as error:
         if _begins_like_pointer(path):
             raise InputError(
@@ -114,6 +193,14 @@ def open_media(path: Path):
         if isinstance(error, av.ArgumentError):  # what ffmpeg says of a container not in the list
             reason = "a kind of file that is not taken; convert it to mkv or mp4"
         raise InputError(f"{path}: not a media file that is read here ({reason})") from error
+
+
+def _any_metadata() -> dict[str, Any]:
+    """What lets PyAV open a file whose titles are no UTF-8; from release 19 on it always does."""
+    import av
+
+    before_19 = int(av.__version__.partition(".")[0]) < 19
+    return {"metadata_errors": "replace"} if before_19 else {}
 
 
 def _begins_like_pointer(path: Path) -> bool:
@@ -147,17 +234,47 @@ def ffmpeg_exe() -> str:
 
 
 def picture_stream(container):
-    """Give the first video stream of an open file that is no still cover picture, or None.
+    """Give the video stream of an open file that is its film, or None.
 
-    One of a codec that is not known counts as none.
+    The one that is flagged as the default, else the longest, else the largest, else the first. A
+    cover picture and a stream of a codec that is not known do not count.
     """
     import av
 
-    cover = av.stream.Disposition.attached_pic
-    pictures = (s for s in container.streams.video if not s.disposition & cover)
-    return next((s for s in pictures if s.codec_context is not None), None)
+    flags = av.stream.Disposition
+
+    def rank(stream) -> tuple[bool, int, int]:
+        default = bool(stream.disposition & flags.default)
+        return default, round(_stated_s(stream)), stream.width * stream.height
+
+    pictures = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not stream.disposition & flags.attached_pic
+    ]
+    return max(pictures, key=rank, default=None)
 
 
 def sound_streams(container) -> list:
     """Give the sound streams of an open file whose codec is known."""
     return [s for s in container.streams.audio if s.codec_context is not None]
+
+
+def _stated_s(stream) -> float:
+    """How long a stream says that it lasts, in Matroska by its tag; 0 where it does not say."""
+    with contextlib.suppress(ValueError):
+        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    return float((stream.duration or 0) * stream.time_base)
+
+
+def _leading_stream(container, path: Path):
+    """The stream that sets the clock: the picture, or the sound where there is none."""
+    stream = picture_stream(container) or next(iter(sound_streams(container)), None)
+    if stream is None:
+        raise InputError(f"{path}: neither sound nor picture in it")
+    return stream
+
+
+def _name(container) -> str:
+    return container.name.removeprefix("file:")

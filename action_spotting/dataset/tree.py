@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections import Counter
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from typing import Protocol
 
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.files import MAX_JSON_BYTES, is_name, read_bytes
-from action_spotting.io.zips import DAMAGED, BoundedZip, read_member
+from action_spotting.io.zips import DAMAGED, open_bounded, read_member
 
 
 class Tree(Protocol):
@@ -97,7 +98,7 @@ class Zip:
         self.path = path
         if not path.is_file():
             raise UsageError(f"{path}: a pipe or a device; a folder or a zip is expected")
-        self._zip = BoundedZip(path)
+        self._zip = zipfile.ZipFile(open_bounded(path))
         members = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
         self._members = {info.filename: info for info in members}
         climbing = [info.filename for info in members if _climbs(info.filename)]

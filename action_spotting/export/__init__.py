@@ -5,9 +5,10 @@
 ``registry``    all formats by name; writing them
 ``folder``      whole folders or zips of results
 ``challenge``   the zip that SoccerNet's server takes
-``captions``    texts as pictures, when they show, how they are drawn on a frame
-``media``       decoding, and encoding to H.264 and AAC
+``cuts``        which stretches a reel shows
+``ass``         captions as a subtitle track
+``footage``     a video as ffmpeg reads and writes it
 ``reel``        the strongest moments, one after another
-``ticker``      the broadcast with its spots
-``thumbnails``  the strongest frames as JPEG
+``overlay``     the broadcast with its spots
+``thumbnails``  the frames of the most confident spots as JPEG
 """

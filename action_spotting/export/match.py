@@ -16,6 +16,7 @@ from pathlib import Path
 
 from action_spotting.dataset.events import Spots, game_time
 from action_spotting.dataset.media import Clip, probe
+from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import read_json
 
@@ -317,11 +318,12 @@ def _lay_out(
             continue
         found = probe(clip.path)
         file_ms = round(1000 * (clip.start_s or 0))
-        media_ms = round(1000 * found.duration_s)
+        file_s = length_s(clip.path)
+        media_ms = round(1000 * file_s)
         if clip.path not in file_start:
             file_start[clip.path] = cursor
             cursor += media_ms
-        duration = _duration_ms(clip, number, clips, found.duration_s)
+        duration = _duration_ms(clip, number, clips, file_s)
         offset = file_start[clip.path] + file_ms
         fps = _usual_rate(found.fps)
         name = _relative(clip.path, folder)

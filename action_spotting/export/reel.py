@@ -2,68 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 from tqdm import tqdm
 
-from action_spotting.dataset.media import probe
-from action_spotting.errors import InputError, UsageError
-from action_spotting.export.captions import Caption
-from action_spotting.export.match import HalfMedia, Match, Moment, Window
-from action_spotting.export.media import Movie, check_target, look_of
-from action_spotting.export.render import BAR, Stretch, caption_of, render
+from action_spotting.errors import InputError
+from action_spotting.export.ass import Caption
+from action_spotting.export.cuts import REEL_WINDOW, Cut, choose_cuts
+from action_spotting.export.footage import (
+    EARLY_S,
+    EVEN_FORMAT,
+    FINE,
+    GAPLESS,
+    H264,
+    MP4,
+    SHORT_BLOCKS,
+    Footage,
+    WorkFolder,
+    captioned,
+    check_target,
+    fitted,
+    read_footage,
+)
+from action_spotting.export.match import Match, Window
+from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
 
-CLASS_WEIGHTS: dict[str, float] = {
-    "Goal": 10.0,
-    "Penalty": 8.0,
-    "Red card": 8.0,
-    "Yellow->red card": 8.0,
-    "Shots on target": 5.0,
-    "Shots off target": 3.0,
-    "Yellow card": 3.0,
-    "Direct free-kick": 2.0,
-    "Corner": 1.5,
-    "Foul": 1.0,
-    "Offside": 1.0,
-    "Substitution": 1.0,
-    "Kick-off": 0.3,
-    "Indirect free-kick": 0.3,
-    "Clearance": 0.3,
-    "Throw-in": 0.1,
-    "Ball out of play": 0.1,
-    "soccer": 10.0,
-    "card": 3.0,
-    "subs": 1.0,
-}
-"""How much a highlight of each class is worth at equal confidence; 1 for any other class."""
-
-REEL_WINDOW = Window(6.0, 6.0)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """One stretch of the reel.
-
-    Attributes
-    ----------
-    half
-        Where it is taken from.
-    start_ms, end_ms
-        On the clock of the half's media file.
-    moments
-        What happens in it.
-    captions
-        When each of them is announced, on the same clock.
-    """
-
-    half: HalfMedia
-    start_ms: int
-    end_ms: int
-    moments: tuple[Moment, ...]
-    captions: tuple[Caption, ...]
+_TRACK = "captions.ass"
 
 
 def highlights(
@@ -76,8 +44,8 @@ def highlights(
 ) -> list[Cut]:
     """Make a reel of a match's strongest moments: mp4 with H.264 and AAC.
 
-    It has the size and about the frame rate of its first stretch; pictures of another shape get
-    black bars. Sound is kept; a stretch without any is silent.
+    It has the size of its first stretch; pictures of another shape get black bars. Sound is kept; a
+    stretch without any is silent.
 
     Parameters
     ----------
@@ -107,82 +75,81 @@ def highlights(
             f"{match.game}: no spot to show in a reel (of {len(match.moments)}, halves with media: "
             f"{len(match.halves) - len(match.without_media)}); lower the threshold"
         )
-    stretches = [_stretch(cut) for cut in cuts]
-    look = look_of(stretches[0].path, stretches[0].start_s)
-    sound = any(probe(path).sounds for path in {stretch.path for stretch in stretches})
-    total_s = sum(stretch.end_s - stretch.start_s for stretch in stretches)
-    at_s = 0.0
+    footage = {source: read_footage(source) for source in dict.fromkeys(c.path for c in cuts)}
+    size = footage[cuts[0].path].size
+    audio = any(source.audio is not None for source in footage.values())
+    pieces: dict[Path, float] = {}
     with (
         whole_file(path) as part,
-        Movie(part, look, cuts[0].half.fps, sound) as movie,
-        tqdm(total=total_s, desc="highlights", disable=None, bar_format=BAR) as bar,
+        WorkFolder() as folder,
+        tqdm(total=_seconds(cuts), desc="highlights", disable=None, bar_format=BAR) as bar,
     ):
-        for stretch in stretches:
-            render(movie, stretch, at_s=at_s, bar=bar, sound=sound)
-            at_s += stretch.end_s - stretch.start_s
-            movie.end_stretch(at_s)
+        groups = [
+            group
+            for path, of_file in groupby(cuts, key=lambda cut: cut.path)
+            for group in footage[path].read_together(list(of_file))
+        ]
+        for group in groups:
+            source, piece = footage[group[0].path], folder.path / f"{len(pieces)}.nut"
+            pieces[piece] = _seconds(group)
+            tell = partial(_advance, bar, bar.n)
+            _cut_out(folder, source, group, piece, size=size, audio=audio, tell=tell)
+            tell(_seconds(group))
+        _join(folder, pieces, part)
     return cuts
 
 
-def choose_cuts(
-    match: Match,
+def _cut_out(
+    folder: WorkFolder,
+    footage: Footage,
+    cuts: Sequence[Cut],
+    piece: Path,
     *,
-    top: int = 20,
-    weights: Mapping[str, float] | None = None,
-    window: Window = REEL_WINDOW,
-) -> list[Cut]:
-    """Choose a reel's stretches: the strongest moments, overlapping windows merged, in order.
+    size: tuple[int, int],
+    audio: bool,
+    tell: Callable[[float], object],
+) -> None:
+    """Cut stretches out of one file: picture as in the reel, with captions; sound as PCM.
 
-    Parameters
-    ----------
-    match
-        Halves without media are left out.
-    top
-        At most this many moments, by weight × confidence.
-    weights
-        Of the classes; `CLASS_WEIGHTS` by default, 1 for a class that is not in it, 0 for never.
-    window
-        Around each moment; cut at the half's ends.
+    Each frame is placed by its own time alone, so that it does not matter what comes before it.
     """
-    if top < 1:
-        raise UsageError(f"a reel of {top} spots: at least 1 is expected")
-    weights = CLASS_WEIGHTS if weights is None else weights
-
-    def worth(moment: Moment) -> float:
-        return weights.get(moment.label, 1.0) * moment.confidence
-
-    with_media = {half.number for half in match.halves if half.clip}
-    able = [m for m in match.moments if m.half in with_media and worth(m) > 0]
-    chosen = sorted(able, key=lambda m: (-worth(m), m.match_ms, m.label))[:top]
-    cuts: list[Cut] = []
-    for moment in sorted(chosen, key=lambda m: (m.half, m.position_ms, m.label)):
-        cut = _cut(match, moment, window)
-        if cut.end_ms <= cut.start_ms:
-            continue
-        if cuts and cuts[-1].half == cut.half and cut.start_ms <= cuts[-1].end_ms:
-            cut = _merged(cuts.pop(), cut)
-        cuts.append(cut)
-    return cuts
-
-
-def _cut(match: Match, moment: Moment, window: Window) -> Cut:
-    half = match.half(moment.half)
-    to_file = half.file_ms - half.offset_ms
-    start, end = (t + to_file for t in window.around(match, moment))
-    return Cut(half, start, end, (moment,), (caption_of(moment, start, end),))
+    chosen, shift_s, captions, at_ms = [], "0", list[Caption](), 0
+    for cut in cuts:
+        start_s, end_s = cut.start_ms / 1000 - EARLY_S, cut.end_ms / 1000 - EARLY_S
+        begun = f"{start_s - EARLY_S / 2:.4f}"  # the first block may lie a sample before it
+        chosen.append(f"gte(t,{begun})*lt(t,{end_s:.3f})")
+        shift_s = f"if(lt(T,{begun}),{shift_s},{start_s - at_ms / 1000:.3f})"
+        captions += [caption.shifted(at_ms - cut.start_ms) for caption in cut.captions]
+        at_ms += cut.end_ms - cut.start_ms
+    within = f"trim=start={cuts[0].start_ms / 1000 - EARLY_S:.3f}:end={end_s:.3f}"
+    choice = f"select='{'+'.join(chosen)}'"
+    place = f"setpts='PTS-({shift_s})/TB'"
+    folder.write_track(_TRACK, captions, size)
+    drawn = f"{FINE},{within},{choice},{place},{fitted(size)},{captioned(_TRACK)}"
+    options = ["-map", f"0:{footage.picture}", "-vf", drawn, *H264]
+    if audio:
+        heard = "anullsrc"
+        if footage.audio is not None:
+            heard = f"[0:{footage.audio}]a{within},{SHORT_BLOCKS},a{choice},a{place}"
+        heard += f",{EVEN_FORMAT},apad,atrim=end={at_ms / 1000:.3f}[a]"
+        options += ["-filter_complex", heard, "-map", "[a]", "-c:a", "pcm_s16le"]
+    reading = footage.read_from(cuts[0].start_ms / 1000)
+    folder.run({footage.path: reading}, {piece: [*options, "-f", "nut"]}, tell=tell)
 
 
-def _merged(first: Cut, second: Cut) -> Cut:
-    return Cut(
-        first.half,
-        first.start_ms,
-        max(first.end_ms, second.end_ms),
-        first.moments + second.moments,
-        first.captions + second.captions,
-    )
+def _join(folder: WorkFolder, pieces: Mapping[Path, float], to: Path) -> None:
+    """Put pieces one behind another; the picture is not encoded again."""
+    lines = [f"file {piece.name}\nduration {lasts_s:.3f}\n" for piece, lasts_s in pieces.items()]
+    script = folder.path / "pieces.ffconcat"
+    script.write_text("ffconcat version 1.0\n" + "".join(lines), encoding="utf-8")
+    as_list = ["-format_whitelist", "concat,nut", "-f", "concat"]
+    whole = ["-map", "0", "-c:v", "copy", "-c:a", "aac", "-af", f"{GAPLESS}:first_pts=0", *MP4]
+    folder.run({script: as_list}, {to: whole})
 
 
-def _stretch(cut: Cut) -> Stretch:
-    if cut.half.clip is None:
-        raise InputError(f"half {cut.half.number} has no media")
-    return Stretch(cut.half.clip.path, cut.start_ms / 1000, cut.end_ms / 1000, cut.captions)
+def _seconds(cuts: Sequence[Cut]) -> float:
+    return sum(cut.duration_s for cut in cuts)
+
+
+def _advance(bar: tqdm, begun_s: float, done_s: float) -> None:
+    bar.update(begun_s + done_s - bar.n)

@@ -1,24 +1,19 @@
-"""The strongest frames of a match as small JPEG pictures."""
+"""The frames of a match's most confident spots as small JPEG pictures."""
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
+import contextlib
+from itertools import groupby
 
-import av
-from PIL import Image
-
-from action_spotting.dataset.media import open_media
+from action_spotting.errors import InputError
+from action_spotting.export.footage import EARLY_S, FINE, Footage, WorkFolder, read_footage
 from action_spotting.export.match import Match, Moment, select
-from action_spotting.export.media import display_size, fitted, picture_of, play
 
 LOOK_BACK_S = 1.0
 """How far before a moment a frame is looked for, should the file end before it."""
 
 
-def thumbnails(
-    match: Match, n: int = 12, *, width: int = 320, quality: int = 80
-) -> list[tuple[Moment, bytes]]:
+def thumbnails(match: Match, n: int = 12, *, width: int = 320) -> list[tuple[Moment, bytes]]:
     """Give the frames of the `n` most confident moments, in the order of the match.
 
     Parameters
@@ -29,8 +24,6 @@ def thumbnails(
         At most this many.
     width
         Of the pictures, in pixels; the height follows from the video.
-    quality
-        Of the JPEG, 1 to 95.
 
     Returns
     -------
@@ -42,35 +35,34 @@ def thumbnails(
     InputError
         Media that cannot be read at all.
     """
-    with_media = tuple(m for m in match.moments if m.half not in match.without_media)
-    pictures = []
-    for moment in select(Match("", match.halves, with_media, ()), threshold=0, top=n).moments:
-        half = match.half(moment.half)
-        if half.clip is None:
-            continue
-        frame = _frame(half.clip.path, (half.file_ms + moment.position_ms) / 1000, width)
-        if frame is not None:
-            pictures.append((moment, _jpeg(frame, quality)))
+    media = {half.number: half.clip.path for half in match.halves if half.clip}
+    able = tuple(moment for moment in match.moments if moment.half in media)
+    chosen = select(Match("", match.halves, able, ()), threshold=0, top=n).moments
+    pictures: list[tuple[Moment, bytes]] = []
+    with WorkFolder() as folder:
+        for path, of_file in groupby(chosen, key=lambda moment: media[moment.half]):
+            footage, moments = read_footage(path, audio=False), list(of_file)
+            for group in footage.read_together(moments):
+                times_s = [(match.half(m.half).file_ms + m.position_ms) / 1000 for m in group]
+                found = _frames(folder, footage, times_s, width)
+                pictures += [(m, data) for m, data in zip(group, found, strict=True) if data]
     return pictures
 
 
-def _frame(path: Path, at_s: float, width: int) -> av.VideoFrame | None:
-    """The frame that is shown at a time, the last one before it where the video ends earlier."""
-    found = None
-    with open_media(path) as container:
-        stream = picture_of(container, path)
-        for time_s, frame in play(container, [stream], start_s=max(0.0, at_s - LOOK_BACK_S)):
-            if found is not None and time_s > at_s:
-                break
-            found = frame
-        if found is None:
-            return None
-        full = display_size(stream, found)
-        height = max(2, round(full[1] * width / full[0] / 2) * 2)
-        return fitted(stream, found, (width // 2 * 2, height))
-
-
-def _jpeg(frame: av.VideoFrame, quality: int) -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(frame.to_ndarray(format="rgb24")).save(data, "JPEG", quality=quality)
-    return data.getvalue()
+def _frames(
+    folder: WorkFolder, footage: Footage, times_s: list[float], width: int
+) -> list[bytes | None]:
+    """The frames that show at some times, or the last ones before them where the video ends."""
+    full = footage.size
+    size = max(2, width // 2 * 2), max(2, round(full[1] * width / full[0] / 2) * 2)
+    files = [folder.path / f"{i}.jpg" for i in range(len(times_s))]
+    outputs = {}
+    for time_s, file in zip(times_s, files, strict=True):
+        file.unlink(missing_ok=True)
+        around = f"{FINE},trim=start={time_s - LOOK_BACK_S:.3f}:end={time_s + EARLY_S:.3f}"
+        filters = f"{around},scale={size[0]}:{size[1]},setsar=1"
+        last_one = ("-fps_mode", "vfr", "-q:v", "4", "-update", "1", "-f", "image2")
+        outputs[file] = ["-map", f"0:{footage.picture}", "-vf", filters, *last_one]
+    with contextlib.suppress(InputError):  # where no frame decodes there is no file either
+        folder.run({footage.path: footage.read_from(times_s[0] - LOOK_BACK_S)}, outputs)
+    return [file.read_bytes() if file.exists() else None for file in files]

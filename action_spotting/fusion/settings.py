@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,15 +99,6 @@ class Number:
     text: str
     default: Any
 
-    def option(self) -> dict[str, Any]:
-        """Give what argparse's ``add_argument`` needs beside name and default."""
-        text = f"{self.text} (full: {_words(self.default)})"
-        if isinstance(self.default, bool):
-            return {"action": argparse.BooleanOptionalAction, "help": text}
-        if isinstance(self.default, tuple):
-            return {"type": int, "nargs": "+", "metavar": "N", "help": text}
-        return {"type": type(self.default), "metavar": "N", "help": text}
-
 
 def numbers() -> list[Number]:
     """List the numbers of `Settings` with their groups, help texts and defaults."""
@@ -117,12 +107,6 @@ def numbers() -> list[Number]:
         for f in dataclasses.fields(Settings)
         if f.metadata
     ]
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -1,20 +1,29 @@
-"""Files that appear whole or not at all, and JSON that is read with care."""
+"""Files that appear whole or not at all, plain files opened with care, and JSON."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import os
+import secrets
 import stat
+import time
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from action_spotting.errors import InputError, SpottingError, UsageError
+from action_spotting.errors import InputError, UsageError
 
 MAX_JSON_BYTES = 64 * 2**20
 MAX_JSON_DEPTH = 32
+
+_SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EBADF}
+_DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_DAY_S = 86_400
 
 _being_made: set[Path] = set()
 
@@ -23,10 +32,24 @@ _being_made: set[Path] = set()
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends well.
 
-    The temporary name is a fixed one, ``.<name>.part<suffix>``, so that a run that was killed
-    leaves at most one, which the next run overwrites. It keeps the suffix, because encoders
-    choose their container by it. Nothing is left when the block raises.
+    The temporary file has a name of its own, ``.<name>.part-<random><suffix>``, so that any number
+    of processes may write the same path; it keeps the suffix, because encoders choose their
+    container by it. Nothing is left when the block raises. What a killed process left is taken
+    away first (see `clear_parts`).
 
+    Parameters
+    ----------
+    path
+        The file to be made. Its folder is made if need be.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written: a full disk, no permission, or a link, a folder, a pipe or a
+        device at `path`, which is never replaced. Other errors of the block pass unchanged.
+
+    Examples
+    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> with whole_file(folder / "a.txt") as part:
@@ -35,23 +58,68 @@ def whole_file(path: Path) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    part = part_path(path)
+    check_target(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear_parts(path)
+        part, handle = _new_part(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     _being_made.add(part)
     try:
         yield part
-        with part.open("rb") as handle:
-            os.fsync(handle.fileno())
+        with part.open("rb+") as written:
+            os.fsync(written.fileno())
         part.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
+    except BaseException as error:
         with contextlib.suppress(OSError):  # what went wrong before says more
             part.unlink()
+        if isinstance(error, OSError) and _is_about(part, error):
+            raise unwritable(path, error) from error
+        raise
+    finally:
         _being_made.discard(part)
+        if handle is not None:
+            os.close(handle)
+
+
+def _new_part(path: Path) -> tuple[Path, int | None]:
+    """Make the temporary file of `path`, locked while it is open: so others see it is alive.
+
+    Not on Windows, where a locked file cannot be written by name, nor an open one renamed.
+    """
+    while True:
+        part = path.with_name(f".{path.stem[:40]}.part-{secrets.token_hex(4)}{path.suffix}")
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFELY, 0o666)
+        if os.name == "nt":
+            os.close(handle)
+            return part, None
+        lock(handle, wait=True)
+        if os.fstat(handle).st_nlink:
+            return part, handle
+        os.close(handle)  # taken for left over in the moment before it was locked
+
+
+def _is_about(part: Path, error: OSError) -> bool:
+    name = str(error.filename or "").removeprefix("file:")  # as ffmpeg is given names
+    return error.errno in _DISK_REFUSES or name == str(part)
+
+
+def clear_parts(path: Path) -> None:
+    """Take away temporary files of `path`, of any suffix, that no living process is writing.
+
+    Alive is what is locked; where there are no locks, what is younger than a day.
+    """
+    for part in path.parent.glob(f".{glob.escape(path.stem[:40])}.part*"):
+        with contextlib.suppress(OSError):
+            handle = os.open(part, os.O_RDWR | _SAFELY)
+            try:
+                info, locked = os.fstat(handle), None if os.name == "nt" else lock(handle)
+                old = locked is None and abs(time.time() - info.st_mtime) > _DAY_S
+                if stat.S_ISREG(info.st_mode) and (locked or old):
+                    part.unlink()
+            finally:
+                os.close(handle)
 
 
 def discard_parts() -> None:
@@ -66,26 +134,53 @@ def remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> SpottingError:
+def unwritable(path: Path, error: OSError) -> UsageError:
+    """Word why `path` cannot be written."""
     reason = error.strerror or str(error)
-    name = str(error.filename or path).removeprefix("file:")  # as ffmpeg is given names
-    if Path(name) not in (path, part_path(path), *path.parents):
-        return InputError(f"{path} cannot be made: {name}: {reason}")
     return UsageError(f"cannot write {path}: {reason}; free space there or choose another folder")
 
 
-def part_path(path: Path) -> Path:
-    """The temporary name under which `path` is made."""
-    return path.with_name(f".{path.stem}.part{path.suffix}")
+def check_target(path: Path) -> None:
+    """Raise `UsageError` where something else than a plain file lies at `path`."""
+    with contextlib.suppress(OSError, ValueError):  # it is told when it is opened
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else ""
+            raise UsageError(
+                f"cannot write {path}: {kind or 'a pipe or a device'} lies there, which is neither "
+                "followed nor replaced; take it away or name another file"
+            )
 
 
-def clear_parts(path: Path) -> None:
-    """Take away what a killed run left of `path` and of its side files of other suffixes."""
-    for part in path.parent.glob(f".{glob.escape(path.stem)}.part.*"):
-        part.unlink(missing_ok=True)
+def open_own(path: Path, flags: int) -> int:
+    """Open a file that we write in place (a log, a claim); never another by a link."""
+    check_target(path)
+    handle = os.open(path, flags | _SAFELY, 0o666)
+    if os.fstat(handle).st_nlink > 1:
+        os.close(handle)
+        raise UsageError(f"cannot write {path}: it is another file as well (hard link)")
+    return handle
+
+
+def lock(handle: int, *, wait: bool = False) -> bool | None:
+    """Take the operating system's lock of an open file, which ends with it.
+
+    Returns
+    -------
+    bool or None
+        False: another has it; None: this file system has no locks.
+    """
+    from filelock import lock_descriptor
+
+    try:
+        return lock_descriptor(handle, blocking=wait)
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return None
+        raise
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -107,24 +202,58 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= 1000 and "\0" not in text and fits
 
 
+def open_plain(path: Path) -> BufferedReader:
+    """Open a plain file for reading.
+
+    Raises
+    ------
+    InputError
+        Missing, not allowed, or no plain file: a pipe or a device may never end.
+
+    Examples
+    --------
+    >>> open_plain(Path("/dev/zero"))
+    Traceback (most recent call last):
+    ...
+    action_spotting.errors.InputError: /dev/zero: not a plain file
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | _SAFELY & ~getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: cannot be read: no such file") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    raise InputError(f"{path}: not a plain file")
+
+
+def check_plain(path: Path) -> Path:
+    """Give back `path` when it is a plain file that can be read, for libraries that open names.
+
+    Raises
+    ------
+    InputError
+        See `open_plain`.
+    """
+    open_plain(path).close()
+    return path
+
+
 def read_bytes(path: Path, max_bytes: int) -> bytes:
     """Read a plain file of at most `max_bytes`.
 
     Raises
     ------
     InputError
-        Missing, larger, or no plain file (a pipe or a device may never end).
+        Larger, or see `open_plain`.
     """
-    try:
-        info = path.stat()
-        if not stat.S_ISREG(info.st_mode):
-            raise InputError(f"{path}: not a plain file")
-        if info.st_size > max_bytes:
-            raise InputError(f"{path}: {info.st_size} bytes, more than the {max_bytes} allowed")
-        with path.open("rb") as handle:
-            return handle.read(info.st_size)
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
+    with open_plain(path) as handle:
+        size = os.fstat(handle.fileno()).st_size
+        if size > max_bytes:
+            raise InputError(f"{path}: {size} bytes, more than the {max_bytes} allowed")
+        return handle.read(size)
 
 
 def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:

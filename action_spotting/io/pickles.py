@@ -1,7 +1,7 @@
 """Pickles of strangers: numbers, arrays and the fields of a PCA are read, nothing is executed.
 
-A pickle is a program. Before it runs, its steps are counted and compared with those that numbers
-need; while it runs, each name in it stands for a reader of ours, never for what it names.
+A pickle is a program. Each name in it stands for a reader of ours, never for what it names: a class
+with ``__setstate__`` or a bound method, of which a pickle can set no attributes.
 """
 
 from __future__ import annotations
@@ -23,25 +23,10 @@ MAX_PICKLE_BYTES = 256 * 2**20
 MAX_STEPS = 10_000
 """Of a pickle; a PCA has some hundred."""
 
-_STEPS = re.compile(
-    "PROTO|FRAME|STOP|MARK|POP|GLOBAL|STACK_GLOBAL|REDUCE|BUILD|NEWOBJ|NONE|NEWTRUE|NEWFALSE|"
-    "INT|BININT[12]?|LONG[14]?|(BIN)?FLOAT|UNICODE|STRING|(SHORT_)?BIN(STRING|UNICODE|BYTES)|"
-    "BINUNICODE8|BINBYTES8|BYTEARRAY8|(EMPTY_)?(TUPLE|LIST|DICT)|TUPLE[123]|APPENDS?|SETITEMS?|"
-    "GET|BINGET|LONG_BINGET|PUT|BINPUT|LONG_BINPUT|MEMOIZE"
-)
-_TYPE = re.compile(r"[<>=|]?[fiub]\d{1,2}")
-_PCA_MODULES = ("sklearn.decomposition._pca", "sklearn.decomposition.pca")
+_NUMBERS = re.compile(r"[<>=|]?[fiub]\d{1,2}")
 _CUT_SHORT = (
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    MemoryError,
+    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError),
+    *(AttributeError, OverflowError, RecursionError, MemoryError),
 )
 
 
@@ -71,29 +56,21 @@ def read_pickle(path: Path) -> Any:
         )
     data = read_bytes(path, MAX_PICKLE_BYTES)
     try:
-        _check_steps(data)
+        if any(count >= MAX_STEPS for count, _ in enumerate(pickletools.genops(data))):
+            raise pickle.UnpicklingError(f"it has more than {MAX_STEPS} steps")
         return _plain(_NumbersOnly(io.BytesIO(data), encoding="latin1").load())
     except _CUT_SHORT as error:
         reason = str(error)[:200]
         raise InputError(f"{path}: not a pickle of a PCA or an average ({reason})") from error
 
 
-def _check_steps(data: bytes) -> None:
-    """Refuse steps that numbers do not need, and a store of values larger than their number."""
-    for count, (step, given, _) in enumerate(pickletools.genops(data)):
-        if not _STEPS.fullmatch(step.name):
-            raise pickle.UnpicklingError(f"its step {step.name} is not needed for numbers")
-        place = int(given or 0) if "PUT" in step.name else 0
-        if max(count, place) > MAX_STEPS:
-            raise pickle.UnpicklingError(f"it has more than {MAX_STEPS} steps")
-
-
 class _Type:
     """Stands for ``numpy.dtype``: a plain number's."""
 
     def __init__(self, name: Any, *_: Any) -> None:
-        if not isinstance(name, str) or not _TYPE.fullmatch(name):
-            raise pickle.UnpicklingError(f"{name!r} is no type of plain numbers")
+        if not isinstance(name, str) or not _NUMBERS.fullmatch(name):
+            given = name[:9] if isinstance(name, str) else type(name).__name__
+            raise pickle.UnpicklingError(f"{given!r} is no type of plain numbers")
         self.dtype = np.dtype(name)
 
     def __setstate__(self, state: Any) -> None:
@@ -110,70 +87,89 @@ class _Array:
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
-        values = np.frombuffer(data, _dtype(dtype))
-        self.values = values.reshape(shape, order="F" if fortran else "C")
+        self.values = _numbers(dtype, data).reshape(shape, order="F" if fortran else "C")
 
 
 def _plain(value: Any) -> Any:
     return value.values if isinstance(value, _Array) else value
 
 
-def _dtype(given: Any) -> np.dtype:
-    return given.dtype if isinstance(given, _Type) else _Type(given).dtype
+def _numbers(dtype: Any, data: Any) -> np.ndarray:
+    return np.frombuffer(data, (dtype if isinstance(dtype, _Type) else _Type(dtype)).dtype)
 
 
-class _NumbersOnly(pickle.Unpickler):
+class _Tuple(tuple):
+    """A tuple that is no key: the hash of one that holds others twice, and so on, never ends."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _tuple_of(size: int | None) -> Callable[[Any], None]:
+    def load(reader: Any) -> None:
+        items = reader.pop_mark() if size is None else reader.stack[len(reader.stack) - size :]
+        if size is not None:
+            del reader.stack[-size:]
+        reader.append(_Tuple(items))
+
+    return load
+
+
+class _NumbersOnly(pickle._Unpickler):
     """Builds numbers, arrays and `Fields`; anything else that a pickle names is refused.
 
-    What it gets for a name is a class with ``__setstate__`` or a bound method: a pickle cannot set
-    attributes of either.
+    It is the class in Python: that in C makes room for as many values as the highest place named.
     """
+
+    dispatch = pickle._Unpickler.dispatch | {
+        pickle.TUPLE[0]: _tuple_of(None),
+        pickle.TUPLE1[0]: _tuple_of(1),
+        pickle.TUPLE2[0]: _tuple_of(2),
+        pickle.TUPLE3[0]: _tuple_of(3),
+    }
 
     def __init__(self, source: io.BytesIO, *, encoding: str) -> None:
         super().__init__(source, encoding=encoding)
         self._left = len(source.getbuffer())
-        self._names: dict[tuple[str, str], Callable[..., Any]] = {
-            ("numpy", "ndarray"): _Array,
-            ("numpy", "dtype"): _Type,
-            ("_codecs", "encode"): self._latin1,
-            ("copyreg", "_reconstructor"): Fields,
-            ("copy_reg", "_reconstructor"): Fields,
-            ("builtins", "object"): Fields,
-            ("__builtin__", "object"): Fields,
-            ("builtins", "bytearray"): self._same,
+        self._readers = {
+            "numpy.ndarray": _Array,
+            "numpy.dtype": _Type,
+            "numpy.core.multiarray._reconstruct": self._empty,
+            "numpy.core.multiarray.scalar": self._scalar,
+            "numpy.core.numeric._frombuffer": self._from_buffer,
+            "_codecs.encode": self._latin1,
+            "builtins.bytearray": self._same,
+            "builtins.object": Fields,
+            "copyreg._reconstructor": Fields,
+            "sklearn.decomposition._pca.PCA": Fields,
+            "sklearn.decomposition.pca.PCA": Fields,
         }
-        for core in ("numpy.core", "numpy._core"):
-            self._names[core + ".multiarray", "_reconstruct"] = self._empty
-            self._names[core + ".multiarray", "scalar"] = self._scalar
-            self._names[core + ".numeric", "_frombuffer"] = self._from_buffer
-        self._names |= {(module, "PCA"): Fields for module in _PCA_MODULES}
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._names:
+        known = f"{module}.{name}".replace("numpy._core.", "numpy.core.")
+        known = known.replace("__builtin__.", "builtins.").replace("copy_reg.", "copyreg.")
+        if known not in self._readers:
             raise pickle.UnpicklingError(
                 f"it names {module}.{name}, which numbers do not need and which is not executed"
             )
-        return self._names[module, name]
+        return self._readers[known]
+
+    def _empty(self, *_: Any) -> _Array:
+        return _Array()
+
+    def _scalar(self, dtype: Any, data: Any) -> Any:
+        return _numbers(dtype, data)[0]
+
+    def _from_buffer(self, data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+        return _Array(shape, dtype, data, order == "F")
 
     def _latin1(self, text: Any, codec: Any) -> bytes:
         """Turn text into bytes, altogether no more than the file has."""
-        if codec not in ("latin1", "latin-1"):
-            raise pickle.UnpicklingError(f"codec {codec!r}")
         self._left -= len(text)
-        if self._left < 0:
-            raise pickle.UnpicklingError("its numbers are more than its bytes")
+        if codec not in ("latin1", "latin-1") or self._left < 0:
+            raise pickle.UnpicklingError("a codec other than latin1, or more numbers than bytes")
         return text.encode("latin1")
 
     def _same(self, data: Any) -> Any:
         if not isinstance(data, bytes | bytearray):
             raise pickle.UnpicklingError("the bytes of an array are none")
         return data
-
-    def _empty(self, *_: Any) -> _Array:
-        return _Array()
-
-    def _from_buffer(self, data: Any, dtype: Any, shape: Any, order: Any) -> _Array:
-        return _Array(shape, dtype, data, order == "F")
-
-    def _scalar(self, dtype: Any, data: Any) -> Any:
-        return np.frombuffer(data, _dtype(dtype))[0]

@@ -5,21 +5,27 @@ The cache is ``$ACTION_SPOTTING_WEIGHTS``, else ``~/.cache/action_spotting``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import shutil
-import urllib.error
-import urllib.request
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from action_spotting.errors import SpottingError, UsageError
-from action_spotting.io.files import whole_file
+from action_spotting.errors import InputError, SpottingError, UsageError
+from action_spotting.io.files import check_plain, open_plain, whole_file
+from action_spotting.io.locks import InWork, claim
 
 TIMEOUT_S = 20
+"""Without any answer."""
+MAX_BYTES = 2 * 2**30
+WAIT_S = 0.5
 HDF5_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 """What h5py raises for a file that is damaged."""
 
@@ -51,68 +57,120 @@ class PretrainedFile:
 
 
 def cache_folder() -> Path:
-    """Give the folder where pretrained files are kept."""
-    named = os.environ.get("ACTION_SPOTTING_WEIGHTS")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "action_spotting"
+    """Give the folder where pretrained files are kept.
+
+    Raises
+    ------
+    UsageError
+        This user has no home folder, and the environment names no other.
+    """
+    named = os.environ.get("ACTION_SPOTTING_WEIGHTS") or "~/.cache/action_spotting"
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise UsageError(
+            "this user has no home folder to keep pretrained files in; name a folder for them in "
+            "the environment variable ACTION_SPOTTING_WEIGHTS"
+        ) from error
 
 
 def find(file: PretrainedFile, folder: Path | None = None) -> Path:
     """Find a pretrained file in `folder`, then in the cache; else download it into the cache.
 
+    Of several processes one downloads; the others wait for it.
+
     Raises
     ------
     WeightsUnavailable
-        With the address, the place to put the file, and the option that names another.
+        With the reason, the address, the place to put the file, and the option that names another.
     UsageError
-        A file is there, but its checksum is another.
+        A file is there, but its checksum is another; or the cache cannot be written to.
     """
-    places = [place / file.name for place in (folder, cache_folder()) if place]
-    for path in places:
-        if path.is_file():
-            verify(path, file.digest)
-            return path
     target = cache_folder() / file.name
+    for path in (folder / file.name if folder else target, target):
+        if path.exists():
+            problem = _mismatch(path, file.digest)
+            if problem:
+                raise UsageError(f"{path}: {problem}: delete it, and it is fetched anew")
+            return path
+    while True:
+        try:
+            with claim(target):
+                if not target.exists():
+                    _download(file, target)
+                    return target
+        except InWork:
+            time.sleep(WAIT_S)
+        else:
+            return find(file)
+
+
+def _download(file: PretrainedFile, target: Path) -> None:
+    """Download `file` with a progress bar; it appears only when its digest is right."""
+    import requests
+
+    headers = {"User-Agent": "action_spotting", "Accept-Encoding": "identity"}
     try:
-        download(file, target)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", error)
-        raise WeightsUnavailable(
-            f"{file.name} is not here and cannot be downloaded ({reason}). Fetch {file.url} and "
-            f"put it at {target}, or name a file of your own with {file.option}"
-        ) from error
-    return target
-
-
-def download(file: PretrainedFile, target: Path) -> None:
-    """Download `file` to `target` with a progress bar; it appears only when its digest is right."""
-    request = urllib.request.Request(file.url, headers={"User-Agent": "action_spotting"})
-    with (
-        urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer,
-        whole_file(target) as part,
-    ):
-        total = int(answer.headers.get("Content-Length", 0)) or None
         with (
+            requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer,
+            whole_file(target) as part,
             part.open("wb") as handle,
-            tqdm.wrapattr(answer, "read", total=total, desc=file.name, disable=None) as source,
+            tqdm(desc=file.name, unit="B", unit_scale=True, disable=None) as bar,
         ):
-            shutil.copyfileobj(source, handle, 2**20)
-        verify(part, file.digest)
+            answer.raise_for_status()
+            if not answer.url.startswith(("https:", file.url.partition("/")[0])):
+                raise requests.RequestException(f"it is redirected to {answer.url}")
+            bar.total = answer.raw.length_remaining
+            for block in chain((b"",), answer.iter_content(2**20)):  # b"": too large from the first
+                handle.write(block)
+                bar.update(len(block))
+                if max(bar.total or 0, handle.tell()) > MAX_BYTES:
+                    raise requests.RequestException(f"it is larger than {MAX_BYTES} bytes")
+            handle.flush()
+            problem = _mismatch(part, file.digest)
+            if problem:
+                kind = answer.headers.get("Content-Type", "of no stated kind")
+                raise requests.RequestException(f"what came is {kind}: {problem}")
+    except (requests.RequestException, ValueError) as error:  # ValueError: no address at all
+        reason: BaseException = error
+        while reason.__context__:  # the first cause says more than what wraps it
+            reason = reason.__context__
+        raise WeightsUnavailable(
+            f"{file.name} is not here and cannot be downloaded ({reason or repr(reason)}). Fetch "
+            f"{file.url} and put it at {target}, or name a file of your own with {file.option}"
+        ) from error
 
 
-def elsewhere(item: Any) -> bool:
-    """Tell whether the content of an HDF5 dataset lies in other files, which are not read."""
-    return bool(item.is_virtual or item.external)
-
-
-def verify(path: Path, digest: str) -> None:
-    """Raise `UsageError` unless the file's hash is `digest`."""
+def _mismatch(path: Path, digest: str) -> str | None:
     kind, _, want = digest.partition(":")
-    have = hashlib.new(kind, usedforsecurity=False)
-    with path.open("rb") as handle:
-        while block := handle.read(2**20):
-            have.update(block)
-    if have.hexdigest() != want:
-        raise UsageError(
-            f"{path}: {kind} is {have.hexdigest()}, expected {want}; the file is not the published "
-            "one or is damaged: delete it, and it is fetched anew"
+    with open_plain(path) as handle:
+        digester = partial(hashlib.new, kind, usedforsecurity=False)
+        have = hashlib.file_digest(handle, digester).hexdigest()
+    if have == want:
+        return None
+    return f"{kind} is {have}, expected {want}; the file is not the published one or is damaged"
+
+
+@contextlib.contextmanager
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """Open an HDF5 file for reading, as ``h5py.File``; all of its content lies in it.
+
+    Raises
+    ------
+    InputError
+        No plain file; or a link, or a dataset, whose content lies in another file.
+    """
+    import h5py
+
+    def outside(name: str, item: Any) -> str | None:
+        stored = isinstance(item, h5py.Dataset) and (item.is_virtual or item.external)
+        return name if stored else None
+
+    with h5py.File(check_plain(path), "r") as file:
+        link = file.id.links.visit(
+            lambda name, info: name if info.type == h5py.h5l.TYPE_EXTERNAL else None, info=True
         )
+        found = link.decode(errors="replace") if link else file.visititems(outside)
+        if found:
+            raise InputError(f"{path}: {found} lies in another file, which is not read")
+        yield file

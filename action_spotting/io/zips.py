@@ -8,11 +8,11 @@ import zipfile
 import zlib
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO
 
 import numpy as np
 
 from action_spotting.errors import InputError
+from action_spotting.io.files import open_plain
 
 MAX_DIRECTORY_BYTES = 32 * 2**20
 """Of a zip's list of members, some hundred thousand; it is read in one piece."""
@@ -20,45 +20,34 @@ MAX_DIRECTORY_BYTES = 32 * 2**20
 BLOCK_BYTES = 2**20
 
 DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError),
     RuntimeError,  # encrypted, or (NotImplementedError) a kind of compression that is not known
 )
 """What `zipfile` raises for a zip that cannot be read."""
 
 BAD_ARRAY = (
-    *(ValueError, TypeError, EOFError, SyntaxError, OverflowError, MemoryError, RecursionError),
-    TokenError,  # of a header that looks like one of Python 2
+    *(ValueError, TypeError, KeyError, EOFError, SyntaxError, OverflowError, RecursionError),
+    *(MemoryError, TokenError),  # of a header nested deep, or that looks like one of Python 2
 )
-"""What NumPy raises for an ``.npy`` that cannot be read."""
+"""What NumPy raises for the header of an ``.npy`` that cannot be read."""
 
 
-class BoundedZip(zipfile.ZipFile):
-    """A zip opened for reading whose list of members is bounded."""
-
-    _handle: io.BufferedReader | None = None  # `zipfile` closes what could not be opened, too
-
-    def __init__(self, path: Path) -> None:
-        self._handle = _BoundedReader(io.FileIO(path))
-        super().__init__(self._handle)
-
-    def close(self) -> None:
-        """Close the zip and its file."""
-        super().close()
-        if self._handle is not None:
-            self._handle.close()
-
-
-class _BoundedReader(io.BufferedReader):
+class _Bounded(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MAX_DIRECTORY_BYTES:
             raise zipfile.BadZipFile(f"its list of members is of {size} bytes")
         return super().read(size)
+
+
+def open_bounded(path: Path) -> io.BufferedReader:
+    """Open a plain file for `zipfile.ZipFile`, which reads a list of members of any size.
+
+    Raises
+    ------
+    InputError
+        See `action_spotting.io.files.open_plain`.
+    """
+    return _Bounded(open_plain(path).detach())
 
 
 def read_member(
@@ -79,14 +68,10 @@ def read_member(
         raise InputError(f"{where}: not compressed by deflate; make the zip anew")
     try:
         with archive.open(member) as source:
-            return _all_of(source)
+            # In blocks: asked for everything, zipfile unpacks it before it looks at the size.
+            return b"".join(iter(lambda: source.read(BLOCK_BYTES), b""))
     except DAMAGED as error:
         raise InputError(f"{where}: the zip is damaged ({error})") from error
-
-
-def _all_of(source: IO[bytes]) -> bytes:
-    # In blocks: asked for everything, zipfile unpacks all there is before it looks at the size.
-    return b"".join(iter(lambda: source.read(BLOCK_BYTES), b""))
 
 
 def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
@@ -104,24 +89,20 @@ def read_npz(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
     InputError
         Missing, damaged, larger, or with an array of objects in it.
     """
-    try:
-        with BoundedZip(path) as archive:
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > max_bytes:
-                raise InputError(f"its arrays are larger than {max_bytes} bytes")
-            return {m.filename.removesuffix(".npy"): _array(archive, m) for m in members}
-    except InputError as error:
-        raise InputError(f"{path}: not a whole .npz file: {error}") from error
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except DAMAGED as error:
-        raise InputError(f"{path}: not a whole .npz file ({error})") from error
-
-
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    return parse_npy(
-        read_member(archive, member, member.file_size, member.filename), member.filename
-    )
+    arrays = {}
+    with open_bounded(path) as handle:
+        try:
+            with zipfile.ZipFile(handle) as archive:
+                members = archive.infolist()
+                if sum(member.file_size for member in members) > max_bytes:
+                    raise InputError(f"its arrays are larger than {max_bytes} bytes")
+                for member in members:
+                    name = member.filename
+                    data = read_member(archive, member, member.file_size, name)
+                    arrays[name.removesuffix(".npy")] = parse_npy(data, name)
+        except (InputError, *DAMAGED) as error:
+            raise InputError(f"{path}: not a whole .npz file: {error}") from error
+    return arrays
 
 
 def parse_npy(data: bytes, where: str) -> np.ndarray:
@@ -139,23 +120,14 @@ def parse_npy(data: bytes, where: str) -> np.ndarray:
     ...
     action_spotting.errors.InputError: 1_FFT.npy: not a whole array (...)
     """
-    source = io.BytesIO(data)
+    source, form = io.BytesIO(data), np.lib.format
+    headers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
     try:
-        shape, fortran, dtype = _header(source)
+        shape, fortran, dtype = headers[form.read_magic(source)](source)
+        if dtype.hasobject or dtype.names is not None:
+            raise ValueError("it holds objects, not numbers")
         values = np.frombuffer(data, dtype, offset=source.tell())
-        return values.reshape(shape, order="F" if fortran else "C").copy()
+        values = values.reshape(shape, order="F" if fortran else "C")
     except BAD_ARRAY as error:
         raise InputError(f"{where}: not a whole array ({' '.join(str(error).split())})") from error
-
-
-def _header(source: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(source)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"version {version}")
-    read = np.lib.format.read_array_header_1_0
-    if version == (2, 0):
-        read = np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(source)
-    if dtype.hasobject or dtype.names is not None:
-        raise ValueError("it holds objects, not numbers")
-    return shape, fortran, dtype
+    return values.copy()

@@ -247,15 +247,16 @@ def _check_video(path: Path) -> float:
 
 def _check_outputs(plan: VideoPlan) -> None:
     """Refuse what could not be written at the end before hours of work begin."""
-    from action_spotting.export.media import check_target
+    from action_spotting.export.footage import check_target
+    from action_spotting.export.overlay import overlay_paths
     from action_spotting.export.registry import check_formats
 
     check_formats(plan.exports)
-    targets = [path for path in (plan.highlights, plan.overlay) if path]
-    for path in targets:
-        check_target(path, list(plan.videos))
-    if len({path.resolve() for path in targets}) < len(targets):
-        raise UsageError(f"{targets[0]} is named for --highlights and --overlay; name two files")
+    overlays = overlay_paths(plan.overlay, range(1, len(plan.videos) + 1)) if plan.overlay else []
+    for path in overlays:
+        check_target(path, plan.videos)
+    if plan.highlights:
+        check_target(plan.highlights, plan.videos, overlays)
 
 
 def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
@@ -286,8 +287,8 @@ def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> 
 
 
 def _make_videos(plan: VideoPlan, match: Any, outcome: VideoOutcome) -> None:
+    from action_spotting.export.overlay import overlay
     from action_spotting.export.reel import highlights
-    from action_spotting.export.ticker import overlay
 
     if plan.highlights:
         highlights(match, plan.highlights)

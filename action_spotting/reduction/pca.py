@@ -7,6 +7,7 @@ memory-mapped files, so memory depends on the width of the features and not on h
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class PCA:
     @property
     def width(self) -> int:
         """Numbers in a row before the projection."""
-        return self.components.shape[1]
+        return int(self.components.shape[1])
 
     @property
     def dims(self) -> int:
@@ -82,7 +83,7 @@ class PCA:
     def transform(self, block: np.ndarray) -> np.ndarray:
         """Project rows ``(n, width)`` to float32 ``(n, dims)``."""
         offset = (self.average + self.mean) @ self.components.T
-        reduced = block.astype(np.float64) @ self.components.T - offset
+        reduced: np.ndarray = block.astype(np.float64) @ self.components.T - offset
         return reduced.astype(np.float32)
 
 
@@ -148,17 +149,20 @@ class Fitting:
         settings = record["settings"] if record else None
         if self.sums:
             _check_same_settings(path, settings, self.settings)
+        before = copy.deepcopy(self.sums)
+        if self.sums is None:
+            self.sums = Sums(array[:BLOCK_ROWS].mean(axis=0, dtype=np.float64))
         for first, block in _blocks(array):
-            if not np.isfinite(block).all():
-                row = first + int(np.argmin(np.isfinite(block).all(axis=1)))
+            finite = np.isfinite(block).all(axis=1)
+            if not finite.all():
+                self.sums = before
+                row = first + int(np.argmin(finite))
                 raise InputError(
                     f"{path}: row {row} holds a number that is not finite; make it anew"
                 )
-        if self.sums is None:
-            self.sums = Sums(array[:BLOCK_ROWS].mean(axis=0, dtype=np.float64))
-            self.settings = settings
-        for _, block in _blocks(array):
             self.sums.update(block)
+        if before is None:
+            self.settings = settings
         return "done", None
 
     def finish(self, n_components: int, summary: Summary) -> PCA:

@@ -7,8 +7,7 @@ The steps are those of the YOLOv5 package (``letterbox``, ``non_max_suppression`
 from __future__ import annotations
 
 import ast
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import numpy as np
 
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
-from action_spotting.io.files import read_bytes
 from action_spotting.visual.boxes import BALL, PERSON
+from action_spotting.visual.onnx_network import MAX_INPUT_BYTES, OnnxNetwork
 
 NAMES = ("person", "sports ball")
 COCO_IDS = (0, 32)
@@ -26,7 +25,8 @@ COCO_CLASSES = 80
 MAX_BOXES = 300
 """Boxes of a class in one picture, as the package's ``max_det``."""
 
-MAX_ONNX_BYTES = 2**30
+MAX_NAMES = 2**16
+"""Characters of an export's list of class names."""
 
 _PAD = 114
 _DEFAULT_SIDE = 640
@@ -117,19 +117,16 @@ class Detector:
 
     def __init__(self, settings: DetectorSettings) -> None:
         self._settings = settings
-        self._session = _open_session(settings)
-        entry = self._session.get_inputs()[0]
-        self.device = self._session.get_providers()[0]
-        self._input, self._half = entry.name, entry.type == "tensor(float16)"
-        batch, side = _input_size(settings, entry.shape)
-        self.batch_size, self.side = batch, side
-        self._lock = threading.Lock()
-        blank = np.zeros((batch, side, side, 3), np.uint8)
-        self._ids = self._class_ids(_check_output(settings.weights, self._predict(blank), side))
+        self._network = _open_network(settings)
+        self.device = self._network.device
+        self.batch_size, self.side = _input_size(settings, self._network.shape)
+        blank = np.zeros((self.batch_size, self.side, self.side, 3), np.uint8)
+        classes = _check_output(settings.weights, self._predict(blank), self.side)
+        self._ids = _class_ids(self._network, classes)
         self.record: Mapping[str, Any] = {
             "weights": {"sha256": sha256(settings.weights)}
             | ({"note": settings.note} if settings.note else {}),
-            "imgsz": side,
+            "imgsz": self.side,
             "conf": settings.conf,
             "ball_conf": settings.ball_conf,
             "iou": settings.iou,
@@ -137,36 +134,15 @@ class Detector:
 
     def __call__(self, pictures: np.ndarray) -> list[Detections]:
         """Detect in letterboxed BGR uint8 pictures ``(batch_size, side, side, 3)``."""
-        output = self._predict(pictures).astype(np.float32, copy=False)
         limits = (self._settings.conf, self._settings.ball_conf)
-        return [select(one, self._ids, limits, self._settings.iou) for one in output]
+        return [
+            select(one, self._ids, limits, self._settings.iou) for one in self._predict(pictures)
+        ]
 
     def _predict(self, pictures: np.ndarray) -> np.ndarray:
         import cv2
 
-        blob = cv2.dnn.blobFromImages(list(pictures), 1 / 255, swapRB=True)
-        if self._half:
-            blob = blob.astype(np.float16)
-        with self._lock:
-            return _run(self._session, self._settings.weights, {self._input: blob})
-
-    def _class_ids(self, classes: int) -> tuple[int, int]:
-        named = self._session.get_modelmeta().custom_metadata_map.get("names")
-        path = self._settings.weights
-        if not named:
-            if classes != COCO_CLASSES:
-                raise InputError(
-                    f"{path}: has {classes} classes and no names for them; expected the "
-                    f"{COCO_CLASSES} of COCO, or an export that names {' and '.join(NAMES)}"
-                )
-            return COCO_IDS
-        try:
-            names = {str(name): int(index) for index, name in dict(ast.literal_eval(named)).items()}
-            return names[NAMES[0]], names[NAMES[1]]
-        except (ValueError, SyntaxError, TypeError, KeyError) as error:
-            raise InputError(
-                f"{path}: its classes are {named[:200]}; {' and '.join(NAMES)} are needed"
-            ) from error
+        return self._network(cv2.dnn.blobFromImages(list(pictures), 1 / 255, swapRB=True))
 
 
 def letterbox(image: np.ndarray, side: int) -> np.ndarray:
@@ -213,7 +189,8 @@ def unletterbox(corners: np.ndarray, side: int, height: int, width: int) -> np.n
     scale = min(side / height, side / width)
     pad = np.array([(side - width * scale) / 2, (side - height * scale) / 2] * 2)
     limit = np.array([width, height, width, height])
-    return np.clip((corners - pad) / scale, 0, limit)
+    inside: np.ndarray = np.clip((corners - pad) / scale, 0, limit)
+    return inside
 
 
 def select(
@@ -258,101 +235,74 @@ def select(
     return Detections(corners, confidence[kept].astype(np.float32), kind[kept])
 
 
-def _open_session(settings: DetectorSettings):
-    import onnxruntime
-
+def _open_network(settings: DetectorSettings) -> OnnxNetwork:
     path = Path(settings.weights)
     if not path.is_file():
         raise UsageError(
             f"--weights {str(path)!r}: no such file; expected a YOLOv5 export (.onnx), made with "
             "its own export.py: python export.py --weights yolov5m.pt --include onnx --dynamic"
         )
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if settings.gpu >= 0 and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        providers.insert(0, ("CUDAExecutionProvider", {"device_id": settings.gpu}))
-    check_alone(path)
+    return OnnxNetwork(path, settings.gpu)
+
+
+def _class_ids(network: OnnxNetwork, classes: int) -> tuple[int, int]:
+    """Give the class numbers of person and ball: those that the export names, or COCO's."""
+    named = network.metadata.get("names")
+    if not named:
+        if classes != COCO_CLASSES:
+            raise InputError(
+                f"{network.path}: has {classes} classes and no names for them; expected the "
+                f"{COCO_CLASSES} of COCO, or an export that names {' and '.join(NAMES)}"
+            )
+        return COCO_IDS
     try:
-        return onnxruntime.InferenceSession(str(path), providers=providers)
-    except _runtime_errors() as error:
-        raise InputError(f"{path}: not an ONNX network ({_brief(error)})") from error
-
-
-def check_alone(path: Path) -> None:
-    """Refuse an export that keeps its numbers in other files, which it names itself."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load_model_from_string(read_bytes(path, MAX_ONNX_BYTES))
-    except (DecodeError, ValueError) as error:
-        raise InputError(f"{path}: not an ONNX network ({_brief(error)})") from error
-    tensors = _tensors([model.graph, *model.functions])
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in tensors):
-        raise InputError(f"{path}: keeps its numbers in other files; export it as one file")
-
-
-def _tensors(graphs: list[Any]) -> Iterator[Any]:
-    """Every array in graphs, in their nodes and in the graphs of these."""
-    while graphs:
-        graph = graphs.pop()
-        yield from getattr(graph, "initializer", ())
-        for sparse in getattr(graph, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
-        for node in graph.node:
-            for attribute in node.attribute:
-                yield from (attribute.t, *attribute.tensors)
-                graphs += [attribute.g, *attribute.graphs]
-
-
-def _run(session, path: Path, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-    try:
-        return session.run(None, feed)[0]
-    except _runtime_errors() as error:
-        raise InputError(f"{path}: not a YOLOv5 export ({_brief(error)})") from error
-
-
-def _runtime_errors() -> tuple[type[BaseException], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NotImplemented,
-        state.RuntimeException,
-        ValueError,
-    )
-
-
-def _brief(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
-
-
-def _input_size(settings: DetectorSettings, shape: list[Any]) -> tuple[int, int]:
-    """Give the batch size and the side to use: the export's where it fixes them."""
-    if len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != 3):
+        found = ast.literal_eval(named[:MAX_NAMES]) if len(named) <= MAX_NAMES else None
+        known = found if isinstance(found, dict) else dict(enumerate(found or ()))
+        names = {name: index for index, name in known.items()}
+        person, ball = (names[name] for name in NAMES)
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
         raise InputError(
-            f"{settings.weights}: not a YOLOv5 export: its input is {shape}, expected "
-            "(batch, 3, height, width)"
+            f"{network.path}: its classes are {named[:200]}; {' and '.join(NAMES)} are needed"
+        ) from error
+    if not all(type(index) is int and 0 <= index < classes for index in (person, ball)):
+        raise InputError(
+            f"{network.path}: {NAMES[0]} is class {person!r}, {NAMES[1]} {ball!r}; there are "
+            f"{classes} classes, counted from 0"
         )
-    batch = shape[0] if isinstance(shape[0], int) else settings.batch_size
-    fixed = shape[2] if isinstance(shape[2], int) else None
+    return person, ball
+
+
+def _input_size(settings: DetectorSettings, shape: tuple[int | None, ...]) -> tuple[int, int]:
+    """Give the batch size and the side to use: the export's where it fixes them."""
+    path = settings.weights
+    if len(shape) != 4 or shape[1] not in (3, None):
+        raise InputError(
+            f"{path}: not a YOLOv5 export: its input is {shape}, expected (batch, 3, height, width)"
+        )
+    batch, _, fixed, width = shape
     if fixed and settings.imgsz and fixed != settings.imgsz:
         raise UsageError(
-            f"--imgsz {settings.imgsz}: {settings.weights} was exported for {fixed}; leave --imgsz "
+            f"--imgsz {settings.imgsz}: {path} was exported for {fixed}; leave --imgsz "
             "out, or export it with --dynamic"
         )
-    if isinstance(shape[3], int) and fixed and shape[3] != fixed:
-        raise InputError(f"{settings.weights}: its input is {shape}; a square one is expected")
-    return batch, fixed or settings.imgsz or _DEFAULT_SIDE
+    if fixed and width and width != fixed:
+        raise InputError(f"{path}: its input is {shape}; a square one is expected")
+    batch = settings.batch_size if batch is None else batch
+    side = fixed or settings.imgsz or _DEFAULT_SIDE
+    need = 12 * batch * side * side  # float32, three channels
+    if batch < 1 or need > MAX_INPUT_BYTES:
+        raise InputError(
+            f"{path}: {batch} pictures of {side} x {side} a call take {need / 2**30:.1f} GB, of "
+            f"{MAX_INPUT_BYTES / 2**30:.0f} allowed; a smaller --batch_size or --imgsz"
+        )
+    return batch, side
 
 
 def _check_output(path: Path, output: np.ndarray, side: int) -> int:
     """Check that an output is YOLOv5's; give the number of classes."""
     expected = {sum(3 * (side // stride) ** 2 for stride in strides) for strides in _STRIDES}
     if output.ndim == 3 and output.shape[1] in expected and output.shape[2] > 5:
-        return output.shape[2] - 5
+        return int(output.shape[2]) - 5
     hint = ""
     if output.ndim == 3 and output.shape[1] < output.shape[2]:
         hint = " (this looks like YOLOv8 or later, whose boxes have no objectness)"

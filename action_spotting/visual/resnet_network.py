@@ -13,7 +13,7 @@ import numpy as np
 
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.io.pretrained import HDF5_ERRORS, PretrainedFile, elsewhere, find
+from action_spotting.io.pretrained import HDF5_ERRORS, PretrainedFile, find, open_hdf5
 from action_spotting.visual.choices import CHANNEL_ORDERS, ENGINES, PRECISIONS
 
 SHAPE = (224, 224, 3)
@@ -268,10 +268,8 @@ def _load_weights(model, path: Path) -> None:
 
 def _mismatch(model, path: Path) -> str | None:
     """Say how the file's layers differ from the model's; None when all are there."""
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             layers = file.get("model_weights", file)
             for layer in model.layers:
                 want = sorted(tuple(weight.shape) for weight in layer.weights)
@@ -281,8 +279,6 @@ def _mismatch(model, path: Path) -> str | None:
                 have = sorted(array.shape for array in arrays)
                 if have != want:
                     return f"layer {layer.name} has the shapes {have}, expected {want}"
-                if any(elsewhere(array) for array in arrays):
-                    return f"layer {layer.name} lies in another file"
     except HDF5_ERRORS as error:
         return f"not an HDF5 file: {error}"
     return None

@@ -120,6 +120,7 @@ def test_the_number_of_rows_does_not_depend_on_what_else_is_there(game):
         writer.append(np.zeros((11, 4)))
     assert fft(game) == 0
     assert len(np.load(game / GAME / "1_FFT.npy")) == 12
+    assert len(np.load(game / GAME / "2_FFT.npy")) == 4
 
 
 def test_a_broken_file_stops_only_itself(game, capsys):
@@ -192,8 +193,8 @@ def test_commands_that_do_not_work(tmp_path, monkeypatch):
 
 
 def test_the_two_variables_people_edit_still_count(game, tmp_path, monkeypatch):
-    monkeypatch.setattr(door, "root_path", str(game))
-    monkeypatch.setattr(door, "out_dir_path", str(tmp_path / "out"))
+    monkeypatch.setattr(door, "ROOT_PATH", str(game))
+    monkeypatch.setattr(door, "OUT_DIR_PATH", str(tmp_path / "out"))
     assert door.main(["--features", "FFT"]) == 0
     assert (tmp_path / "out" / GAME / "1_FFT.npy").exists()
 

@@ -1,8 +1,18 @@
 import shutil
+import subprocess
 
+import numpy as np
 import pytest
+from scipy.io import wavfile
 
-from action_spotting.dataset.media import ffmpeg_exe, probe
+from action_spotting.dataset.media import (
+    ffmpeg_exe,
+    length_s,
+    open_media,
+    origin_s,
+    picture_stream,
+    probe,
+)
 from action_spotting.errors import InputError
 
 
@@ -17,6 +27,16 @@ def test_probe_tells_picture_and_sound(tone_video, silent_video):
 def test_any_file_name_reaches_ffmpeg_as_data(tone_video, tmp_path, name):
     shutil.copy(tone_video, tmp_path / name)
     assert probe(tmp_path / name).has_picture
+
+
+def test_titles_that_are_no_utf8_are_read(tone_video, tmp_path):
+    path = tmp_path / "titled.mkv"
+    command = [ffmpeg_exe(), "-v", "error", "-i", str(tone_video), "-c", "copy"]
+    subprocess.run([*command, "-metadata", "title=GOAL", str(path)], check=True)
+    path.write_bytes(path.read_bytes().replace(b"GOAL", b"\xe9\xff\xfeL"))
+    assert probe(path).has_picture
+    with open_media(path) as container:
+        assert container.metadata["title"].endswith("L")
 
 
 def test_what_is_no_media_is_named(tmp_path, tone_video):
@@ -48,3 +68,51 @@ def test_a_playlist_that_points_elsewhere_is_not_followed(tmp_path, tone_video):
 
 def test_ffmpeg_is_there():
     assert ffmpeg_exe()
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "length"),
+    [
+        ("base.mp4", 0.0, 8.0),
+        ("piped.mkv", 0.0, 8.0),
+        ("raw.h264", 0.0, 8.0),
+        ("joined.ts", 1.48, 16.0),
+        ("cut.ts", 5.48, 4.0),
+        ("wrapped.ts", None, 8.0),
+        ("late.mkv", 0.7, 8.0),
+        ("from3600.mkv", 3600.0, 8.0),
+        ("timecode.mov", 0.0, 8.0),
+        ("bpictures.avi", 0.08, 8.0),
+        ("still_first.mp4", 0.0, 8.0),
+        ("preview_first.mkv", 0.0, 8.0),
+        ("broadcast.mxf", 0.0, 8.0),
+        ("hole.mp4", 0.0, 8.0),
+        ("phone.mp4", 0.0, 8.0),
+    ],
+)
+def test_the_clock_of_a_file_is_that_of_its_pictures(name, origin, length, odd_media):
+    path = odd_media(name)
+    if origin is not None:
+        assert origin_s(path) == pytest.approx(origin, abs=0.03)
+    assert length_s(path) == pytest.approx(length, abs=0.1)
+
+
+def test_the_film_is_the_default_the_longest_the_largest(odd_media):
+    for name, index in [("base.mp4", 0), ("still_first.mp4", 1), ("preview_first.mkv", 1)]:
+        with open_media(odd_media(name)) as container:
+            assert picture_stream(container).index == index
+
+
+def test_a_file_of_sound_has_the_clock_of_its_sound(tmp_path):
+    path = tmp_path / "1.wav"
+    wavfile.write(path, 8000, np.zeros(12_000, np.int16))
+    assert origin_s(path) == 0
+    assert length_s(path) == pytest.approx(1.5)
+
+
+def test_what_does_not_decode_has_no_clock(tone_video, tmp_path):
+    path = tmp_path / "1.mkv"
+    data = tone_video.read_bytes()
+    path.write_bytes(data[:1500] + bytes(len(data) - 1500))
+    with pytest.raises(InputError, match=r"1\.mkv"):
+        origin_s(path)

@@ -14,10 +14,12 @@ from PIL import Image
 from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, SpottingError, UsageError
+from action_spotting.export.cuts import choose_cuts
+from action_spotting.export.footage import check_target
 from action_spotting.export.match import Window, build_match
-from action_spotting.export.reel import choose_cuts, highlights
+from action_spotting.export.overlay import overlay, overlay_paths
+from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
-from action_spotting.export.ticker import overlay
 
 slow = pytest.mark.slow
 
@@ -142,6 +144,32 @@ def test_an_overlay_keeps_picture_sound_and_time(two_halves, six_seconds, tmp_pa
     assert set(opaque) <= set(seen)
     assert probe(other).sounds == 0
     assert probe(other).duration_s == pytest.approx(4, abs=0.1)
+
+
+@slow
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+def test_the_sound_keeps_its_time_over_many_stretches(suffix, spots_of, tmp_path):
+    """It beeps every second; the stretches begin at any time of one."""
+    source = tmp_path / f"1{suffix}"
+    beep = "aevalsrc=0.5*sin(2000*PI*t)*lt(mod(t\\,1)\\,0.05):s=44100:d=60"
+    command = [ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=60"]
+    command += ["-f", "lavfi", "-i", beep, "-preset", "ultrafast", "-g", "60", "-c:a", "aac"]
+    subprocess.run([*command, str(source)], check=True)
+    spots = spots_of(*((1, 1513 + 2710 * i, "Goal", 0.9) for i in range(21)))
+    match = build_match("A", spots, ACTIONS_V2, {1: Clip(source)})
+    cuts = highlights(match, tmp_path / "reel.mp4", top=99, window=Window(1.1, 1.1))
+    assert len(cuts) == 21
+    with av.open(str(tmp_path / "reel.mp4")) as container:
+        resampler = av.AudioResampler("flt", "mono", 16000)
+        frames = list(container.decode(audio=0))
+        blocks = [b.to_ndarray()[0] for f in frames for b in resampler.resample(f)]
+    loud = np.flatnonzero(np.abs(np.concatenate(blocks)) > 0.1) / 16000 + frames[0].time
+    begins = loud[np.diff(loud, prepend=-1) > 0.2]
+    start_s = 0.0
+    for cut in cuts:
+        beep_s = start_s - cut.start_ms / 1000 % -1  # the first one in the stretch
+        assert np.abs(begins - beep_s).min() < 0.02
+        start_s += (cut.end_ms - cut.start_ms) / 1000
 
 
 def packets(path: Path) -> list[bytes]:
@@ -273,3 +301,28 @@ def test_what_cannot_be_made_leaves_nothing_behind(
     with pytest.raises(SpottingError, match=r"in\.mp4"):
         make(match, tmp_path / "x.mp4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "in.mp4"]
+
+
+def test_a_target_is_no_input_by_any_name(six_seconds, tmp_path):
+    source, link, hard = tmp_path / "in.mp4", tmp_path / "link.mp4", tmp_path / "hard.mp4"
+    source.write_bytes(b"x")
+    link.symlink_to(source)
+    hard.hardlink_to(source)
+    for target in (source, link, hard, tmp_path / "a" / ".." / "in.mp4"):
+        with pytest.raises(UsageError, match="would replace the video"):
+            check_target(target, [six_seconds, source])
+    check_target(tmp_path / "IN.MP4", [source])  # another file where capitals count
+
+
+def test_two_targets_are_two_files(tmp_path):
+    overlays = overlay_paths(tmp_path / "x.mp4", [1, 2])
+    (tmp_path / "there.mp4").write_bytes(b"x")
+    (tmp_path / "again.mp4").hardlink_to(tmp_path / "there.mp4")
+    for reel, others in [
+        ("x_half1.mp4", overlays),
+        ("X_Half2.mp4", overlays),
+        ("again.mp4", [tmp_path / "there.mp4"]),
+    ]:
+        with pytest.raises(UsageError, match="would be one file; name two files"):
+            check_target(tmp_path / reel, [], others)
+    check_target(tmp_path / "x.mp4", [], overlays)

@@ -19,7 +19,7 @@ from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job, job_of_clip, jobs_of_files
-from action_spotting.io.locks import _myself, claim, claim_path
+from action_spotting.io.locks import claim, claim_path, holder_of
 
 
 class Count:
@@ -159,7 +159,9 @@ def test_what_a_killed_run_left_is_cleared_away(jobs, tmp_path, made_before):
     target = tmp_path / "0_Count.npy"
     if made_before:
         extract(Count(), todo)
-    dead = {"host": "h", "pid": 1, "since": "", "kernel": _myself("").kernel}
+    with claim(target):
+        kernel = holder_of(target).kernel
+    dead = {"host": "h", "pid": 1, "since": "", "kernel": kernel}
     claim_path(target).write_text(json.dumps(dead))
     for name in (".0_Count.part.npy", ".0_Count.part.json", ".0_Count_boxes.part.npz"):
         (tmp_path / name).write_bytes(b"half")

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.io.files import part_path, read_json, whole_file, write_json
+from action_spotting.io.files import read_json, whole_file, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -20,7 +20,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 
 def test_what_a_killed_run_left_is_taken_over(tmp_path):
     path = tmp_path / "a.mp4"
-    part_path(path).write_text("half")
+    (tmp_path / ".a.part-0123abcd.mp4").write_text("half")
     with whole_file(path) as part:
         assert part.suffix == ".mp4"
         part.write_text("whole")

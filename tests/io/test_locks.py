@@ -48,6 +48,13 @@ def target(tmp_path):
 
 
 @pytest.fixture
+def kernel(tmp_path):
+    """What this machine writes of itself into a claim."""
+    with claim(tmp_path / "own"):
+        return holder_of(tmp_path / "own").kernel
+
+
+@pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr(locks, "SILENT_S", 0.2)
     monkeypatch.setattr(locks, "SETTLE_S", 0.05)
@@ -79,8 +86,9 @@ def touch(target, age_s):
 def test_a_claim_names_its_holder_and_goes_away_with_success_and_failure(target):
     with claim(target):
         assert holder_of(target).pid == os.getpid()
-        with pytest.raises(InWork, match=rf"in work elsewhere \(.+, process {os.getpid()}, since"):
-            locks._take(claim_path(target), locks._myself(""))
+        told = rf"in work elsewhere \(.+, process {os.getpid()}, since"
+        with pytest.raises(InWork, match=told), claim(target):
+            pass
     with pytest.raises(ZeroDivisionError), claim(target):
         raise ZeroDivisionError
     assert list(target.parent.iterdir()) == []
@@ -105,8 +113,8 @@ def test_what_a_killed_process_left_is_taken_over_at_once(target, other_process)
     assert list(target.parent.iterdir()) == []
 
 
-def test_a_terminated_holder_of_the_same_number_does_not_count(target):
-    forge(target, kernel=locks._myself("").kernel, pid=os.getpid(), host="here")
+def test_a_terminated_holder_of_the_same_number_does_not_count(target, kernel):
+    forge(target, kernel=kernel, pid=os.getpid(), host="here")
     with claim(target):
         pass
     assert not claim_path(target).exists()
@@ -197,6 +205,22 @@ def test_of_two_takers_the_last_to_write_its_name_has_the_claim(target, monkeypa
     other.join()
 
 
+@pytest.mark.parametrize("age_s", [0, 1e4])
+def test_where_there_are_no_locks_names_and_beats_tell(
+    target, impatient, monkeypatch, age_s, kernel
+):
+    monkeypatch.setattr(locks, "lock", lambda handle, wait=False: None)
+    with claim(target), pytest.raises(InWork, match=str(os.getpid())), claim(target):
+        pass
+    forge(target, kernel=kernel, age_s=age_s)
+    if age_s:
+        with claim(target):
+            assert holder_of(target).pid == os.getpid()
+    else:
+        with pytest.raises(InWork, match="node7"), claim(target):
+            pass
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write"), claim(tmp_path / "file" / "1_X.npy"):
@@ -205,11 +229,11 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stale", [False, True])
-def test_of_many_processes_one_makes_each_file(tmp_path, stale):
+def test_of_many_processes_one_makes_each_file(tmp_path, stale, kernel):
     number = 100
     if stale:
         for i in range(number):
-            forge(tmp_path / f"{i}_X.npy", kernel=locks._myself("").kernel)
+            forge(tmp_path / f"{i}_X.npy", kernel=kernel)
     begin = str(time.monotonic() + 2)
     command = [sys.executable, "-c", RACE, tmp_path, begin, str(number)]
     running = [

@@ -196,7 +196,7 @@ def test_media_that_vanish_while_they_are_read(tone_video, tmp_path):
                 path.unlink(missing_ok=True)
                 writer.append(np.full((1, 1), frame.mean()))
 
-    with pytest.raises(SpottingError, match=r"1_X\.npy cannot be made: .*1\.mkv: No such file"):
+    with pytest.raises(SpottingError, match=r"1\.mkv: cannot be read: no such file"):
         with_frames(Clip(path), FrameOptions(), work)
     assert not list(target.parent.iterdir())
 

@@ -24,9 +24,9 @@ from action_spotting.dataset.events import Spots
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.export.match import build_match
+from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
-from action_spotting.export.ticker import overlay
 from action_spotting.visual.frames import FrameOptions, with_frames
 from action_spotting.visual.packet_index import Scan
 from action_spotting.visual.readers import open_reader
@@ -102,7 +102,7 @@ OURS = {
     "opencv": lambda path, _: frames(path, "opencv"),
     "sound": lambda path, _: sound(path),
     "reel": lambda path, out: highlights(match_of(path), out / "reel.mp4"),
-    "ticker": lambda path, out: overlay(match_of(path), out / "ticker.mp4"),
+    "overlay": lambda path, out: overlay(match_of(path), out / "overlay.mp4"),
     "thumbnails": lambda path, _: thumbnails(match_of(path)),
 }
 """All ways in which media are read here."""

@@ -369,14 +369,14 @@ def onnx_export(folder: Path) -> Target:
     import onnx
     from onnx import TensorProto, helper
 
-    from action_spotting.visual.detector import check_alone
+    from action_spotting.visual.onnx_network import check_graph
 
     tensor = helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
     node = helper.make_node("Add", ["x", "w"], ["y"])
     shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy"]
     graph = helper.make_graph([node], "g", shapes[:1], shapes[1:], [tensor])
     model = onnx.helper.make_model(graph)
-    return Target(on_disk(folder / "m.onnx", check_alone), [model.SerializeToString()], COUNTS)
+    return Target(on_disk(folder / "m.onnx", check_graph), [model.SerializeToString()], COUNTS)
 
 
 COUNTS = [b"\xff" * 8, b"\x00" * 8, b"\x7f", b"OHDR", b"TREE", b"HEAP", b"SNOD"]

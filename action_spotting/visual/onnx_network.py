@@ -1,0 +1,163 @@
+"""An ONNX network from a file that nobody vouches for: checked before it is run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from action_spotting.errors import InputError
+from action_spotting.io.files import read_bytes
+
+MAX_ONNX_BYTES = 2**30
+MAX_INPUT_BYTES = 2 * 2**30
+"""Of one batch; larger ones are refused before memory is taken."""
+
+CONTROL_FLOW = {"Loop", "Scan", "If", "SequenceMap"}
+"""What can run for ever or hide a graph; no image network needs them."""
+
+
+class OnnxNetwork:
+    """A network with one input of floats; may be called from several threads, one at a time.
+
+    Parameters
+    ----------
+    path
+        The ``.onnx`` file, all of it in one file.
+    gpu
+        Index of the GPU; -1, or no GPU provider: the CPU.
+
+    Attributes
+    ----------
+    shape
+        Of the input; an int where the file fixes a side, else None.
+    dtype
+        Of the input: float32 or float16.
+    metadata
+        What the export wrote beside the network.
+    device
+        The provider that runs it.
+
+    Raises
+    ------
+    InputError
+        Not ONNX, numbers kept in other files, control flow, or an input that is no array of
+        floats.
+    """
+
+    def __init__(self, path: Path, gpu: int = -1) -> None:
+        import onnxruntime
+
+        self.path = path
+        check_graph(path)
+        providers: list[Any] = ["CPUExecutionProvider"]
+        if gpu >= 0 and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu}))
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), providers=providers)
+        except _runtime_errors() as error:
+            raise InputError(f"{path}: not an ONNX network ({_brief(error)})") from error
+        self.device: str = self._session.get_providers()[0]
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        inputs = self._session.get_inputs()
+        types = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+        if len(inputs) != 1 or inputs[0].type not in types:
+            given = ", ".join(f"{entry.name}: {entry.type}" for entry in inputs) or "none"
+            raise InputError(f"{path}: one input of floats is expected, it has {given}"[:400])
+        self._name: str = inputs[0].name
+        self.dtype = np.dtype(types[inputs[0].type])
+        self.shape = tuple(side if isinstance(side, int) else None for side in inputs[0].shape)
+        self._lock = threading.Lock()
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Give the first output for `batch`, an array of the input's shape.
+
+        Returns
+        -------
+        ndarray
+            float32, finite, with as many rows as `batch`.
+
+        Raises
+        ------
+        InputError
+            The network does not run, or its output is not such an array.
+        """
+        try:
+            with self._lock:
+                output = self._session.run(None, {self._name: batch.astype(self.dtype, copy=False)})
+        except _runtime_errors() as error:
+            raise InputError(f"{self.path}: does not run ({_brief(error)})") from error
+        first = output[0] if output else None
+        if not isinstance(first, np.ndarray) or first.dtype.kind != "f":
+            raise InputError(f"{self.path}: its first output is no array of floats")
+        if first.ndim == 0 or len(first) != len(batch):
+            raise InputError(
+                f"{self.path}: answers {len(batch)} pictures with an output of shape "
+                f"{first.shape}; export it with a free batch size"
+            )
+        if not np.isfinite(first).all():
+            raise InputError(f"{self.path}: its output is not finite")
+        return first.astype(np.float32, copy=False)
+
+
+def check_graph(path: Path) -> None:
+    """Refuse control flow, and numbers kept in other files, which the network names itself."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(read_bytes(path, MAX_ONNX_BYTES))
+    except (DecodeError, ValueError) as error:
+        raise InputError(f"{path}: not an ONNX network ({_brief(error)})") from error
+    for graph in _graphs([model.graph, *model.functions]):
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(graph)):
+            raise InputError(f"{path}: keeps its numbers in other files; export it as one file")
+        loops = sorted(CONTROL_FLOW & {node.op_type for node in graph.node})
+        if loops:
+            raise InputError(
+                f"{path}: has control flow ({', '.join(loops)}), which may never end; export it "
+                "without"
+            )
+
+
+def _graphs(graphs: list[Any]) -> Iterator[Any]:
+    """Every graph, and the graphs in their nodes."""
+    while graphs:
+        graph = graphs.pop()
+        yield graph
+        for node in graph.node:
+            for attribute in node.attribute:
+                graphs += [attribute.g, *attribute.graphs]
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Every array of a graph and of its nodes."""
+    yield from getattr(graph, "initializer", ())
+    sparse = list(getattr(graph, "sparse_initializer", ()))
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
+    for tensor in sparse:
+        yield from (tensor.values, tensor.indices)
+
+
+def _runtime_errors() -> tuple[type[BaseException], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NotImplemented,
+        state.RuntimeException,
+        ValueError,
+    )
+
+
+def _brief(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
