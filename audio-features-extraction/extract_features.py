@@ -21,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     defaults = {"--root_path": ROOT_PATH, "--out_dir_path": OUT_DIR_PATH}
     edited = [word for option, path in defaults.items() if path for word in (option, path)]
-    return extract_audio.main(words if "--path_video" in words else [*edited, *words])
+    one_file = any(word.partition("=")[0] == "--path_video" for word in words)
+    return extract_audio.main(words if one_file else [*edited, *words])
 
 
 if __name__ == "__main__":
