@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from action_spotting.backend import load_tensorflow
-from action_spotting.dataset.events import read_labels, read_predictions
 from action_spotting.dataset.feature_types import base_of, pca_of
-from action_spotting.dataset.layout import Half, labels_path, predictions_path
+from action_spotting.dataset.layout import Half
 from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.extraction.driver import extract_all
@@ -209,7 +206,7 @@ def train(outcome: Outcome) -> list[Summary]:
         outcome.games(plan.valid_split),
         plan.model_dir,
         settings,
-        score=partial(average_map, classes=settings.classes, metric="tight"),
+        score=partial(average_map, metric="tight"),
         fail_fast=plan.fail_fast,
     )
     done = [str(plan.model_dir)]
@@ -240,23 +237,12 @@ def score(outcome: Outcome) -> list[Summary]:
 
 def report(outcome: Outcome) -> list[Summary]:
     """Write the HTML report of the test split, with links to its videos."""
-    from action_spotting.evaluation.report import Match, write_report
+    from action_spotting.evaluation.report import games_of, write_report
 
-    plan = outcome.plan
-    matches = [
-        Match(
-            game,
-            read_predictions(predictions_path(plan.predictions, game)),
-            read_labels(labels_path(plan.root, game)),
-            videos={
-                half.number: relative(half.clip(plan.video).path, plan.report.parent)
-                for half in outcome.halves
-                if half.game == game and _has_media(half, plan.video)
-            },
-        )
-        for game in outcome.games(plan.test_split)
-    ]
-    write_report(plan.report, matches, title="Action spotting", notes=plan.notes)
+    plan, evaluation = outcome.plan, outcome.evaluation
+    if evaluation:
+        games = games_of(evaluation, report=plan.report, root=plan.root, video=plan.video)
+        write_report(plan.report, games, evaluation, notes=plan.notes)
     return [Summary("report", done=[str(plan.report)])]
 
 
@@ -275,11 +261,6 @@ def closing_text(outcome: Outcome) -> str:
     return "\n\n".join(parts)
 
 
-def relative(path: Path, folder: Path) -> str:
-    """Give `path` as seen from `folder`, with ``/``."""
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-
-
 def _absence(half: Half, video: str) -> str | None:
     """Why a half can give nothing, or None when it has media or features."""
     if half.features():
@@ -289,11 +270,3 @@ def _absence(half: Half, video: str) -> str | None:
     except SpottingError as error:
         return str(error)
     return None
-
-
-def _has_media(half: Half, video: str) -> bool:
-    try:
-        half.clip(video)
-    except InputError:
-        return False
-    return True
