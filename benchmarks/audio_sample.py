@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -21,13 +22,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from action_spotting.audio.extractors import fft_extractor
 from action_spotting.audio.fft import COLUMN
-from action_spotting.audio.stage import SoundPlan
-from action_spotting.audio.stage import run as extract
-from action_spotting.dataset.events import Spots, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.layout import feature_path, labels_path
-from action_spotting.dataset.splits import list_games
+from action_spotting.dataset.splits import list_games, list_halves
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import jobs_of_halves
 from action_spotting.io.files import read_json
 from action_spotting.io.tables import table
 
@@ -78,7 +81,7 @@ def choose(halves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
 def head_scores(root: Path, games: dict[str, list[str]], epochs: int | None) -> list[tuple]:
     """Train a head on FFT alone; give loose AP by class, beside chance."""
     from action_spotting.dataset.classes import ACTIONS_V2
-    from action_spotting.dataset.events import read_predictions
+    from action_spotting.dataset.event_files import read_predictions
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.prediction import load_models, predict
@@ -88,7 +91,7 @@ def head_scores(root: Path, games: dict[str, list[str]], epochs: int | None) -> 
     settings = make_settings(
         "small", modalities=("FFT",), classes=ACTIONS_V2, seed=0, epochs=epochs
     )
-    score = partial(average_map, classes=ACTIONS_V2, metric="tight")
+    score = partial(average_map, metric="tight")
     with tempfile.TemporaryDirectory() as name:
         model, out = Path(name) / "model", Path(name) / "predictions"
         train(root, games["train"], games["valid"], model, settings, score=score)
@@ -107,9 +110,9 @@ def head_scores(root: Path, games: dict[str, list[str]], epochs: int | None) -> 
     return [*rows, ("all", f"{real.average_map:.3f}", f"{chance.average_map:.3f}")]
 
 
-def elsewhere(spots: Spots) -> Spots:
+def elsewhere(spots: Events) -> Events:
     """Give the same spots in the other half: as many, as sure, at times that mean nothing."""
-    return Spots(3 - spots.half, spots.position_ms, spots.label, spots.confidence)
+    return replace(spots, half=3 - spots.half)
 
 
 def main() -> int:
@@ -127,7 +130,8 @@ def main() -> int:
             from action_spotting.sample import make_sample
 
             make_sample(root)
-        for summary in extract(SoundPlan(features=("FFT",), root=root)):
+        jobs = jobs_of_halves(list_halves(root), ["FFT"])
+        for summary in extract_all({"FFT": fft_extractor}, jobs):
             print(summary, end="\n\n")
         games = {split: list_games(root, split) for split in ("train", "valid", "test")}
         pair = choose(whistles(root, games["train"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,27 @@ import numpy as np
 from action_spotting.audio.fft import COLUMN, NAMES, SILENT_DB
 from action_spotting.audio.waveform import ROWS_PER_S
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Annotations, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.layout import LABEL_FILES, side_path
+from action_spotting.dataset.layout import LABEL_FILES, parse_feature, side_path
+from action_spotting.dataset.media import Clip
 from action_spotting.io.files import whole_file
+from action_spotting.io.items import Outcome, Summary, run_items
 
 
-def draw_half(feature: Path, media: Path) -> str | None:
+def draw_halves(clips: Mapping[Path, Callable[[], Clip]], *, fail_fast: bool = False) -> Summary:
+    """Draw the FFT features that are there; `clips` finds the media of each file."""
+
+    def work(feature: Path) -> Outcome:
+        draw_half(feature, clips[feature]().path)
+        return "done", None
+
+    there = {str(feature): feature for feature in clips if feature.exists()}
+    return run_items("pictures", there, work, fail_fast=fail_fast)
+
+
+def draw_half(feature: Path, media: Path) -> None:
     """Draw an ``<n>_FFT.npy`` as the ``.png`` beside it.
 
     Parameters
@@ -26,27 +40,21 @@ def draw_half(feature: Path, media: Path) -> str | None:
     media
         What they were made from; the ``Labels-v2.json`` beside it, if there is one, is marked.
 
-    Returns
-    -------
-    str or None
-        What the user should know.
-
     Raises
     ------
     InputError
         No such features, or labels that cannot be read.
     """
     rows = np.asarray(open_feature(feature, len(NAMES)))
-    numbered = re.match(r"([12])_", feature.name)
+    numbered = parse_feature(feature)
     labels = media.parent / LABEL_FILES[2]
     events = read_labels(labels) if numbered and labels.exists() else None
     with whole_file(side_path(feature, ".png")) as part:
-        figure = plot_sound(rows, events, int(numbered[1]) if numbered else 1)
+        figure = plot_sound(rows, events, numbered[0] if numbered else 1)
         figure.savefig(part, dpi=110, metadata={"Software": None})
-    return None
 
 
-def plot_sound(rows: np.ndarray, events: Annotations | None = None, half: int = 1):
+def plot_sound(rows: np.ndarray, events: Events | None = None, half: int = 1):
     """Plot FFT features ``(n, 48)``, with the labels of half `half` as vertical lines.
 
     Returns
@@ -86,7 +94,7 @@ def plot_sound(rows: np.ndarray, events: Annotations | None = None, half: int = 
     return figure
 
 
-def _mark(figure, panels, events: Annotations, half: int) -> None:
+def _mark(figure, panels, events: Events, half: int) -> None:
     """Draw the labels of a half as lines through all panels, one colour a class."""
     from matplotlib import colormaps
     from matplotlib.lines import Line2D
