@@ -35,13 +35,15 @@ from action_spotting.dataset.media import Clip, ffmpeg_exe
 from action_spotting.export.match import build_match
 from action_spotting.export.reel import highlights
 try:
-    from action_spotting.dataset.events import Spots
+    from action_spotting.dataset.events import Events
     from action_spotting.export.cuts import choose_cuts
     from action_spotting.export.overlay import overlay
-except ImportError:  # before "Reel and overlay by ffmpeg"
-    from action_spotting.dataset.labels import Spots
+    classes = ()
+except ImportError:  # before reel and overlay by ffmpeg
+    from action_spotting.dataset.labels import Spots as Events
     from action_spotting.export.reel import choose_cuts
     from action_spotting.export.ticker import overlay
+    classes = (ACTIONS_V2,)
 
 def by_moviepy(cuts, video, out):
     from moviepy import CompositeVideoClip, TextClip, VideoFileClip, concatenate_videoclips
@@ -63,9 +65,9 @@ def by_moviepy(cuts, video, out):
 
 work, video, out, count, length_s = sys.argv[1], *map(Path, sys.argv[2:4]), *map(int, sys.argv[4:])
 at = np.linspace(30, length_s - 30, count).astype(int) * 1000
-spots = Spots(np.ones(count, int), at, np.arange(count) % 17, np.linspace(0.9, 0.6, count))
+columns = np.ones(count, int), at, np.arange(count) % 17, np.linspace(0.9, 0.6, count)
 began = time.perf_counter()
-match = build_match("benchmark", spots, ACTIONS_V2, {1: Clip(video)})
+match = build_match("benchmark", Events(*columns), *classes, {1: Clip(video)})
 cuts = choose_cuts(match, top=count)
 shown_s = sum(cut.end_ms - cut.start_ms for cut in cuts) / 1000
 if work == "reel":

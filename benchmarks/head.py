@@ -32,11 +32,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Spots, game_time, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.layout import feature_path, labels_path
 from action_spotting.dataset.splits import list_games
-from action_spotting.fusion.settings import Settings
+from action_spotting.fusion.settings import HeadSettings
 from action_spotting.io.files import read_json, write_json
 from action_spotting.io.tables import table
 
@@ -68,13 +69,13 @@ PARTS: dict[str, dict[str, Any]] = {
     "no feature dropout": {"feature_dropout": 0.0},
     "no time masks": {"time_mask_rows": 0},
     "no shifts": {"shift_rows": 0},
-    "no centring": {"centre": False},
-    "chunks anywhere": {"anchored": 0.0},
+    "no centring": {"subtract_half_mean": False},
+    "chunks anywhere": {"event_fraction": 0.0},
 }
 SPOTTING: dict[str, dict[str, Any]] = {
     "no smoothing": {"smooth_s": 0.0},
     "hard NMS": {"soft_nms": False},
-    "no score map": {"score_map": False},
+    "no score map": {"spread_confidences": False},
 }
 """Parts that come after the network: the same weights, calibrated and scored anew."""
 
@@ -213,7 +214,7 @@ def report_cost(world: str, root: Path, work: Path, common: dict[str, Any]) -> N
     files = [path for game in games for path in (root / game).glob("*.npy")]
     rows = sum(len(open_feature(p)) for p in files if p.name.endswith(f"{PICTURE[0]}.npy"))
     gigabytes = sum(p.stat().st_size for p in files) / len(games) * 500 / 1e9
-    chunks = rows / len(games) * 300 / Settings().chunk_rows
+    chunks = rows / len(games) * 300 / HeadSettings().chunk_rows
     minutes = (chunks / found["chunks_s"] + 100 * found["match_s"]) / 60
     print(
         f"SoccerNet, projected: {chunks:.0f} chunks an epoch of 300 games, {minutes:.1f} min "
@@ -250,7 +251,7 @@ def report_ceiling(world: str, root: Path, generator: Path, labels: Path, work: 
             halves = [[e for e in half if e["shown"] in wanted] for half in (first, second)]
             events = [e for half in halves for e in half]
             spots.append(
-                Spots(
+                Events(
                     np.repeat([1, 2], [len(half) for half in halves]),
                     np.array([max(0, round(1000 * e["time"])) for e in events]),
                     np.array([ACTIONS_V2.index(e["label"]) for e in events]),
@@ -314,7 +315,7 @@ def run_one(spec: dict[str, Any]) -> int:
             list_games(root, "valid"),
             folder,
             settings,
-            score=partial(average_map, classes=settings.classes, metric="tight"),
+            score=partial(average_map, metric="tight"),
         )
         content = {
             "train_min": (time.monotonic() - began) / 60,
@@ -345,14 +346,14 @@ def calibrate(model: Any, root: Path, spotting: dict[str, Any]) -> Any:
     """Give a trained head other numbers of the spotting, and calibrate it anew."""
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion import training
-    from action_spotting.fusion.games import open_matches
+    from action_spotting.fusion.split_data import open_split
 
     model.settings = settings = replace(model.settings, **spotting)
-    valid = open_matches(
+    valid = open_split(
         root, list_games(root, "valid"), settings.modalities, classes=settings.classes, version=2
     )
-    model.calibration = training.calibrate(
-        model, valid, partial(average_map, classes=settings.classes, metric="tight")
+    model.postprocessing = training.choose_postprocessing(
+        model, valid, partial(average_map, metric="tight")
     )
     return model
 
@@ -373,7 +374,7 @@ def shuffled(root: Path, games: list[str], out: Path) -> Path:
     return out
 
 
-def scattered(spots: Spots, seed: int) -> Spots:
+def scattered(spots: Events, seed: int) -> Events:
     """Move the spots of a game to random times of their halves; classes and confidences stay."""
     ends = {half: spots.position_ms[spots.half == half].max() for half in np.unique(spots.half)}
     most = np.array([ends[half] for half in spots.half], dtype=np.int64)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from action_spotting.dataset.media import LONGEST_S, open_media, picture_stream
+from action_spotting.dataset.packets import first_s, list_packets
 from action_spotting.errors import InputError, UsageError
 
 RATES_HZ = (1_000, 768_000)
@@ -42,15 +43,12 @@ class Findings:
         Why the file could not be read to its end, or None.
     turned_back_s
         By how many seconds the clock of the sound went back, where it did by more than `BACK_S`.
-    picture_s
-        When the last picture ends, in seconds since the first, as far as the file was read.
     """
 
     lost: int = 0
     missing_s: float = 0.0
     broken_off: str | None = None
     turned_back_s: float = 0.0
-    picture_s: float = 0.0
 
 
 @dataclass
@@ -61,25 +59,27 @@ class SoundTrack:
     ----------
     rate
         Samples a second; 0 where the file has no sound track.
-    header_s
-        The duration that the container states; 0 where it states none.
+    tracks
+        How many sound tracks the file has.
+    picture_s
+        When the last picture ends, in seconds since the first; None where there is none.
+    promised_s
+        How long the file should last from there by what its container states; 0 if by nothing.
     found
         Filled while `pieces` runs.
     """
 
     path: Path
     rate: int
-    header_s: float
+    tracks: int
+    picture_s: float | None
+    promised_s: float
     _container: Any
     _sound: Any
-    _video: Any
-    _origin_s: float
-    found: Findings = field(default_factory=Findings)
+    _zero_s: np.ndarray
+    """Where time 0 stands on the file's clock, for each packet of sound."""
 
-    @property
-    def has_picture(self) -> bool:
-        """Whether the file has a picture, whose first frame is then time 0."""
-        return self._video is not None
+    found: Findings = field(default_factory=Findings)
 
     def pieces(self) -> Iterator[tuple[int, np.ndarray]]:
         """Decode the track.
@@ -93,11 +93,9 @@ class SoundTrack:
             About a second of the mean of all channels.
         """
         gather = _Gather(self.rate, self.found)
-        exact = True
-        for packet in self._packets():
-            if packet.stream is not self._sound:
-                self._see_picture(packet)
-                continue
+        exact, before_s = True, 0.0
+        for zero_s, packet in self._packets():
+            exact, before_s = exact or zero_s != before_s, zero_s
             try:
                 frames = packet.decode()
             except _ffmpeg_error():
@@ -105,36 +103,20 @@ class SoundTrack:
                 exact = True
                 continue
             for frame in frames:
-                yield from gather.push(frame, self._position(frame), exact)
+                yield from gather.push(frame, self._position(frame, zero_s), exact)
                 exact = False
         yield from gather.drain()
 
-    def _packets(self) -> Iterator[Any]:
-        streams = [stream for stream in (self._sound, self._video) if stream is not None]
-        packets = self._container.demux(*streams)
-        while True:
-            try:
-                yield next(packets)
-            except StopIteration:
-                return
-            except _ffmpeg_error() as error:
-                self.found.broken_off = str(error)
-                return
+    def _packets(self) -> Iterator[tuple[float, Any]]:
+        with contextlib.suppress(_ffmpeg_error()):  # the list of packets has told of it
+            for count, packet in enumerate(self._container.demux(self._sound)):
+                yield float(self._zero_s[min(count, len(self._zero_s) - 1)]), packet
 
-    def _see_picture(self, packet: Any) -> None:
-        if packet.size == 0 or packet.is_discard or packet.pts is None:
-            return
-        rate = self._video.average_rate or 25
-        lasts = packet.duration * packet.time_base if packet.duration else 1 / rate
-        end = float(packet.pts * packet.time_base + lasts) - self._origin_s
-        if end <= LONGEST_S:
-            self.found.picture_s = max(self.found.picture_s, end)
-
-    def _position(self, frame: Any) -> int | None:
+    def _position(self, frame: Any, zero_s: float) -> int | None:
         if frame.pts is None:
             return None
-        position_s = float(frame.pts * frame.time_base) - self._origin_s
-        if position_s > min(self.header_s or LONGEST_S, LONGEST_S) + 60:
+        position_s = float(frame.pts * frame.time_base) - zero_s
+        if position_s > min(max(self.promised_s, self.picture_s or 0) or LONGEST_S, LONGEST_S) + 60:
             return None
         return round(position_s * self.rate)
 
@@ -242,19 +224,24 @@ def open_sound(path: Path, *, track: int = 1) -> Iterator[SoundTrack]:
     [(0, 8192, 0.25), (8192, 3808, 0.25)]
     """
     with open_media(path) as container:
-        video = picture_stream(container)
         sound = _choose(path, container.streams.audio, track)
-        if sound is None and video is None:
+        if sound is None and picture_stream(container) is None:
             raise InputError(f"{path}: neither sound nor picture in it")
-        first = video if video is not None else sound
+        rate = _rate(path, sound) if sound is not None else 0
+        packets = list_packets(path, track=track)
+        zero_s = first_s(path, packets)
+        shifts_s = packets.sound.shift_s if packets.sound else np.zeros(1)
+        late_s = max(0.0, zero_s - packets.begins_s)
         yield SoundTrack(
             path=path,
-            rate=_rate(path, sound) if sound is not None else 0,
-            header_s=max(0.0, (container.duration or 0) / 1e6),
+            rate=rate,
+            tracks=len(container.streams.audio),
+            picture_s=packets.picture.end_s(zero_s) if packets.picture else None,
+            promised_s=max(0.0, packets.promised_s - late_s),
             _container=container,
             _sound=sound,
-            _video=video,
-            _origin_s=float((first.start_time or 0) * first.time_base),
+            _zero_s=zero_s - shifts_s,
+            found=Findings(broken_off=packets.broken_off),
         )
 
 

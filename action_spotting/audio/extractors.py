@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import wave
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,15 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from action_spotting.audio.waveform import BLOCK_ROWS, RATE_HZ, ROWS_PER_S, Waveform, ahead
-from action_spotting.dataset.features import open_feature, read_record, write_feature
-from action_spotting.dataset.layout import feature_path, side_path
+from action_spotting.dataset.features import write_feature
+from action_spotting.dataset.layout import side_path
 from action_spotting.dataset.media import Clip
-from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.fan_out import counted, share
 from action_spotting.io.files import whole_file
-
-VISUAL_FEATURES = ("ResNET_TF2", "ResNET_TF2_PCA512", "ResNET_PCA512", "YOLOv5")
-"""Visual features whose row count the sound follows, the first that is there."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,6 @@ def extract_sound(
     clip: Clip,
     targets: Mapping[Path, SoundExtractor],
     *,
-    rows: Callable[[], int | None] | None = None,
     tell: Callable[[float], object] = lambda _: None,
 ) -> str | None:
     """Write several features of a clip's sound; those that hear it alike share a decoding.
@@ -108,9 +103,6 @@ def extract_sound(
         The media, or the part of it.
     targets
         The files to make, each with its extractor.
-    rows
-        Asked for the wanted number of rows when the sound is through; by default that of the
-        visual features there.
     tell
         Is told how many seconds have been read; what it raises ends the work.
 
@@ -123,12 +115,7 @@ def extract_sound(
     for options in dict.fromkeys(extractor.sound for extractor in targets.values()):
         group = {t: extractor for t, extractor in targets.items() if extractor.sound == options}
         first = next(iter(group))
-        sound = Waveform(
-            clip,
-            track=options.track,
-            resampler=options.resampler,
-            rows=rows or partial(visual_rows, first, clip.path),
-        )
+        sound = Waveform(clip, track=options.track, resampler=options.resampler)
         consumers = [
             partial(extractor.consume, sound=sound, clip=clip, target=target)
             for target, extractor in group.items()
@@ -200,29 +187,6 @@ def vggish_name(variant: str) -> str:
     if variant not in names:
         raise UsageError(unknown("variant of VGGish", variant, names))
     return names[variant]
-
-
-def visual_rows(target: Path, media: Path) -> int | None:
-    """Give the number of rows of the half's visual features, or None where there are none.
-
-    They are looked for beside the feature file to be made, then beside the media. A file that
-    cannot be read, or whose record says that it has another rate than two rows a second, does
-    not count.
-
-    >>> visual_rows(Path("nowhere/1_FFT.npy"), Path("nowhere/1_224p.mkv")) is None
-    True
-    """
-    numbered = re.fullmatch(r"(\d+)_\w+", target.stem)
-    if not numbered:
-        return None
-    for folder in (target.parent, media.parent):
-        for name in VISUAL_FEATURES:
-            path = feature_path(folder, int(numbered[1]), name)
-            with contextlib.suppress(InputError):
-                rows, record = len(open_feature(path)), read_record(path)
-                if record is None or record["settings"].get("fps", ROWS_PER_S) == ROWS_PER_S:
-                    return rows
-    return None
 
 
 @contextlib.contextmanager

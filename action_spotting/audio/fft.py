@@ -1,12 +1,15 @@
 """Forty-eight numbers for each half-second of sound: level, colour, whistle, crowd, voice.
 
-The spectrum is that of 25 ms Hann windows every 10 ms, 1024 points; 48 windows lie wholly inside a
-half-second, and each half-second stands for itself (a window cut short would look like a click).
-Powers are scaled so that the bins of a window add up to its mean square: a full-scale sine has
--3.0 dB. Only the four crowd numbers look back. Every number is finite for every sound.
+One spectrogram serves all of them: 25 ms Hann windows every 10 ms, 1024 points; 48 windows lie
+wholly inside a half-second, and each half-second stands for itself (a window cut short would look
+like a click). Powers are scaled so that the bins of a window add up to its mean square: a
+full-scale sine has -3.0 dB. Only the four crowd numbers look back. Every number is finite for
+every sound.
 
-The choice of numbers follows what is known of referees' whistles, of crowd noise, which rises
-before and after goals and shots, and of commentators, whose syllables come at 2 to 8 Hz.
+The standard descriptors (RMS, zero crossings, centroid, bandwidth, roll-off, flatness, onset
+strength, pitch) are librosa's. The others follow what is known of referees' whistles, of crowd
+noise, which rises before and after goals and shots, and of commentators, whose syllables come at
+2 to 8 Hz.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal import get_window
+from scipy.signal import get_window, resample_poly
 
 RATE_HZ = 16_000
 ROW_SAMPLES = 8_000
@@ -28,58 +31,29 @@ WINDOWS = 48
 BIN_HZ = RATE_HZ / FFT_SIZE
 NYQUIST_HZ = RATE_HZ / 2
 
-BAND_EDGES_HZ = np.geomspace(60, 7600, 17)
-BRIGHT_HZ = (2000, 4000)
-WHISTLE_HZ = (2600, 4200)
-PEAK_HZ = (2000, 4500)
-CROWD_HZ = (300, 2000)
-VOICE_HZ = (60, 1000)
-PITCH_HZ = (100, 500)
+BANDS = 16
+BAND_EDGES_HZ = np.geomspace(60, 7600, BANDS + 1)
+BRIGHT_HZ, WHISTLE_HZ, CROWD_HZ = (2000, 4000), (2600, 4200), (300, 2000)
+PEAK_HZ, VOICE_HZ, PITCH_HZ = (2000, 4500), (60, 1000), (100, 500)
 
 FLOOR = 1e-10
 """Power below which there is nothing: -100 dB."""
 
 SILENT_DB = -60.0
-TONAL_DB = 18.0
-TONAL_HZ = 250.0
+TONAL_DB, TONAL_HZ = 18.0, 250.0
 ONSET = 0.5
-VOICED = 0.6
+VOICED, VOICE_WINDOWS = 0.6, 5
+PITCH_STEP, PITCH_FRAME = 4, 256
+"""Pitch is looked for at a fourth of the rate (no whistle there), every fourth window, in 64 ms."""
 
-NAMES = (
-    *(f"band_{i:02d}" for i in range(16)),
-    "rms_mean",
-    "rms_max",
-    "rms_std",
-    "rms_slope",
-    "zero_crossings_mean",
-    "zero_crossings_std",
-    "centroid_mean",
-    "centroid_std",
-    "bandwidth",
-    "rolloff",
-    "flatness",
-    "entropy",
-    "flux_mean",
-    "flux_max",
-    "flux_std",
-    "onset_rate",
-    "bright_share",
-    "whistle_share",
-    "peak_mean",
-    "peak_max",
-    "peak_frequency",
-    "tonal_fraction",
-    "tonal_run",
-    "second_harmonic",
-    "crowd_over_30s",
-    "crowd_over_5s",
-    "crowd_slope",
-    "crowd_peak_10s",
-    "modulation",
-    "pitch",
-    "voiced",
-    "silent",
-)
+_AFTER_THE_BANDS = """
+rms_mean rms_max rms_std rms_slope zero_crossings_mean zero_crossings_std
+centroid_mean centroid_std bandwidth rolloff flatness entropy
+flux_mean flux_max flux_std onset_rate bright_share whistle_share
+peak_mean peak_max peak_frequency tonal_fraction tonal_run second_harmonic
+crowd_over_30s crowd_over_5s crowd_slope crowd_peak_10s modulation pitch voiced silent
+"""
+NAMES = (*(f"band_{i:02d}" for i in range(BANDS)), *_AFTER_THE_BANDS.split())
 """What each of the 48 numbers is called; the README of the door says how it is computed."""
 
 COLUMN = {name: i for i, name in enumerate(NAMES)}
@@ -89,7 +63,7 @@ class Fft:
     """Turns half-seconds of sound into rows of the 48 numbers."""
 
     dims = len(NAMES)
-    origin: Mapping[str, Any] = {"definition": 1}
+    origin: Mapping[str, Any] = {"definition": 2}
 
     def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Turn the blocks ``(n, 8000)`` of one half into blocks of rows ``(n, 48)``.
@@ -126,13 +100,14 @@ def fft_features(sound: np.ndarray, crowd: Crowd | None = None) -> np.ndarray:
     {'rms_mean': -0.45, 'peak_frequency': 0.45}
     """
     power = power_spectrum(sound)
-    sums = np.maximum(power @ _sums().astype(power.dtype), 0)
-    bands, total = sums[..., :16], sums[..., 16] + np.float32(FLOOR)
-    mean = power.mean(axis=1)
-    columns = {f"band_{i:02d}": column for i, column in enumerate(_log(bands).mean(axis=1).T)}
-    columns |= _level(sound) | _colour(sums, total) | _shape(mean) | _flux(_log(bands))
-    columns |= _whistle(power, mean) | _shares(sums) | _voice(power, total)
-    columns |= (crowd or Crowd()).follow(10 * _log(sums[..., 19].mean(axis=1)))
+    sums = power @ _filters()
+    bands = _log(sums[..., :BANDS])
+    total, bright, whistle, crowd_band = np.moveaxis(sums[..., BANDS:], -1, 0)
+    columns = {f"band_{i:02d}": column for i, column in enumerate(bands.mean(axis=1).T)}
+    columns |= _level(sound) | _colour(power) | _flux(bands) | _whistle(power)
+    columns |= {"bright_share": _share(bright, total), "whistle_share": _share(whistle, total)}
+    columns |= _voice(sound, power, total)
+    columns |= (crowd or Crowd()).follow(10 * _log(crowd_band.mean(axis=1)))
     return np.stack([columns[name] for name in NAMES], axis=1).astype(np.float32)
 
 
@@ -143,12 +118,17 @@ def power_spectrum(sound: np.ndarray) -> np.ndarray:
     >>> power.shape, round(float(power[0, 0].sum()), 2)
     ((1, 48, 513), 0.5)
     """
-    windows = sliding_window_view(sound.astype(np.float32, copy=False), WINDOW, axis=1)[:, ::HOP]
-    spectrum = scipy.fft.rfft(windows * _window(), FFT_SIZE)
-    power = np.square(spectrum.real)
-    power += np.square(spectrum.imag)
-    power[..., [0, -1]] /= 2
-    return power
+    import librosa
+
+    # The two windows of each 50 that hang over into the next half-second are left out.
+    side = (FFT_SIZE - WINDOW) // 2
+    line = np.pad(sound.astype(np.float32, copy=False).ravel(), (side, side + 2 * HOP))
+    spectrum = librosa.stft(
+        line, n_fft=FFT_SIZE, hop_length=HOP, win_length=WINDOW, window=_window(), center=False
+    )
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    power[[0, -1]] /= 2
+    return power.T.reshape(len(sound), ROW_SAMPLES // HOP, -1)[:, :WINDOWS]
 
 
 class Crowd:
@@ -184,21 +164,21 @@ class Crowd:
 
 
 def _level(sound: np.ndarray) -> dict[str, np.ndarray]:
-    rms = _log(_in_windows(np.square(sound))) / 2
-    signs = np.signbit(sound)
-    crossings = _in_windows(np.diff(signs, axis=1, prepend=signs[:, :1]).astype(np.float32))
-    seconds = np.arange(WINDOWS) * HOP / RATE_HZ
-    level_db = 10 * _log(np.square(sound).mean(axis=1))
-    envelope = np.sqrt(_in_windows(np.square(sound)))
+    from librosa.feature import rms, zero_crossing_rate
+
+    framing: dict[str, Any] = {"frame_length": WINDOW, "hop_length": HOP, "center": False}
+    envelope = rms(y=sound, **framing)[:, 0]
+    level = _log(np.square(envelope)) / 2
+    crossings = zero_crossing_rate(sound, **framing)[:, 0]
     return {
-        "rms_mean": rms.mean(axis=1),
-        "rms_max": rms.max(axis=1),
-        "rms_std": rms.std(axis=1),
-        "rms_slope": _slope(rms, seconds),
+        "rms_mean": level.mean(axis=1),
+        "rms_max": level.max(axis=1),
+        "rms_std": level.std(axis=1),
+        "rms_slope": _slope(level, np.arange(WINDOWS) * HOP / RATE_HZ),
         "zero_crossings_mean": crossings.mean(axis=1),
         "zero_crossings_std": crossings.std(axis=1),
         "modulation": _modulation(envelope),
-        "silent": level_db < SILENT_DB,
+        "silent": 10 * _log(np.square(sound).mean(axis=1)) < SILENT_DB,
     }
 
 
@@ -211,34 +191,35 @@ def _modulation(envelope: np.ndarray) -> np.ndarray:
     return slow / (swing[:, 1:].sum(axis=1) + steady)
 
 
-def _colour(sums: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
-    centroid = sums[..., 20] / total
-    spread = np.sqrt(np.maximum(sums[..., 21] / total - np.square(centroid), 0))
-    return {
-        "centroid_mean": centroid.mean(axis=1),
-        "centroid_std": centroid.std(axis=1),
-        "bandwidth": spread.mean(axis=1),
-    }
+def _colour(power: np.ndarray) -> dict[str, np.ndarray]:
+    """Describe the windows' spectra, and the half-second's mean spectrum."""
+    from librosa import feature
 
-
-def _shape(mean: np.ndarray) -> dict[str, np.ndarray]:
-    """Describe the mean spectrum ``(n, 513)``: roll-off, flatness, entropy."""
-    running = np.cumsum(mean, axis=1, dtype=np.float64)
-    below = (running < 0.85 * running[:, -1:]).sum(axis=1)
-    lifted = mean.astype(np.float64) + FLOOR / 1000
+    frequency = np.linspace(0, 1, power.shape[2], dtype=np.float32)
+    spectra = power.swapaxes(1, 2)
+    centroid = feature.spectral_centroid(S=spectra, freq=frequency)
+    bandwidth = feature.spectral_bandwidth(S=spectra, freq=frequency, centroid=centroid)
+    mean = power.mean(axis=1, dtype=np.float64)[..., None]
+    lifted = mean + FLOOR / 1000
     share = lifted / lifted.sum(axis=1, keepdims=True)
+    flatness = feature.spectral_flatness(S=lifted, amin=FLOOR / 1000, power=1)
     return {
-        "rolloff": below * BIN_HZ / NYQUIST_HZ,
-        "flatness": np.log10(lifted).mean(axis=1) - np.log10(lifted.mean(axis=1)),
-        "entropy": -(share * np.log(share)).sum(axis=1) / np.log(mean.shape[1]),
+        "centroid_mean": centroid[:, 0].mean(axis=1),
+        "centroid_std": centroid[:, 0].std(axis=1),
+        "bandwidth": bandwidth[:, 0].mean(axis=1),
+        "rolloff": feature.spectral_rolloff(S=mean, freq=frequency)[:, 0, 0],
+        "flatness": np.log10(flatness[:, 0, 0]),
+        "entropy": -(share * np.log(share)).sum(axis=(1, 2)) / np.log(power.shape[2]),
     }
 
 
 def _flux(bands: np.ndarray) -> dict[str, np.ndarray]:
     """Rise of the log band energies ``(n, 48, 16)`` from window to window, and its peaks."""
-    flux = np.maximum(np.diff(bands, axis=1), 0).mean(axis=2)
-    around = np.pad(flux, ((0, 0), (1, 1)))
-    onset = (flux > ONSET) & (flux >= around[:, :-2]) & (flux > around[:, 2:])
+    import librosa
+
+    rise = librosa.onset.onset_strength(S=bands.swapaxes(1, 2), center=False)
+    onset = (rise > ONSET) & librosa.util.localmax(rise, axis=1)
+    flux = rise[:, 1:]
     return {
         "flux_mean": flux.mean(axis=1),
         "flux_max": flux.max(axis=1),
@@ -247,15 +228,13 @@ def _flux(bands: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _shares(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Bands against the whole, over the half-second, in dB, -60 at least."""
-    row = sums.mean(axis=1, dtype=np.float64)
-    share = row[:, 17:19] / (row[:, 16:17] + FLOOR)
-    bright, whistle = (10 * np.log10(np.clip(share, 1e-6, 1))).T
-    return {"bright_share": bright, "whistle_share": whistle}
+def _share(part: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """A band against the whole, over the half-second, in dB, -60 at least."""
+    whole = total.mean(axis=1, dtype=np.float64) + FLOOR
+    return 10 * np.log10(np.clip(part.mean(axis=1, dtype=np.float64) / whole, 1e-6, 1))
 
 
-def _whistle(power: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
+def _whistle(power: np.ndarray) -> dict[str, np.ndarray]:
     """Look for a tone in 2 to 4.5 kHz: a peak that stands out of the band, and stays."""
     bins = _bins(PEAK_HZ)
     level = power[..., bins]
@@ -271,7 +250,7 @@ def _whistle(power: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
         "peak_frequency": np.where(level.any(axis=(1, 2)), peak * BIN_HZ / NYQUIST_HZ, 0),
         "tonal_fraction": tonal.mean(axis=1),
         "tonal_run": _longest_run(tonal) / WINDOWS,
-        "second_harmonic": _second_harmonic(mean, peak),
+        "second_harmonic": _second_harmonic(power.mean(axis=1), peak),
     }
 
 
@@ -286,31 +265,31 @@ def _second_harmonic(mean: np.ndarray, peak: np.ndarray) -> np.ndarray:
     return second / (first + second + FLOOR)
 
 
-def _voice(power: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
-    """Find the pitch from the autocorrelation of what lies below 1 kHz, over 65 ms.
+def _voice(sound: np.ndarray, power: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
+    """Find where there is a voice, and its pitch there: the mean of YIN's.
 
-    Windowing is divided out, and a longer period must be clearly better than a shorter one
+    A voice repeats itself: what tells is the autocorrelation of what lies below 1 kHz, over 65 ms,
+    windowing divided out, and a longer period must be clearly better than a shorter one
     (P. Boersma, "Accurate short-term analysis of the fundamental frequency", 1993).
     """
+    import librosa
+
     low = power[..., _bins(VOICE_HZ)]
-    joined = sliding_window_view(low, 5, axis=1).sum(axis=-1)
+    joined = sliding_window_view(low, VOICE_WINDOWS, axis=1).sum(axis=-1)
     strength = joined.sum(axis=2)
     cosines, lags = _periods()
     likeness = joined @ cosines / (strength[..., None] + np.float32(FLOOR))
     best = (likeness - 0.02 * np.log2(lags / lags[0])).argmax(axis=2)
-    whole = sliding_window_view(total, 5, axis=1).sum(axis=-1)
+    whole = sliding_window_view(total, VOICE_WINDOWS, axis=1).sum(axis=-1)
     clear = np.take_along_axis(likeness, best[..., None], axis=2)[..., 0] > VOICED
     voiced = clear & (strength > 1e-3 * whole) & (strength > 100 * FLOOR)
-    pitch = np.where(voiced, RATE_HZ / lags[best], 0).sum(axis=1)
-    count = voiced.sum(axis=1)
-    return {"pitch": pitch / np.maximum(count, 1) / 500, "voiced": voiced.mean(axis=1)}
-
-
-def _in_windows(samples: np.ndarray) -> np.ndarray:
-    """Mean ``(n, 48)`` of something given for each sample ``(n, 8000)`` over each window."""
-    step = WINDOW // 5
-    parts = samples.reshape(len(samples), -1, step).sum(axis=2, dtype=np.float64)
-    return sliding_window_view(parts, 5, axis=1)[:, :: HOP // step].sum(axis=2) / WINDOW
+    low_hz, high_hz = PITCH_HZ
+    slow = resample_poly(sound, 1, PITCH_STEP, axis=1)
+    framing: dict[str, Any] = {"frame_length": PITCH_FRAME, "hop_length": HOP, "center": False}
+    pitch = librosa.yin(slow, fmin=low_hz, fmax=high_hz, sr=RATE_HZ // PITCH_STEP, **framing)
+    heard = voiced.reshape(*pitch.shape, PITCH_STEP).any(axis=2)
+    mean = np.where(heard, pitch, 0).sum(axis=1) / np.maximum(heard.sum(axis=1), 1)
+    return {"pitch": mean / high_hz, "voiced": voiced.mean(axis=1)}
 
 
 def _log(power: np.ndarray) -> np.ndarray:
@@ -346,16 +325,12 @@ def _window() -> np.ndarray:
 
 
 @cache
-def _sums() -> np.ndarray:
-    """What a spectrum is multiplied with.
-
-    16 bands, all, bright, whistle, crowd, and the first two moments of the frequency ÷ 8 kHz.
-    """
+def _filters() -> np.ndarray:
+    """What a spectrum is multiplied with: the 16 bands; then all, bright, whistle, crowd."""
     hz = np.arange(FFT_SIZE // 2 + 1) * BIN_HZ
-    bands = [(hz >= low) & (hz < high) for low, high in itertools.pairwise(BAND_EDGES_HZ)]
-    parts = [(hz >= low) & (hz <= high) for low, high in (BRIGHT_HZ, WHISTLE_HZ, CROWD_HZ)]
-    moments = [hz / NYQUIST_HZ, np.square(hz / NYQUIST_HZ)]
-    return np.stack([*bands, np.ones_like(hz), *parts, *moments], axis=1)
+    wide = ((0, NYQUIST_HZ), BRIGHT_HZ, WHISTLE_HZ, CROWD_HZ)
+    edges = (*itertools.pairwise(BAND_EDGES_HZ), *wide)
+    return np.stack([(hz >= low) & (hz <= high) for low, high in edges], axis=1).astype(np.float32)
 
 
 @cache

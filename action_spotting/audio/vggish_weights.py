@@ -15,8 +15,8 @@ import numpy as np
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io import pretrained
-from action_spotting.io.files import check_plain
 from action_spotting.io.pretrained import HDF5_ERRORS, open_hdf5
+from action_spotting.io.tf_checkpoint import Checkpoint
 from action_spotting.io.zips import read_npz
 
 AUDIOSET = pretrained.PretrainedFile(
@@ -97,7 +97,8 @@ def load(source: str, *, dense: bool) -> Weights:
     path = pretrained.find(AUDIOSET) if source == "audioset" else Path(source).expanduser()
     if path.suffix.lower() in KERAS_SUFFIXES:
         return Weights(read_keras(path, dense=dense), _origin([path]))
-    return Weights(read_checkpoint(path, dense=dense), _origin(_checkpoint_files(path)))
+    checkpoint = Checkpoint(path)
+    return Weights(read_checkpoint(checkpoint, dense=dense), _origin(checkpoint.files))
 
 
 def shapes(*, dense: bool) -> dict[str, tuple[int, ...]]:
@@ -138,30 +139,17 @@ def random_tensors(*, dense: bool, seed: int = 0) -> Tensors:
     return tensors
 
 
-def read_checkpoint(path: Path, *, dense: bool) -> Tensors:
-    """Read a TensorFlow checkpoint, of one file or of several, by the AudioSet names."""
-    import tensorflow as tf
-
-    files = [check_plain(file) for file in _checkpoint_files(path)]
-    if not files:
-        raise UsageError(f"weights {str(path)!r}: no such file or checkpoint")
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-        known = reader.get_variable_to_shape_map()
-    except (ValueError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: not a TensorFlow checkpoint ({reason})") from error
+def read_checkpoint(checkpoint: Checkpoint, *, dense: bool) -> Tensors:
+    """Take the tensors of a TensorFlow checkpoint by their AudioSet names."""
+    known = checkpoint.shapes
 
     def get(layer: str, kind: str, want: tuple[int, ...]) -> np.ndarray | str:
         name = f"{scope(layer)}/{'weights' if kind == 'kernel' else 'biases'}"
-        if tuple(known.get(name, want)) != want:
-            return f"is {tuple(known[name])}, not {want}"
-        try:
-            return reader.get_tensor(name) if name in known else MISSING
-        except (ValueError, tf.errors.OpError) as error:
-            return f"cannot be read ({' '.join(str(error).split())[:200]})"
+        if name not in known:
+            return MISSING
+        return checkpoint.read(name) if known[name] == want else f"is {known[name]}, not {want}"
 
-    return _collect(path, get, dense, lambda layer: scope(layer) + "/{weights,biases}")
+    return _collect(checkpoint.path, get, dense, lambda layer: scope(layer) + "/{weights,biases}")
 
 
 def read_keras(path: Path, *, dense: bool) -> Tensors:
@@ -245,15 +233,6 @@ def _collect(
     if problems:
         raise InputError(f"{path}: not the weights of VGGish: " + "; ".join(problems))
     return tensors  # type: ignore[return-value]
-
-
-def _checkpoint_files(path: Path) -> list[Path]:
-    """List the files of a checkpoint: itself, or ``<path>.index`` and ``<path>.data-…``."""
-    if path.is_file():
-        return [path]
-    if not path.parent.is_dir():
-        return []
-    return sorted(p for p in path.parent.glob("*") if p.name.startswith(f"{path.name}."))
 
 
 def _origin(files: list[Path]) -> dict[str, Any]:

@@ -6,10 +6,9 @@ is digital silence. Everything is a stream: memory does not grow with the length
 
 from __future__ import annotations
 
-import collections
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -44,15 +43,12 @@ class Waveform:
         Which sound track, counted from 1.
     resampler
         One of `RESAMPLERS`.
-    rows
-        The number of rows that is wanted, such as that of the half's visual features, or what is
-        asked for it when the sound is through; None: as many as the picture has, or, without a
-        picture, the sound.
 
     Attributes
     ----------
     row_count
-        How many of the rows that `blocks` gave are the half's; known when it is through.
+        How many of the rows that `blocks` gave are the half's, known when it is through: as many
+        whole half-seconds as its picture lasts, or, without a picture, its sound.
     warning
         What the user should know about the sound, or None; known when `blocks` is through.
 
@@ -66,14 +62,7 @@ class Waveform:
     [(2, 8000)]
     """
 
-    def __init__(
-        self,
-        clip: Clip,
-        *,
-        track: int = 1,
-        resampler: str = "soxr",
-        rows: int | Callable[[], int | None] | None = None,
-    ) -> None:
+    def __init__(self, clip: Clip, *, track: int = 1, resampler: str = "soxr") -> None:
         if resampler not in RESAMPLERS:
             raise UsageError(unknown("resampler", resampler, RESAMPLERS))
         self.row_count = 0
@@ -81,9 +70,8 @@ class Waveform:
         self._clip = clip
         self._track = track
         self._resampler = resampler
-        self._wanted = rows
         self._heard = 0
-        self._there = 0
+        self._silent = True
 
     def blocks(self, size: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
         """Give the rows in blocks.
@@ -112,7 +100,6 @@ class Waveform:
     def _samples(self, sound: SoundTrack) -> Iterator[np.ndarray]:
         """Give the half's sound at 16 kHz, from its first picture to the end of the sound."""
         if not sound.rate:
-            collections.deque(sound.pieces(), maxlen=0)
             return
         start = round((self._clip.start_s or 0.0) * sound.rate)
         seconds = self._clip.duration_s
@@ -120,40 +107,38 @@ class Waveform:
         line = timeline(sound.pieces(), start, end)
         for samples in resample(line, sound.rate, self._resampler):
             self._heard += len(samples)
+            self._silent &= not samples.any()
             yield samples
 
     def _count(self, sound: SoundTrack) -> int:
-        self._there = self._rows_there(sound)
-        if not self._there and not self._heard:
+        """Count the rows of the clip: by its picture where there is one."""
+        rows = self._heard // ROW_SAMPLES
+        if sound.picture_s is not None:
+            # Containers round time stamps, by a millisecond in .mkv: what lacks less is a whole row
+            left_s = sound.picture_s + 0.01 - (self._clip.start_s or 0.0)
+            rows = max(0, math.floor(left_s * ROWS_PER_S))
+        if self._clip.duration_s is not None:
+            rows = min(rows, math.floor(self._clip.duration_s * ROWS_PER_S + 1e-6))
+        if not rows and not self._heard:
             beyond = f" beyond {self._clip.start_s:g} s" if self._clip.start_s else ""
             raise InputError(
                 f"{self._clip.path}: not half a second of sound or picture in it{beyond}"
             )
-        wanted = self._wanted() if callable(self._wanted) else self._wanted
-        return self._there if wanted is None else wanted
-
-    def _rows_there(self, sound: SoundTrack) -> int:
-        """Count the rows of the clip: by its picture where there is one."""
-        limit = math.inf
-        if self._clip.duration_s is not None:
-            limit = math.floor(self._clip.duration_s * ROWS_PER_S + 1e-6)
-        heard = self._heard // ROW_SAMPLES
-        if heard >= limit or not sound.has_picture:
-            return int(min(heard, limit))
-        # Containers round time stamps, by a millisecond in .mkv: what lacks less is a whole row.
-        left_s = sound.found.picture_s + 0.01 - (self._clip.start_s or 0.0)
-        return int(min(max(0, math.floor(left_s * ROWS_PER_S)), limit))
+        return rows
 
     def _remarks(self, sound: SoundTrack) -> str:
-        found, rows, there = sound.found, self.row_count, self._there
+        found, rows = sound.found, self.row_count
         heard = self._heard // ROW_SAMPLES
         remarks = []
         if not sound.rate:
             remarks.append("no sound track: all rows are silence")
-        elif heard < min(rows, there) - ROW_TOLERANCE:
+        elif self._silent:
+            more = f"; of {sound.tracks}, choose another with --track" * (sound.tracks > 1)
+            remarks.append(f"sound track {self._track} is silent throughout{more}")
+        elif heard < rows - ROW_TOLERANCE:
             remarks.append(f"the sound ends at {clock(heard)}, the half at {clock(rows)}")
-        elif heard > there + ROW_TOLERANCE:
-            remarks.append(f"the sound goes on to {clock(heard)}, the picture to {clock(there)}")
+        elif heard > rows + ROW_TOLERANCE:
+            remarks.append(f"the sound goes on to {clock(heard)}, the picture to {clock(rows)}")
         if found.lost or found.missing_s > 1 / ROWS_PER_S:
             remarks.append(
                 f"{found.lost} damaged packets of sound, {found.missing_s:.1f} s missing: silence"
@@ -164,13 +149,11 @@ class Waveform:
                 "may lie beside the picture"
             )
         if found.broken_off:
-            remarks.append(f"cannot be read beyond {clock(max(heard, there))}: {found.broken_off}")
-        elif sound.has_picture and self._clip.duration_s is None:
-            header = math.floor((sound.header_s - (self._clip.start_s or 0.0)) * ROWS_PER_S)
-            if header > max(heard, there) + ROW_TOLERANCE:
-                remarks.append(f"the file should last {clock(header)}, it ends at {clock(there)}")
-        if abs(rows - there) > ROW_TOLERANCE:
-            remarks.append(f"the visual features have {rows} rows, the media {there}: {rows} made")
+            remarks.append(f"cannot be read beyond {clock(max(heard, rows))}: {found.broken_off}")
+        elif sound.picture_s is not None and self._clip.duration_s is None:
+            promised = math.floor((sound.promised_s - (self._clip.start_s or 0.0)) * ROWS_PER_S)
+            if promised > max(heard, rows) + ROW_TOLERANCE:
+                remarks.append(f"the file should last {clock(promised)}, it ends at {clock(rows)}")
         return "; ".join(remarks)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from action_spotting.errors import InputError, UsageError
 
@@ -20,9 +21,6 @@ of pictures, network sessions, which name other files or addresses that would be
 MEDIA_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 _POINTERS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"<ASX", b"<smil")
 
-
-_JUMPS_S = (-0.1, 10.0)
-"""How far decode stamps may lie from where they are expected before ffmpeg takes it for a jump."""
 
 LONGEST_S = 24 * 3600.0
 """Media state times; what lies behind this is taken for damage."""
@@ -117,39 +115,10 @@ def origin_s(path: Path) -> float:
         Not a media file, or nothing in it decodes.
     """
     with open_media(path) as container:
-        return stamp_s(container, first_frame(container, _leading_stream(container, path)))
-
-
-def length_s(path: Path) -> float:
-    """Give how long the pictures of a file last, counted from `origin_s`.
-
-    The packets are listed, for what a header promises may be missing or wrong. Where the clock of
-    the file jumps, it is carried on as ffmpeg does it.
-
-    Parameters
-    ----------
-    path
-        A media file; one without a picture is as long as its sound.
-
-    Returns
-    -------
-    float
-        In seconds.
-
-    Raises
-    ------
-    InputError
-        Not a media file, or nothing in it decodes.
-    """
-    import av
-
-    start_s = origin_s(path)
-    with open_media(path) as container:
         stream = _leading_stream(container, path)
-        if has_index(container):
-            with contextlib.suppress(av.FFmpegError):
-                container.seek(round((start_s + 2 * LONGEST_S) * av.time_base))
-        return max(0.0, _end_s(container, stream) - start_s)
+        if counts_decoding(container):
+            return stamp_s(container, next(container.demux(stream)))
+        return stamp_s(container, first_frame(container, stream))
 
 
 def first_frame(container, stream):
@@ -174,14 +143,15 @@ def first_frame(container, stream):
 
 
 def stamp_s(container, item) -> float:
-    """Give the time stamp of a frame or packet in seconds, on the clock of its container.
-
-    AVI numbers its pictures in the order in which they are decoded; a presentation time that is
-    found there is a guess.
-    """
-    stamps = (item.pts, item.dts) if container.format.name != "avi" else (item.dts, item.pts)
+    """Give the time stamp of a frame or packet in seconds, on the clock of its container."""
+    stamps = (item.dts, item.pts) if counts_decoding(container) else (item.pts, item.dts)
     stamp = next((stamp for stamp in stamps if stamp is not None), 0)
     return float(stamp * item.time_base)
+
+
+def counts_decoding(container) -> bool:
+    """Whether pictures are numbered as they are decoded: a presentation time is then a guess."""
+    return container.format.name == "avi"
 
 
 def has_index(container) -> bool:
@@ -212,7 +182,7 @@ def open_media(path: Path):
 
     check_file(path)
     try:
-        return av.open(f"file:{path}", options=MEDIA_OPTIONS, metadata_errors="replace")
+        return av.open(f"file:{path}", options=MEDIA_OPTIONS, **_any_metadata())
     except (av.FFmpegError, ValueError) as error:
         if _begins_like_pointer(path):
             raise InputError(
@@ -223,6 +193,14 @@ def open_media(path: Path):
         if isinstance(error, av.ArgumentError):  # what ffmpeg says of a container not in the list
             reason = "a kind of file that is not taken; convert it to mkv or mp4"
         raise InputError(f"{path}: not a media file that is read here ({reason})") from error
+
+
+def _any_metadata() -> dict[str, Any]:
+    """What lets PyAV open a file whose titles are no UTF-8; from release 19 on it always does."""
+    import av
+
+    before_19 = int(av.__version__.partition(".")[0]) < 19
+    return {"metadata_errors": "replace"} if before_19 else {}
 
 
 def _begins_like_pointer(path: Path) -> bool:
@@ -266,8 +244,8 @@ def picture_stream(container):
     flags = av.stream.Disposition
 
     def rank(stream) -> tuple[bool, int, int]:
-        seconds = round(float((stream.duration or 0) * stream.time_base))
-        return bool(stream.disposition & flags.default), seconds, stream.width * stream.height
+        default = bool(stream.disposition & flags.default)
+        return default, round(_stated_s(stream)), stream.width * stream.height
 
     pictures = [
         stream
@@ -282,37 +260,20 @@ def sound_streams(container) -> list:
     return [s for s in container.streams.audio if s.codec_context is not None]
 
 
+def _stated_s(stream) -> float:
+    """How long a stream says that it lasts, in Matroska by its tag; 0 where it does not say."""
+    with contextlib.suppress(ValueError):
+        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    return float((stream.duration or 0) * stream.time_base)
+
+
 def _leading_stream(container, path: Path):
     """The stream that sets the clock: the picture, or the sound where there is none."""
     stream = picture_stream(container) or next(iter(sound_streams(container)), None)
     if stream is None:
         raise InputError(f"{path}: neither sound nor picture in it")
     return stream
-
-
-def _end_s(container, stream) -> float:
-    """Where the last packet from here on ends, on the clock of the container, carried on."""
-    import av
-
-    rate = getattr(stream, "guessed_rate", None)
-    step_s = 1 / float(rate) if rate else 0.0
-    shift_s, expected_s, end_s = 0.0, None, 0.0
-    with contextlib.suppress(av.FFmpegError):  # what comes before the damage counts
-        for packet in container.demux(stream):
-            if not packet.size or packet.is_discard:
-                continue
-            at_s = expected_s or 0.0
-            if packet.dts is not None:
-                at_s = float(packet.dts * packet.time_base) + shift_s
-            off_s = at_s - (at_s if expected_s is None else expected_s)
-            if may_jump(container) and not _JUMPS_S[0] <= off_s <= _JUMPS_S[1]:
-                at_s, shift_s = at_s - off_s, shift_s - off_s
-            lasts_s = max(step_s, float((packet.duration or 0) * packet.time_base))
-            expected_s = at_s + lasts_s
-            stamped = packet.pts is not None or packet.dts is not None
-            shown_s = stamp_s(container, packet) + shift_s if stamped else at_s
-            end_s = max(end_s, shown_s + lasts_s)
-    return end_s
 
 
 def _name(container) -> str:

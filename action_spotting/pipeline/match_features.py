@@ -243,7 +243,7 @@ def extract_half(
     str or None
         What the user should know about picture and sound.
     """
-    from action_spotting.audio.extractors import SoundExtractor, extract_sound, visual_rows
+    from action_spotting.audio.extractors import SoundExtractor, extract_sound
     from action_spotting.extraction.shared_decoding import extract_frames
 
     sound = {t: e for t, e in targets.items() if isinstance(e, SoundExtractor)}
@@ -256,13 +256,9 @@ def extract_half(
         if leads:
             advance(seconds)
 
-    def rows() -> int | None:
-        seen.result()  # the sound has as many rows as the picture, which must be through
-        return visual_rows(next(iter(sound)), clip.path)
-
     with ThreadPoolExecutor(2, thread_name_prefix="half") as pool:
         seen = pool.submit(extract_frames, clip, picture, tell=partial(tell, True))
-        heard = pool.submit(extract_sound, clip, sound, rows=rows, tell=partial(tell, not picture))
+        heard = pool.submit(extract_sound, clip, sound, tell=partial(tell, not picture))
         both: list[Future] = [seen, heard]
         try:
             for done in as_completed(both):

@@ -48,18 +48,11 @@ def write_detector(path: Path) -> Path:
     The bytes are the same every time.
     """
     with whole_file(Path(path)) as part:
-        part.write_bytes(build_detector().SerializeToString(deterministic=True))
+        part.write_bytes(_network().SerializeToString(deterministic=True))
     return Path(path)
 
 
-def build_detector() -> onnx.ModelProto:
-    """Build the network.
-
-    Examples
-    --------
-    >>> [entry.name for entry in build_detector().graph.output]
-    ['output0']
-    """
+def _network() -> onnx.ModelProto:
     net = _Net()
     colour = net.add("AveragePool", ["images"], kernel_shape=[4, 4], strides=[4, 4])
     fine = _not_grass(net, colour)
@@ -97,9 +90,22 @@ class _Net:
 
     def ramp(self, value: str, zero: float, one: float) -> str:
         """Map `value` straight so that `zero` becomes 0 and `one` becomes 1, and cut there."""
-        scaled = self.add("Mul", [value, self.constant(1.0 / (one - zero))])
+        scaled = self.times(value, 1.0 / (one - zero))
         moved = self.add("Add", [scaled, self.constant(-zero / (one - zero))])
-        return self.add("Clip", [moved, self.constant(0.0), self.constant(1.0)])
+        return self.clip(moved, 0.0, 1.0)
+
+    def times(self, value: str, factor: object) -> str:
+        """Multiply by a constant."""
+        return self.add("Mul", [value, self.constant(factor)])
+
+    def clip(self, value: str, low: float, high: float) -> str:
+        """Cut to an interval."""
+        return self.add("Clip", [value, self.constant(low), self.constant(high)])
+
+    def peaks(self, value: str, height: int, width: int) -> str:
+        """Give the largest value of each place's surroundings."""
+        (top, left), shape = (height // 2, width // 2), [height, width]
+        return self.add("MaxPool", [value], kernel_shape=shape, pads=[top, left, top, left])
 
     def filter(self, value: str, kernels: np.ndarray) -> str:
         """Correlate one channel with kernels ``(n, height, width)``; the size stays."""
@@ -115,8 +121,10 @@ class _Net:
 
     def model(self) -> onnx.ModelProto:
         """Close the network."""
-        entry = _float_tensor("images", 3, SIDE, SIDE)
-        result = _float_tensor("output0", 25200, 5 + CLASSES)
+        entry, result = (
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
+            for name, shape in (("images", (3, SIDE, SIDE)), ("output0", (25200, 5 + CLASSES)))
+        )
         graph = helper.make_graph(self.nodes, "sample_detector", [entry], [result], self.constants)
         model = helper.make_model(
             graph,
@@ -128,10 +136,6 @@ class _Net:
         helper.set_model_props(model, {"description": NOTE})
         onnx.checker.check_model(model)
         return model
-
-
-def _float_tensor(name: str, *shape: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
 
 
 def _not_grass(net: _Net, colour: str) -> str:
@@ -156,8 +160,7 @@ def _people(net: _Net, cells: dict[int, str]) -> list[str]:
                 score = net.add("Mul", [score, net.ramp(alone, 0.0, 0.02)])
             size = np.array([0.42 * height, height], np.float32) * stride / 2
             anchors.append(_columns(net, score, contrast, stride, size, PERSON))
-            near = net.add("MaxPool", [contrast], kernel_shape=[7, 5], pads=[3, 2, 3, 2])
-            near = net.add("Mul", [near, net.constant(LARGER)])
+            near = net.times(net.peaks(contrast, 7, 5), LARGER)
             rival = net.add("Max", [near, rival]) if rival else near
         if stride > STRIDES[0]:
             scales = [net.constant([], np.float32), net.constant([1, 1, 2, 2])]
@@ -177,26 +180,22 @@ def _patch_kernels(width: int, height: int) -> np.ndarray:
     rim = max(1, height // 5)
     kernels = np.zeros((5, height + 2 * rim + 2, 3 * width), np.float32)
     rows = slice(rim + 1, rim + 1 + height)
-    kernels[0, rows, width : 2 * width] = 1
-    kernels[1, rows, :width] = 1
-    kernels[2, rows, 2 * width :] = 1
-    kernels[3, :rim, width : 2 * width] = 0.7
-    kernels[4, -rim:, width : 2 * width] = 0.7
+    for i, part in enumerate((1, 0, 2)):
+        kernels[i, rows, part * width : (part + 1) * width] = 1
+    kernels[3, :rim, width : 2 * width] = kernels[4, -rim:, width : 2 * width] = 0.7
     return kernels / (kernels > 0).sum(axis=(1, 2), keepdims=True)
 
 
 def _ball(net: _Net, cells: str, colour: str) -> str:
     """Columns of the ball's anchor: a white spot with nothing but grass around it."""
-    kernels = np.zeros((2, 7, 7), np.float32)
-    kernels[1] = 1
-    kernels[1, 1:6, 1:6] = 0
-    kernels[0, 2:5, 2:5] = 1
+    kernels = np.stack([np.zeros((7, 7), np.float32), np.ones((7, 7), np.float32)])
+    kernels[0, 2:5, 2:5], kernels[1, 1:6, 1:6] = 1, 0
     found = net.filter(cells, kernels)
     spot, ring = net.channel(found, 0, 1), net.channel(found, 1, 2)
     darkest = net.add("ReduceMin", [colour], axes=[1], keepdims=1)
-    white = net.add("MaxPool", [darkest], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
-    spot = net.add("Clip", [spot, net.constant(0.0), net.constant(1.8)])
-    alone = net.add("Sub", [spot, net.add("Mul", [ring, net.constant(3.0)])])
+    white = net.peaks(darkest, 3, 3)
+    spot = net.clip(spot, 0.0, 1.8)
+    alone = net.add("Sub", [spot, net.times(ring, 3.0)])
     contrast = net.add("Mul", [net.ramp(alone, 0.4, 1.0), net.ramp(white, 0.35, 0.6)])
     return _columns(net, contrast, contrast, 8, np.array([7.0, 7.0], np.float32), BALL)
 
@@ -208,14 +207,13 @@ def _columns(net: _Net, score: str, contrast: str, stride: int, size: np.ndarray
     one peak, whose place is the largest of the four, the others being 0.
     """
     count = SIDE // stride
-    highest = net.add("MaxPool", [contrast], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    highest = net.peaks(contrast, 3, 3)
     is_peak = net.add("Equal", [contrast, highest])
     peak = net.add("Mul", [score, net.add("Cast", [is_peak], to=TensorProto.FLOAT)])
     seen = net.add("Ceil", [peak])
     middles = (np.arange(2 * count, dtype=np.float32) + 0.5) * stride / 2
     places = np.stack(np.meshgrid(middles, middles))[None]
-    columns = net.add("Mul", [seen, net.constant(places)])
-    both = net.add("Concat", [columns, peak], axis=1)
+    both = net.add("Concat", [net.times(seen, places), peak], axis=1)
     cells = net.add("MaxPool", [both], kernel_shape=[2, 2], strides=[2, 2])
     spread, offset = np.zeros((6, 3, 1, 1), np.float32), np.zeros(6, np.float32)
     spread[0, 0] = spread[1, 1] = spread[4 if kind == PERSON else 5, 2] = 1

@@ -1,14 +1,14 @@
-"""The fixture list: which clubs meet, what happens in each half, how the matches are split."""
+"""The fixture list: which clubs meet, what happens in each half, how the games are split."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
 from action_spotting.sample.scenes import SCENES, Director, closing, opening
-from action_spotting.sample.script import FPS, Club, Colour, HalfScript
+from action_spotting.sample.script import FPS, Club, HalfScript, colours
 
 LEAGUE, SEASON = "sample_league", "2026-2027"
 FIRST_DAY = date(2026, 8, 15)
@@ -16,21 +16,12 @@ TOWNS = (
     "Ashford Brackley Coleford Dunmere Eastwick Farley Granton Harwell Ingleby Kelby Lowmoor "
     "Marden Norbury Oakham Penrose Redmile Selby Thornley Upton Wexham"
 )
-SHIRTS: tuple[Colour, ...] = (
-    (40, 40, 200),
-    (200, 90, 30),
-    (235, 235, 235),
-    (40, 30, 110),
-    (220, 180, 60),
-    (45, 45, 45),
-    (140, 50, 120),
-    (30, 110, 230),
-)
+SHIRTS = colours("2828c8 c85a1e ebebeb 281e6e dcb43c 2d2d2d 8c3278 1e6ee6")
 SHIRT_GAP = 230
 """Least difference of two sides' shirts, summed over blue, green and red."""
 
-SHORTS: tuple[Colour, ...] = ((235, 235, 235), (40, 40, 40), (110, 40, 30))
-KEEPERS: tuple[Colour, ...] = ((200, 60, 230), (220, 210, 40), (20, 140, 250))
+SHORTS = colours("ebebeb 282828 6e281e")
+KEEPERS = colours("c83ce6 dcd228 148cfa")
 LONG_SCENES = ("goal", "booked_foul", "shot_on", "shot_off")
 SHORT_SCENES = ("out", "foul", "offside", "substitution")
 GAP_S = (0.8, 6.0)
@@ -40,90 +31,70 @@ HALF_S = (54.0, 60.0)
 """Shortest and longest half."""
 
 TRIES = 16
-"""Clocks drawn for a half before a scene is left out."""
+"""Scripts drawn for a half before a scene is left out."""
 
 ENDING = 4 * FPS
 
 
-@dataclass(frozen=True)
-class Match:
-    """One match of the set.
+class Game(NamedTuple):
+    """One game: ``league/season/game`` with its score, its split, the scripts of its halves."""
 
-    Attributes
-    ----------
-    game
-        ``league/season/game``, the score included.
-    split
-        ``train``, ``valid`` or ``test``.
-    halves
-        The scripts of both halves.
-    """
-
-    game: str
+    name: str
     split: str
     halves: tuple[HalfScript, HalfScript]
 
 
-def plan_matches(seed: int, matches: int, half_s: tuple[float, float] = HALF_S) -> list[Match]:
+def plan_games(seed: int, count: int, half_s: tuple[float, float] = HALF_S) -> list[Game]:
     """Script a whole set.
 
-    Every match has each scene once, in an order and on a clock of its own, so that each class
+    Every game has each scene once, in an order and at times of its own, so that each class
     occurs in every split; scenes that a short half has no time for are left out.
 
     Parameters
     ----------
     seed
         The same seed gives the same set.
-    matches
-        How many, from 3.
+    count
+        How many games, from 3.
     half_s
         Shortest and longest half, in seconds.
 
     Examples
     --------
-    >>> [match.split for match in plan_matches(0, 4)]
+    >>> [game.split for game in plan_games(0, 4)]
     ['train', 'train', 'valid', 'test']
     """
-    splits = split_names(matches)
-    return [_plan_match(seed, i, split, half_s) for i, split in enumerate(splits)]
+    # About 4 : 1 : 4. With fewer test games, spots at random times score higher by luck.
+    valid, test = max(1, count // 9), max(1, count * 4 // 9)
+    splits = ["train"] * (count - valid - test) + ["valid"] * valid + ["test"] * test
+    return [_plan_game(seed, i, split, half_s) for i, split in enumerate(splits)]
 
 
-def split_names(matches: int) -> list[str]:
-    """Say to which split each of so many matches belongs: about 4 : 1 : 4.
-
-    With fewer matches in the test split, spots at random times score higher by luck.
-
-    >>> split_names(9).count("train"), split_names(3)
-    (4, ['train', 'valid', 'test'])
-    """
-    valid, test = max(1, matches // 9), max(1, matches * 4 // 9)
-    return ["train"] * (matches - valid - test) + ["valid"] * valid + ["test"] * test
-
-
-def _plan_match(seed: int, index: int, split: str, half_s: tuple[float, float]) -> Match:
+def _plan_game(seed: int, index: int, split: str, half_s: tuple[float, float]) -> Game:
     rng = np.random.default_rng([seed, index])
-    home, away = _clubs(rng)
-    clubs = (home, away)
-    first, second = _deal(rng)
-    one, score = _plan_half((seed, index, 1), clubs, first, (0, 0), half_s)
-    two, score = _plan_half((seed, index, 2), clubs, second, score, half_s)
+    clubs, scenes = _clubs(rng), _deal(rng)
+    score, halves = (0, 0), []
+    for number in (1, 2):
+        script, score = _plan_half((seed, index, number), clubs, scenes[number - 1], score, half_s)
+        halves.append(script)
     day = FIRST_DAY + timedelta(days=7 * (index // 6))
-    hour = 12 + index % 6
-    title = f"{day} - {hour}-00 {home.name} {score[0]} - {score[1]} {away.name}"
-    return Match(f"{LEAGUE}/{SEASON}/{title}", split, (one, two))
+    title = f"{clubs[0].name} {score[0]} - {score[1]} {clubs[1].name}"
+    name = f"{LEAGUE}/{SEASON}/{day} - {12 + index % 6}-00 {title}"
+    return Game(name, split, (halves[0], halves[1]))
 
 
-def _clubs(rng: np.random.Generator) -> list[Club]:
+def _clubs(rng: np.random.Generator) -> tuple[Club, Club]:
     """Draw two clubs whose shirts can be told apart."""
     towns, keepers = rng.permutation(TOWNS.split()), rng.permutation(len(KEEPERS))
     first, *others = rng.permutation(len(SHIRTS)).tolist()
     gaps = np.abs(np.subtract(SHIRTS, SHIRTS[first])).sum(axis=1)
     second = next(i for i in others if gaps[i] >= SHIRT_GAP)
     shorts = rng.integers(len(SHORTS), size=2).tolist()
-    return [
+    home, away = (
         Club(str(towns[i]), SHIRTS[shirt], SHORTS[shorts[i]], KEEPERS[keepers[i]])
         for i, shirt in enumerate((first, second))
-    ]
+    )
+    return home, away
 
 
 def _deal(rng: np.random.Generator) -> tuple[list[str], list[str]]:

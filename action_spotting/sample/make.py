@@ -16,13 +16,14 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from action_spotting.dataset.events import UNSHOWN, game_time
-from action_spotting.dataset.layout import Half, labels_path
+from action_spotting.dataset.event_files import UNSHOWN
+from action_spotting.dataset.events import game_time
+from action_spotting.dataset.layout import labels_path
 from action_spotting.dataset.media import open_media
 from action_spotting.dataset.splits import SPLITS_FILE
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.files import whole_file, write_json
-from action_spotting.sample.game import HALF_S, Match, plan_matches
+from action_spotting.sample.game import HALF_S, Game, plan_games
 from action_spotting.sample.picture import Painter
 from action_spotting.sample.pitch import HEIGHT, WIDTH
 from action_spotting.sample.script import FPS, TEAM_NAMES, HalfScript
@@ -70,22 +71,24 @@ def make_sample(
     UsageError
         Fewer than 3 matches, halves shorter than 10 s, or a folder that cannot be written.
     """
-    _check(matches, half_s)
+    if matches < 3:
+        raise UsageError(f"{matches} sample matches: 3 are needed (train, valid, test)")
+    if not 10 <= half_s[0] <= half_s[1]:
+        raise UsageError(f"half_s {half_s}: expected (shortest, longest) from 10 s")
     root = Path(root)
-    planned = plan_matches(seed, matches, half_s)
+    planned = plan_games(seed, matches, half_s)
     _make_videos(root, planned, workers)
-    for match in planned:
-        write_json(labels_path(root, match.game), labels(match))
-        write_json(root / match.game / CUES_FILE, cues(match))
     splits: dict[str, list[str]] = {}
-    for match in planned:
-        splits.setdefault(match.split, []).append(match.game)
+    for game in planned:
+        write_json(labels_path(root, game.name), labels(game))
+        write_json(root / game.name / CUES_FILE, cues(game))
+        splits.setdefault(game.split, []).append(game.name)
     write_json(root / SPLITS_FILE, splits)
-    return [match.game for match in planned]
+    return [game.name for game in planned]
 
 
-def labels(match: Match) -> dict[str, Any]:
-    """Give a match's ``Labels-v2.json``."""
+def labels(game: Game) -> dict[str, Any]:
+    """Give a game's ``Labels-v2.json``."""
     entries = [
         {
             "gameTime": game_time(half.number, _ms(event.frame)),
@@ -94,26 +97,24 @@ def labels(match: Match) -> dict[str, Any]:
             "team": TEAM_NAMES[event.team],
             "visibility": "visible" if event.shown else UNSHOWN,
         }
-        for half in match.halves
+        for half in game.halves
         for event in half.events
     ]
-    return {"UrlLocal": match.game, "annotations": entries}
+    return {"UrlLocal": game.name, "annotations": entries}
 
 
-def cues(match: Match) -> dict[str, Any]:
+def cues(game: Game) -> dict[str, Any]:
     """Give what is heard and seen when, by half: for checks of the stages, not for them."""
-    return {str(half.number): _half_cues(half) for half in match.halves}
-
-
-def _half_cues(half: HalfScript) -> dict[str, Any]:
-    spans = half.shot_spans()
     return {
-        "frames": half.frames,
-        "sounds": [{"kind": s.kind, "onset_ms": _ms(s.frame)} for s in half.sounds],
-        "shots": [
-            {"kind": shot.kind, "start_ms": _ms(shot.start), "end_ms": _ms(end)}
-            for shot, end in spans
-        ],
+        str(half.number): {
+            "frames": half.frames,
+            "sounds": [{"kind": s.kind, "onset_ms": _ms(s.frame)} for s in half.sounds],
+            "shots": [
+                {"kind": shot.kind, "start_ms": _ms(shot.start), "end_ms": _ms(end)}
+                for shot, end in half.shot_spans()
+            ],
+        }
+        for half in game.halves
     }
 
 
@@ -121,20 +122,13 @@ def _ms(frame: int) -> int:
     return frame * 1000 // FPS
 
 
-def _check(matches: int, half_s: tuple[float, float]) -> None:
-    if matches < 3:
-        raise UsageError(f"{matches} sample matches: 3 are needed (train, valid, test)")
-    if not 10 <= half_s[0] <= half_s[1]:
-        raise UsageError(f"half_s {half_s}: expected (shortest, longest) from 10 s")
-
-
-def _make_videos(root: Path, matches: Sequence[Match], workers: int) -> None:
+def _make_videos(root: Path, games: Sequence[Game], workers: int) -> None:
     """Make the videos that are missing or broken."""
     todo = [
         (half, path)
-        for match in matches
-        for half in match.halves
-        if not _is_whole(path := Half(root, match.game, half.number).folder / _name(half), half)
+        for game in games
+        for half in game.halves
+        if not _is_whole(path := root / game.name / f"{half.number}_224p.mkv", half)
     ]
     if not todo:
         return
@@ -162,10 +156,6 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _name(half: HalfScript) -> str:
-    return f"{half.number}_224p.mkv"
 
 
 def _start_worker() -> None:
@@ -199,34 +189,26 @@ def write_half(half: HalfScript, path: Path) -> None:
     import av
 
     cv2.setNumThreads(1)
+    track, samples = soundtrack(half), RATE // FPS
     with (
         whole_file(path) as part,
         av.open(str(part), "w", format="matroska", options={"fflags": "+bitexact"}) as container,
     ):
-        picture = container.add_stream("libx264", rate=FPS, options=dict(_X264))
-        picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        picture.codec_context.thread_count = 1
-        sound = container.add_stream("aac", rate=RATE, layout="stereo", options=dict(_AAC))
-        sound.bit_rate = 96_000
-        for stream in (picture, sound):
+        video = container.add_stream("libx264", rate=FPS, options=dict(_X264))
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.codec_context.thread_count = 1
+        audio = container.add_stream("aac", rate=RATE, layout="stereo", options=dict(_AAC))
+        audio.bit_rate = 96_000
+        for stream in (video, audio):
             stream.codec_context.flags |= av.codec.context.Flags.bitexact
-        _encode(container, picture, sound, half)
-
-
-def _encode(container: Any, picture: Any, sound: Any, half: HalfScript) -> None:
-    """Mux pictures and their share of the sound, frame by frame."""
-    import av
-
-    track = soundtrack(half)
-    share = RATE // FPS
-    for i, pixels in enumerate(Painter(half).frames()):
-        planes = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420), np.uint8)
-        image = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        image.pts = i
-        container.mux(picture.encode(image))
-        samples = np.ascontiguousarray(track[:, i * share : (i + 1) * share])
-        block = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
-        block.sample_rate, block.pts = RATE, i * share
-        container.mux(sound.encode(block))
-    container.mux(picture.encode(None))
-    container.mux(sound.encode(None))
+        for i, pixels in enumerate(Painter(half).frames()):
+            planes = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2YUV_I420), np.uint8)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts = i
+            container.mux(video.encode(frame))
+            block = np.ascontiguousarray(track[:, i * samples : (i + 1) * samples])
+            heard = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+            heard.sample_rate, heard.pts = RATE, i * samples
+            container.mux(audio.encode(heard))
+        container.mux(video.encode(None))
+        container.mux(audio.encode(None))

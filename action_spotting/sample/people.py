@@ -8,19 +8,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from action_spotting.sample.script import Club, Colour
+from action_spotting.sample.script import Club, Colour, colours
 
 REFEREE: Colour = (35, 30, 28)
-SKINS: tuple[Colour, ...] = (
-    (150, 185, 225),
-    (120, 160, 210),
-    (90, 125, 175),
-    (60, 85, 125),
-    (45, 60, 90),
-)
-HAIRS: tuple[Colour, ...] = ((25, 25, 30), (40, 60, 90), (90, 150, 190), (60, 70, 80))
+SKINS = colours("96b9e1 78a0d2 5a7daf 3c557d 2d3c5a")
+HAIRS = colours("19191e 283c5a 5a96be 3c4650")
 _SHIFT = 4
 _ONE = 1 << _SHIFT
+
+Point = tuple[float, float]
 
 
 class Look(NamedTuple):
@@ -37,28 +33,20 @@ def make_look(
     rng: np.random.Generator, club: Club, *, keeper: bool = False, number: int = 0
 ) -> Look:
     """Draw the looks of a player of `club`; his number too where none is given."""
-    return Look(
-        club.keeper if keeper else club.shirt,
-        (40, 40, 40) if keeper else club.shorts,
-        SKINS[int(rng.integers(len(SKINS)))],
-        HAIRS[int(rng.integers(len(HAIRS)))],
-        number or int(rng.integers(2, 30)),
-    )
+    shirt, shorts = (club.keeper, (40, 40, 40)) if keeper else (club.shirt, club.shorts)
+    return Look(shirt, shorts, *_skin_and_hair(rng), number or int(rng.integers(2, 30)))
 
 
 def referee_look(rng: np.random.Generator) -> Look:
     """Draw the looks of a referee."""
-    skin, hair = SKINS[int(rng.integers(len(SKINS)))], HAIRS[int(rng.integers(len(HAIRS)))]
-    return Look(REFEREE, REFEREE, skin, hair, 0)
+    return Look(REFEREE, REFEREE, *_skin_and_hair(rng), 0)
 
 
-def line(
-    picture: np.ndarray,
-    a: tuple[float, float],
-    b: tuple[float, float],
-    colour: Colour,
-    thick: float,
-) -> None:
+def _skin_and_hair(rng: np.random.Generator) -> tuple[Colour, Colour]:
+    return SKINS[int(rng.integers(len(SKINS)))], HAIRS[int(rng.integers(len(HAIRS)))]
+
+
+def line(picture: np.ndarray, a: Point, b: Point, colour: Colour, thick: float) -> None:
     """Draw a smooth line between points in fractions of pixels."""
     start, end = (round(a[0] * _ONE), round(a[1] * _ONE)), (round(b[0] * _ONE), round(b[1] * _ONE))
     cv2.line(picture, start, end, colour, max(1, round(thick)), cv2.LINE_AA, _SHIFT)
@@ -70,13 +58,32 @@ def disc(picture: np.ndarray, x: float, y: float, radius: float, colour: Colour)
     cv2.circle(picture, centre, round(radius * _ONE), colour, -1, cv2.LINE_AA, _SHIFT)
 
 
-def shape(picture: np.ndarray, points: list[tuple[float, float]], colour: Colour) -> None:
+def shape(picture: np.ndarray, points: list[Point], colour: Colour) -> None:
     """Draw a smooth filled convex polygon."""
     corners = np.round(np.array(points) * _ONE).astype(np.int32)
     cv2.fillConvexPoly(picture, corners, colour, cv2.LINE_AA, _SHIFT)
 
 
-def figure(
+def _symmetric(picture: np.ndarray, x: float, sides: list[Point], colour: Colour) -> None:
+    """Draw a shape that is the same left and right of `x`: half its width at each height."""
+    left, right = [(x - w, y) for w, y in sides], [(x + w, y) for w, y in sides]
+    shape(picture, [*left[:1], *right, *left[:0:-1]], colour)
+
+
+def _oval(
+    picture: np.ndarray,
+    centre: Point,
+    axes: Point,
+    colour: Colour,
+    span: tuple[int, int] = (0, 360),
+    kind: int = cv2.LINE_AA,
+) -> None:
+    """Draw a filled ellipse, or the part of it between two angles, on whole pixels."""
+    place, size = (round(centre[0]), round(centre[1])), (round(axes[0]), max(1, round(axes[1])))
+    cv2.ellipse(picture, place, size, 0, *span, colour, -1, kind)
+
+
+def person(
     picture: np.ndarray,
     x: float,
     y: float,
@@ -90,46 +97,23 @@ def figure(
 
     `stride` is the phase of the running legs, `arms` lifts the arms from 0 (down) to 1 (up).
     """
-    h, swing = height, 0.13 * height * math.sin(stride)
-    ground = (round(x + 0.12 * h), round(y))
-    shade = (round(0.24 * h), max(1, round(0.06 * h)))
-    cv2.ellipse(picture, ground, shade, 0, 0, 360, (32, 84, 40), -1, cv2.LINE_8)
+    h, swing, wide = height, 0.13 * height * math.sin(stride), 0.13 * height
+    _oval(picture, (x + 0.12 * h, y), (0.24 * h, 0.06 * h), (32, 84, 40), kind=cv2.LINE_8)
     hip, neck = y - 0.46 * h, y - 0.82 * h
     for sign in (-1, 1):
         knee = (x + sign * swing, y - 0.2 * h)
         foot = (x + sign * swing * 1.2 + sign * 0.03 * h, y)
         line(picture, (x + sign * 0.05 * h, hip), knee, look.skin, 0.09 * h)
         line(picture, knee, foot, look.shirt, 0.08 * h)
-    wide = 0.13 * h
-    shape(
-        picture,
-        [
-            (x - wide, hip - 0.06 * h),
-            (x + wide, hip - 0.06 * h),
-            (x + wide * 1.1, hip + 0.13 * h),
-            (x - wide * 1.1, hip + 0.13 * h),
-        ],
-        look.shorts,
-    )
+    shorts = [(wide, hip - 0.06 * h), (wide * 1.1, hip + 0.13 * h)]
+    _symmetric(picture, x, shorts, look.shorts)
     for sign in (-1, 1):
-        lift = 0.36 * h * (1 - 2 * arms)
-        hand = (x + sign * 0.2 * h - sign * swing * 0.3, neck + lift)
+        hand = (x + sign * 0.2 * h - sign * swing * 0.3, neck + 0.36 * h * (1 - 2 * arms))
         line(picture, (x + sign * wide, neck + 0.04 * h), hand, look.skin, 0.07 * h)
-    shape(
-        picture,
-        [
-            (x - wide * 1.15, neck),
-            (x + wide * 1.15, neck),
-            (x + wide * 0.95, hip),
-            (x - wide * 0.95, hip),
-        ],
-        look.shirt,
-    )
+    _symmetric(picture, x, [(wide * 1.15, neck), (wide * 0.95, hip)], look.shirt)
     disc(picture, x, y - 0.91 * h, 0.085 * h, look.skin)
     if h > 40:
-        centre = (round(x), round(y - 0.925 * h))
-        axes = (round(0.088 * h), round(0.085 * h))
-        cv2.ellipse(picture, centre, axes, 0, 180, 360, look.hair, -1, cv2.LINE_AA)
+        _oval(picture, (x, y - 0.925 * h), (0.088 * h, 0.085 * h), look.hair, (180, 360))
 
 
 def bust(
@@ -147,33 +131,11 @@ def bust(
     `arms` is "down", "up" (cheering) or "head" (hands on the head); `mouth` opens from 0 to 1.
     """
     s, skin, shirt = size, look.skin, look.shirt
-    dark = (int(shirt[0] * 0.7), int(shirt[1] * 0.7), int(shirt[2] * 0.7))
-    bottom = y + 4.0 * s
-    shape(
-        picture,
-        [
-            (x - 0.55 * s, y + 0.3 * s),
-            (x + 0.55 * s, y + 0.3 * s),
-            (x + 1.45 * s, y + 0.8 * s),
-            (x + 1.35 * s, bottom),
-            (x - 1.35 * s, bottom),
-            (x - 1.45 * s, y + 0.8 * s),
-        ],
-        shirt,
-    )
+    torso = [(0.55 * s, y + 0.3 * s), (1.45 * s, y + 0.8 * s), (1.35 * s, y + 4.0 * s)]
+    _symmetric(picture, x, torso, shirt)
     for sign in (-1, 1):
-        shoulder = (x + sign * 1.3 * s, y + 0.95 * s)
-        _arm(picture, shoulder, sign, s, look, dark, arms, (x, y))
-    shape(
-        picture,
-        [
-            (x - 0.3 * s, y - 0.3 * s),
-            (x + 0.3 * s, y - 0.3 * s),
-            (x + 0.4 * s, y + 0.45 * s),
-            (x - 0.4 * s, y + 0.45 * s),
-        ],
-        skin,
-    )
+        _arm(picture, (x, y), sign, s, look, arms)
+    _symmetric(picture, x, [(0.3 * s, y - 0.3 * s), (0.4 * s, y + 0.45 * s)], skin)
     _head(picture, x, y, s, look, mouth)
     if look.number:
         text, scale = str(look.number), s / 34
@@ -183,42 +145,29 @@ def bust(
         cv2.putText(picture, text, place, cv2.FONT_HERSHEY_DUPLEX, scale, ink, 2, cv2.LINE_AA)
 
 
-def _arm(
-    picture: np.ndarray,
-    shoulder: tuple[float, float],
-    sign: int,
-    s: float,
-    look: Look,
-    sleeve: Colour,
-    arms: str,
-    chin: tuple[float, float],
-) -> None:
-    x, y = shoulder
+def _arm(picture: np.ndarray, chin: Point, sign: int, s: float, look: Look, arms: str) -> None:
+    sleeve = _darker(look.shirt, 0.7)
+    x, y = chin[0] + sign * 1.3 * s, chin[1] + 0.95 * s
     if arms == "down":
-        line(picture, shoulder, (x + sign * 0.25 * s, y + 2.8 * s), sleeve, 0.6 * s)
+        line(picture, (x, y), (x + sign * 0.25 * s, y + 2.8 * s), sleeve, 0.6 * s)
         return
     elbow = (x + sign * 0.75 * s, y - (0.9 if arms == "up" else 0.5) * s)
     hand = (chin[0] + sign * (1.7 if arms == "up" else 0.45) * s, chin[1] - 1.5 * s)
     line(picture, elbow, hand, look.skin, 0.36 * s)
-    line(picture, shoulder, elbow, sleeve, 0.55 * s)
+    line(picture, (x, y), elbow, sleeve, 0.55 * s)
     disc(picture, *hand, 0.26 * s, look.skin)
 
 
 def _head(picture: np.ndarray, x: float, y: float, s: float, look: Look, mouth: float) -> None:
-    centre = (round(x), round(y - 0.55 * s))
-    axes = (round(0.52 * s), round(0.7 * s))
-    cv2.ellipse(picture, centre, axes, 0, 0, 360, look.skin, -1, cv2.LINE_AA)
-    crown = (centre[0], round(y - 0.78 * s))
-    axes = (round(0.56 * s), round(0.56 * s))
-    cv2.ellipse(picture, crown, axes, 0, 185, 355, look.hair, -1, cv2.LINE_AA)
+    _oval(picture, (x, y - 0.55 * s), (0.52 * s, 0.7 * s), look.skin)
+    _oval(picture, (x, y - 0.78 * s), (0.56 * s, 0.56 * s), look.hair, (185, 355))
     for sign in (-1, 1):
         disc(picture, x + sign * 0.2 * s, y - 0.55 * s, 0.07 * s, (245, 245, 245))
         disc(picture, x + sign * 0.2 * s, y - 0.55 * s, 0.045 * s, (30, 25, 25))
-    line(picture, (x, y - 0.5 * s), (x + 0.05 * s, y - 0.3 * s), _darker(look.skin), 0.06 * s)
-    lips = (round(x), round(y - 0.12 * s))
-    opening = (max(1, round(0.17 * s)), max(1, round((0.03 + 0.14 * mouth) * s)))
-    cv2.ellipse(picture, lips, opening, 0, 0, 360, (60, 50, 130), -1, cv2.LINE_AA)
+    nose = (x + 0.05 * s, y - 0.3 * s)
+    line(picture, (x, y - 0.5 * s), nose, _darker(look.skin, 0.75), 0.06 * s)
+    _oval(picture, (x, y - 0.12 * s), (0.17 * s, (0.03 + 0.14 * mouth) * s), (60, 50, 130))
 
 
-def _darker(colour: Colour) -> Colour:
-    return int(colour[0] * 0.75), int(colour[1] * 0.75), int(colour[2] * 0.75)
+def _darker(colour: Colour, share: float) -> Colour:
+    return int(colour[0] * share), int(colour[1] * share), int(colour[2] * share)

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from action_spotting.sample.script import GOAL_X, LENGTH_M, TOUCH_Y, Club, Colour
+from action_spotting.sample.script import GOAL_X, LENGTH_M, TOUCH_Y, Club, Colour, colours
 
 WIDTH, HEIGHT = 398, 224
-GRASS: tuple[Colour, Colour] = ((52, 128, 62), (60, 146, 72))
+GRASS = colours("34803e 3c9248")
 LINE: Colour = (225, 235, 228)
 LEAGUE_COLOUR: Colour = (150, 60, 20)
-BOARDS: tuple[Colour, ...] = (
-    (120, 40, 20),
-    (40, 40, 170),
-    (30, 30, 30),
-    (230, 230, 230),
-    (130, 40, 110),
-    (40, 120, 210),
-)
+BOARDS = colours("782814 2828aa 1e1e1e e6e6e6 82286e 2878d2")
 STAND_Y, STAND_X = 40.0, 59.0
 """Where the stands begin, in metres from the centre."""
 _GROUND_X, _GROUND_Y = 60.0, 48.0
 _SCALE = 10
 
 
-@dataclass(frozen=True)
-class Camera:
+class Camera(NamedTuple):
     """A pinhole camera that only turns by cutting from its wide picture.
 
-    Attributes
-    ----------
-    matrix
-        Projection of homogeneous metres to pixels of the wide picture; ``(3, 4)``.
-    size
-        Width and height of the wide picture in pixels.
+    `matrix` ``(3, 4)`` projects homogeneous metres to pixels of the wide picture, whose width and
+    height are `size`.
     """
 
     matrix: np.ndarray
@@ -68,15 +56,10 @@ def camera(place: tuple[float, float, float], focal: float, size: tuple[int, int
 def panorama(view: Camera, crowd: np.ndarray, boards: np.ndarray) -> np.ndarray:
     """Draw the empty ground as `view` sees it: stands, boards, pitch, goals."""
     picture = np.full((view.size[1], view.size[0], 3), 30, np.uint8)
-    (g, h), s = (_GROUND_X, _GROUND_Y), STAND_X
-    walls = [
-        [(-s, STAND_Y), (s, STAND_Y)],
-        [(-s, -h), (-s, STAND_Y)],
-        [(s, STAND_Y), (s, -h)],
-    ]
+    g, h, x, y = _GROUND_X, _GROUND_Y, STAND_X, STAND_Y
     ground = [(-g, h, 0.0), (g, h, 0.0), (g, -h, 0.0), (-g, -h, 0.0)]
-    _paste(picture, view, pitch_texture(), ground)
-    for (x0, y0), (x1, y1) in walls:
+    _paste(picture, view, _pitch_texture(), ground)
+    for x0, y0, x1, y1 in ((-x, y, x, y), (-x, -h, -x, y), (x, y, x, -h)):
         for texture, low, high in ((crowd, 1.2, 26.0), (boards, 0.0, 1.3)):
             corners = [(x0, y0, high), (x1, y1, high), (x1, y1, low), (x0, y0, low)]
             _paste(picture, view, texture, corners)
@@ -85,12 +68,7 @@ def panorama(view: Camera, crowd: np.ndarray, boards: np.ndarray) -> np.ndarray:
     return picture
 
 
-def _paste(
-    picture: np.ndarray,
-    view: Camera,
-    texture: np.ndarray,
-    corners: list[tuple[float, float, float]],
-) -> None:
+def _paste(picture: np.ndarray, view: Camera, texture: np.ndarray, corners: list) -> None:
     """Lay `texture` on the plane patch with these corners (from its top left, clockwise)."""
     height, width = texture.shape[:2]
     pixels, _ = view.project(np.array(corners, dtype=float))
@@ -104,7 +82,7 @@ def _paste(
 
 
 @lru_cache(maxsize=1)
-def pitch_texture() -> np.ndarray:
+def _pitch_texture() -> np.ndarray:
     """Draw the pitch from above, with stripes and lines, 10 px a metre."""
     width, height = int(2 * _GROUND_X * _SCALE), int(2 * _GROUND_Y * _SCALE)
     stripes = (np.arange(width) // int(LENGTH_M / 18 * _SCALE)) % 2
@@ -159,12 +137,9 @@ def crowd_texture(rng: np.random.Generator, clubs: tuple[Club, Club]) -> np.ndar
     rows, seats = 30, 200
     coats = rng.integers(30, 190, (rows, seats, 3)) * rng.uniform(0.5, 1.0, (rows, seats, 1))
     coats[rng.random((rows, seats)) < 0.4] = clubs[0].shirt
-    coats[:, int(seats * 0.8) :][rng.random((rows, seats - int(seats * 0.8))) < 0.5] = clubs[
-        1
-    ].shirt
-    picture = cv2.resize(
-        coats.astype(np.uint8), (seats * 7, rows * 10), interpolation=cv2.INTER_NEAREST
-    )
+    guests = coats[:, int(seats * 0.8) :]
+    guests[rng.random(guests.shape[:2]) < 0.5] = clubs[1].shirt
+    picture = coats.astype(np.uint8).repeat(10, axis=0).repeat(7, axis=1)
     for row in range(rows):
         picture[row * 10 : row * 10 + 2] = picture[row * 10 : row * 10 + 2] // 3
         for seat in range(seats):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -35,14 +37,15 @@ NOISES = ("horn", "fan_whistle", "cheer", "claps", "boo", "chime")
 ASIDES = ("tele", "tele", "close", "crowd", "bench")
 """Seen now and then in open play, without an event."""
 
+Span = tuple[float, float]
+"""Shortest and longest time, in seconds."""
+
 
 class Director:
     """Writes a half's script, scene after scene; `now` is the frame reached so far."""
 
     def __init__(self, rng: np.random.Generator, number: int, score: tuple[int, int]) -> None:
-        self.rng = rng
-        self.number = number
-        self.now = 0
+        self.rng, self.number, self.now = rng, number, 0
         self.goals = list(score)
         self.events: list[Event] = []
         self.shots: list[Shot] = []
@@ -52,35 +55,40 @@ class Director:
         self.scores: list[Score] = [Score(0, *score)]
         self.lineups: list[int] = []
 
-    def frames(self, low_s: float, high_s: float) -> int:
-        """Draw a duration between `low_s` and `high_s` seconds, in frames."""
-        return round(self.rng.uniform(low_s, high_s) * FPS)
+    def between(self, low: float, high: float) -> float:
+        """Draw a number."""
+        return float(self.rng.uniform(low, high))
 
     def chance(self, probability: float) -> bool:
         """Toss a coin."""
         return bool(self.rng.random() < probability)
 
-    def wait(self, low_s: float, high_s: float) -> int:
-        """Let time pass; give the frame reached."""
-        self.now += self.frames(low_s, high_s)
-        return self.now
+    def frames(self, low_s: float, high_s: float) -> int:
+        """Draw a duration, in frames."""
+        return round(self.rng.uniform(low_s, high_s) * FPS)
 
-    def cut(
-        self,
-        kind: str,
-        *,
-        team: int = HOME,
-        mark: int = 0,
-        source: int = 0,
-        rate: float = 1.0,
-        zoom: float = 1.0,
-    ) -> None:
+    def wait(self, low_s: float, high_s: float) -> None:
+        """Let time pass."""
+        self.now += self.frames(low_s, high_s)
+
+    def cut(self, kind: str, **given: Any) -> None:
         """Cut to a shot of `kind` now; see `Shot`."""
-        self.shots.append(Shot(self.now, kind, team, mark, source, rate, zoom))
+        self.shots.append(Shot(self.now, kind, **given))
+
+    def show(self, kind: str, team: int, length_s: Span, mark: int = 0) -> None:
+        """Cut to a shot of `kind` and let it last."""
+        self.cut(kind, team=team, mark=mark)
+        self.wait(*length_s)
+
+    def show_until(self, kind: str, team: int, wait_s: Span) -> None:
+        """Cut to a shot of `kind` and wait for what it shows."""
+        ready = self.frames(*wait_s)
+        self.cut(kind, team=team, mark=self.now + ready)
+        self.now += ready
 
     def wide(self) -> None:
         """Cut to the main camera."""
-        self.cut("wide", zoom=float(self.rng.uniform(0.75, 0.98)))
+        self.cut("wide", zoom=self.between(0.75, 0.98))
 
     def event(self, label: str, team: int, *, shown: bool = True) -> None:
         """Something annotated happens now."""
@@ -88,30 +96,31 @@ class Director:
 
     def sound(self, kind: str, delay_s: float = 0.0, level: float = 1.0) -> None:
         """Something is heard now, or `delay_s` later; left or right as the ball lies."""
-        level *= float(self.rng.uniform(0.8, 1.15))
+        level *= self.between(0.8, 1.15)
         pan = 0.6 * self.ball[-1].x / GOAL_X
         self.sounds.append(Sound(self.now + round(delay_s * FPS), kind, level, pan))
 
-    def caption(
-        self, kind: str, team: int, delay: tuple[float, float], length_s: float = 1.8
-    ) -> None:
-        """Show a caption after a delay drawn between `delay` seconds."""
-        start = self.now + self.frames(*delay)
+    def caption(self, kind: str, team: int, delay_s: Span, length_s: float = 1.8) -> None:
+        """Show a caption after a delay."""
+        start = self.now + self.frames(*delay_s)
         self.graphics.append(Graphic(start, start + round(length_s * FPS), kind, team))
 
     def touch(self, x: float, y: float, z: float = 0.0, team: int = NOBODY, after: int = 0) -> None:
         """Have the ball at a place now, or `after` frames from now."""
         self.ball.append(BallKey(self.now + after, x, y, z, team))
 
+    def side(self, team: int) -> int:
+        """Give the sign of x of the goal that `team` attacks."""
+        return goal_side(team, self.number)
+
     def replay(self, moment: int) -> None:
         """Show what happened around frame `moment` again, slowly, between two wipes."""
         length, rate = self.frames(2.2, 3.0), 0.6
-        half = WIPE // 2
-        self.graphics.append(Graphic(self.now - half, self.now - half + WIPE, "wipe"))
         source = max(0, moment + 12 - round(length * rate))
-        self.cut("replay", source=source, rate=rate, zoom=float(self.rng.uniform(1.0, 1.3)))
+        self.cut("replay", source=source, rate=rate, zoom=self.between(1.0, 1.3))
+        for frame in (self.now, self.now + length):
+            self.graphics.append(Graphic(frame - WIPE // 2, frame + WIPE // 2, "wipe"))
         self.now += length
-        self.graphics.append(Graphic(self.now - half, self.now - half + WIPE, "wipe"))
 
     def play(self, low_s: float, high_s: float) -> None:
         """Open play: passes, now and then something that looks or sounds like an event."""
@@ -121,48 +130,32 @@ class Director:
             self._pass(team)
             team = 1 - team if self.chance(0.25) else team
             if self.chance(0.14):
-                self._look_away()
+                kind = str(self.rng.choice(ASIDES))
+                self.cut(kind, team=int(self.rng.integers(2)), mark=NEVER, zoom=2.0)
+                self.wait(0.9, 1.5)
+                self.wide()
             if self.chance(0.14):
                 self.sound(str(self.rng.choice(NOISES)), 0.2)
             self.wait(0.6, 1.3)
 
     def _pass(self, team: int) -> None:
-        last = self.ball[-1]
-        step = self.rng.normal(0, 11, 2)
+        last, step = self.ball[-1], self.rng.normal(0, 11, 2)
         x = float(np.clip(0.92 * last.x + step[0], -40, 40))
         y = float(np.clip(0.85 * last.y + step[1], -27, 27))
         self.touch(x, y, team=team)
         if self.chance(0.6):
             self.sound("kick", level=0.35)
 
-    def _look_away(self) -> None:
-        """Cut to something without an event, and back."""
-        kind = str(self.rng.choice(ASIDES))
-        self.cut(kind, team=int(self.rng.integers(2)), mark=NEVER, zoom=2.0)
-        self.wait(0.9, 1.5)
-        self.wide()
-
     def script(
         self, seed: tuple[int, ...], clubs: tuple[Club, Club], clock_s: int, *, from_start: bool
     ) -> HalfScript:
         """Close the book: everything up to `now`, in order."""
-        return HalfScript(
-            seed=seed,
-            clubs=clubs,
-            number=self.number,
-            frames=self.now,
-            clock_s=clock_s,
-            clock_from=self.lineups[0] if from_start else 0,
-            events=tuple(self.events),
-            shots=tuple(
-                {shot.start: shot for shot in self.shots if shot.start < self.now}.values()
-            ),
-            graphics=tuple(self.graphics),
-            sounds=tuple(self.sounds),
-            ball=tuple({key.frame: key for key in sorted(self.ball)}.values()),
-            scores=tuple(self.scores),
-            lineups=tuple(self.lineups),
-        )
+        shots = {shot.start: shot for shot in self.shots if shot.start < self.now}
+        ball = {key.frame: key for key in sorted(self.ball)}
+        clock_from = self.lineups[0] if from_start else 0
+        lists = (self.graphics, self.sounds, ball.values(), self.scores, self.lineups)
+        told: Any = [tuple(entries) for entries in (self.events, shots.values(), *lists)]
+        return HalfScript(seed, clubs, self.number, self.now, clock_s, clock_from, *told)
 
 
 Scene = Callable[[Director, int], None]
@@ -172,18 +165,17 @@ def opening(d: Director, *, from_start: bool) -> None:
     """Begin the half: with shots of the ground and the kick-off, or in the middle of play."""
     if not from_start:
         d.wide()
-        d.touch(float(d.rng.uniform(-30, 30)), float(d.rng.uniform(-20, 20)))
+        d.touch(d.between(-30, 30), d.between(-20, 20))
         return d.play(0.6, 5.0)
     for kind in d.rng.permutation(["crowd", "close", "bench"])[: d.rng.integers(1, 4)]:
-        d.cut(str(kind), team=int(d.rng.integers(2)), mark=NEVER)
-        d.wait(0.7, 2.8)
+        d.show(str(kind), int(d.rng.integers(2)), (0.7, 2.8), NEVER)
     return kick_off(d, int(d.rng.integers(2)), whistle="whistle_long")
 
 
 def kick_off(d: Director, team: int, whistle: str = "whistle") -> None:
     """Kick off: both teams in their halves, the whistle, the first touch."""
     shown = whistle == "whistle_long" or d.chance(0.8)
-    d.cut("centre" if shown else "crowd", team=team, zoom=float(d.rng.uniform(1.2, 1.4)))
+    d.cut("centre" if shown else "crowd", team=team, zoom=d.between(1.2, 1.4))
     d.touch(0, 0)
     d.wait(0.8, 2.2)
     d.lineups.append(d.now)
@@ -199,32 +191,29 @@ def kick_off(d: Director, team: int, whistle: str = "whistle") -> None:
 
 def goal(d: Director, team: int) -> None:
     """Goal, celebration, crowd, replay, kick-off by the other side."""
-    shot = _attack(d, team)
-    side = goal_side(team, d.number)
-    d.now += d.frames(0.45, 0.65)
-    d.touch(side * (GOAL_X + 0.9), float(d.rng.uniform(-2.8, 2.8)), 0.8)
+    shot, side = _attack(d, team)
+    d.wait(0.45, 0.65)
+    d.touch(side * (GOAL_X + 0.9), d.between(-2.8, 2.8), 0.8)
     d.event("Goal", team)
     d.sound("net")
     d.sound("roar", 0.04)
     d.caption("goal", team, (0.25, 0.5), 2.0)
-    d.touch(side * (GOAL_X + 1.5), d.ball[-1].y, 0.0, after=8)
+    d.touch(side * (GOAL_X + 1.5), d.ball[-1].y, after=8)
     d.wait(1.0, 1.6)
     d.goals[team] += 1
     d.scores.append(Score(d.now, *d.goals))
     for kind in d.rng.permutation(["celebrate", "crowd"]):
-        d.cut(str(kind), team=team)
-        d.wait(1.0, 1.7)
+        d.show(str(kind), team, (1.0, 1.7))
     d.replay(shot + 12)
     kick_off(d, 1 - team)
 
 
 def shot_off(d: Director, team: int) -> None:
     """Shoot past the goal: ball out, groans, the shooter's hands on his head."""
-    shot = _attack(d, team)
+    shot, side = _attack(d, team)
     d.event("Shots off target", team)
     d.caption("offtarget", team, (1.2, 1.6))
-    side = goal_side(team, d.number)
-    d.now += d.frames(0.55, 0.8)
+    d.wait(0.55, 0.8)
     miss = float(d.rng.uniform(5, 9) * d.rng.choice([-1, 1]))
     d.touch(side * GOAL_X, miss, 1.5)
     d.event("Ball out of play", team)
@@ -232,8 +221,7 @@ def shot_off(d: Director, team: int) -> None:
     d.sound("boards", 0.0, 0.9)
     d.touch(side * (GOAL_X + 5), miss * 1.2, after=10)
     d.wait(0.6, 1.0)
-    d.cut("despair", team=team)
-    d.wait(1.3, 1.9)
+    d.show("despair", team, (1.3, 1.9))
     if d.chance(0.5):
         d.replay(shot + 10)
     _restart(d, -side * 5.0)
@@ -241,34 +229,32 @@ def shot_off(d: Director, team: int) -> None:
 
 def shot_on(d: Director, team: int) -> None:
     """Shoot at the keeper: he pushes it out; corner."""
-    _attack(d, team)
+    _, side = _attack(d, team)
     d.event("Shots on target", team)
     d.caption("ontarget", team, (1.0, 1.4))
-    side = goal_side(team, d.number)
-    d.now += d.frames(0.4, 0.6)
-    d.touch(side * (GOAL_X - 1.0), float(d.rng.uniform(-3, 3)), 1.2, team=1 - team)
+    d.wait(0.4, 0.6)
+    d.touch(side * (GOAL_X - 1.0), d.between(-3, 3), 1.2, team=1 - team)
     d.sound("gloves")
     d.sound("ooh", 0.05)
-    d.now += d.frames(0.4, 0.6)
+    d.wait(0.4, 0.6)
     end = 1 if d.chance(0.5) else -1
-    d.touch(side * (GOAL_X + 0.5), end * float(d.rng.uniform(6, 12)))
+    d.touch(side * (GOAL_X + 0.5), end * d.between(6, 12))
     d.event("Ball out of play", 1 - team)
     d.sound("boards", 0.0, 0.9)
     d.wait(0.4, 0.7)
-    d.cut("keeper", team=1 - team)
-    d.wait(1.3, 2.0)
+    d.show("keeper", 1 - team, (1.3, 2.0))
     corner(d, team, side, end)
 
 
 def corner(d: Director, team: int, side: int, end: int) -> None:
     """Take the corner: a close view of the flag, clapping, the kick, then the box."""
-    shown = d.chance(0.85)
-    ready = d.frames(0.9, 1.6)
-    d.touch(side * (GOAL_X - 0.3), end * (TOUCH_Y - 0.3))
+    shown, ready = d.chance(0.85), d.frames(0.9, 1.6)
+    place = side * (GOAL_X - 0.3), end * (TOUCH_Y - 0.3)
+    d.touch(*place)
     d.cut("corner" if shown else "crowd", team=team, mark=d.now + ready)
     d.sound("claps", 0.1, 0.9)
     d.now += ready
-    d.touch(side * (GOAL_X - 0.3), end * (TOUCH_Y - 0.3), team=team)
+    d.touch(*place, team=team)
     d.event("Corner", team, shown=shown)
     d.sound("kick")
     d.caption("corner", team, (0.05, 0.3), 1.2)
@@ -283,9 +269,9 @@ def corner(d: Director, team: int, side: int, end: int) -> None:
 
 def out(d: Director, team: int) -> None:
     """Play the ball over the touchline; throw-in by the other side."""
-    x, end = float(d.rng.uniform(-32, 32)), int(d.rng.choice([-1, 1]))
+    x, end = d.between(-32, 32), int(d.rng.choice([-1, 1]))
     d.touch(x - 6.0, end * 22.0, team=team)
-    d.now += d.frames(0.6, 0.9)
+    d.wait(0.6, 0.9)
     d.touch(x, end * TOUCH_Y)
     d.event("Ball out of play", team)
     d.sound("boards")
@@ -293,19 +279,16 @@ def out(d: Director, team: int) -> None:
     d.touch(x + 1.5, end * (TOUCH_Y + 4), after=10)
     d.wait(0.6, 1.1)
     if d.chance(0.5):
-        d.cut("close", team=team)
-        d.wait(1.0, 1.4)
+        d.show("close", team, (1.0, 1.4))
     throw_in(d, 1 - team, x, end)
 
 
 def throw_in(d: Director, team: int, x: float, end: int) -> None:
     """Throw in, seen from the touchline, or under another picture."""
-    shown = d.chance(0.8)
-    ready = d.frames(1.0, 1.7)
-    d.cut("throw" if shown else "close", team=team, mark=d.now + ready)
-    d.touch(x, end * (TOUCH_Y + 0.3), 2.0)
-    d.now += ready
-    d.touch(x, end * (TOUCH_Y + 0.3), 2.0, team=team)
+    shown, place = d.chance(0.8), (x, end * (TOUCH_Y + 0.3), 2.0)
+    d.touch(*place)
+    d.show_until("throw" if shown else "close", team, (1.0, 1.7))
+    d.touch(*place, team=team)
     d.event("Throw-in", team, shown=shown)
     d.sound("throw", level=0.6)
     d.wait(0.5, 0.8)
@@ -313,30 +296,30 @@ def throw_in(d: Director, team: int, x: float, end: int) -> None:
     d.wide()
 
 
-def foul(d: Director, team: int) -> None:
-    """Foul by `team`: whistle, the man on the ground, free-kick."""
-    _foul(d, team)
-    _free_kick(d, 1 - team)
-
-
-def booked_foul(d: Director, team: int) -> None:
-    """Foul with a yellow card."""
-    _foul(d, team)
-    ready = d.frames(0.7, 1.3)
-    d.cut("card", team=team, mark=d.now + ready)
-    d.now += ready
-    d.event("Yellow card", team)
-    if d.chance(0.7):
-        d.sound("boo")
-    d.caption("yellow", team, (0.2, 0.5))
-    d.wait(1.2, 1.7)
+def foul(d: Director, team: int, *, booked: bool = False) -> None:
+    """Foul by `team`: whistle, the man on the ground, perhaps a yellow card, free-kick."""
+    last = d.ball[-1]
+    d.wait(0.3, 0.6)
+    d.touch(last.x * 0.9 + 4.0, last.y * 0.8, team=1 - team)
+    d.wait(0.5, 0.8)
+    d.touch(last.x * 0.9 + 6.0, last.y * 0.8, team=team)
+    d.event("Foul", team)
+    d.sound("whistle")
+    d.wait(0.4, 0.8)
+    d.show("fallen", 1 - team, (1.4, 2.0))
+    if booked:
+        d.show_until("card", team, (0.7, 1.3))
+        d.event("Yellow card", team)
+        if d.chance(0.7):
+            d.sound("boo")
+        d.caption("yellow", team, (0.2, 0.5))
+        d.wait(1.2, 1.7)
     _free_kick(d, 1 - team)
 
 
 def offside(d: Director, team: int) -> None:
     """Offside: through ball, flag and whistle; the line drawn over the replay."""
-    side = goal_side(team, d.number)
-    y = float(d.rng.uniform(-18, 18))
+    side, y = d.side(team), d.between(-18, 18)
     d.touch(side * 14.0, y * 0.5, team=team)
     d.sound("kick", level=0.5)
     d.wait(0.8, 1.1)
@@ -346,8 +329,7 @@ def offside(d: Director, team: int) -> None:
     moment = d.now
     d.caption("offside", team, (0.5, 0.8), 2.2)
     d.wait(0.35, 0.6)
-    d.cut("flag", team=team, mark=moment)
-    d.wait(1.3, 1.8)
+    d.show("flag", team, (1.3, 1.8), moment)
     if d.chance(0.5):
         d.replay(moment)
     _restart(d, side * 20.0)
@@ -355,17 +337,15 @@ def offside(d: Director, team: int) -> None:
 
 def substitution(d: Director, team: int) -> None:
     """Substitution: the fourth official's board goes up beside the bench."""
-    x = d.ball[-1].x
-    d.touch(x * 0.9, d.ball[-1].y)
-    ready = d.frames(0.6, 1.1)
-    d.cut("bench", team=team, mark=d.now + ready)
-    d.now += ready
+    last = d.ball[-1]
+    d.touch(last.x * 0.9, last.y)
+    d.show_until("bench", team, (0.6, 1.1))
     d.event("Substitution", team)
     if d.chance(0.6):
         d.sound("chime", 0.05)
     d.caption("sub", team, (0.4, 0.8), 2.2)
     d.wait(1.8, 2.4)
-    _restart(d, x * 0.6)
+    _restart(d, last.x * 0.6)
 
 
 def closing(d: Director) -> None:
@@ -374,8 +354,7 @@ def closing(d: Director) -> None:
     if d.chance(0.6):
         d.sound("whistle_triple")
         d.wait(1.5, 2.0)
-        d.cut(str(d.rng.choice(["crowd", "close"])))
-        d.wait(0.8, 1.6)
+        d.show(str(d.rng.choice(["crowd", "close"])), HOME, (0.8, 1.6))
 
 
 SCENES: dict[str, Scene] = {
@@ -384,50 +363,34 @@ SCENES: dict[str, Scene] = {
     "shot_on": shot_on,
     "out": out,
     "foul": foul,
-    "booked_foul": booked_foul,
+    "booked_foul": partial(foul, booked=True),
     "offside": offside,
     "substitution": substitution,
 }
 
 
-def _attack(d: Director, team: int) -> int:
-    """Bring the ball before the goal and shoot; give the frame of the kick."""
-    side = goal_side(team, d.number)
-    d.touch(side * 24.0, float(d.rng.uniform(-20, 20)), team=team)
+def _attack(d: Director, team: int) -> tuple[int, int]:
+    """Bring the ball before the goal and shoot; give the frame of the kick and the goal's side."""
+    side = d.side(team)
+    d.touch(side * 24.0, d.between(-20, 20), team=team)
     d.wait(0.7, 1.1)
-    d.touch(side * 36.0, float(d.rng.uniform(-12, 12)), team=team)
+    d.touch(side * 36.0, d.between(-12, 12), team=team)
     d.sound("rise", -0.3)
     d.wait(0.6, 0.9)
-    d.touch(side * float(d.rng.uniform(37, 42)), d.ball[-1].y * 0.7, team=team)
+    d.touch(side * d.between(37, 42), d.ball[-1].y * 0.7, team=team)
     d.sound("kick", level=1.2)
-    return d.now
-
-
-def _foul(d: Director, team: int) -> None:
-    last = d.ball[-1]
-    d.wait(0.3, 0.6)
-    d.touch(last.x * 0.9 + 4.0, last.y * 0.8, team=1 - team)
-    d.wait(0.5, 0.8)
-    d.touch(last.x * 0.9 + 6.0, last.y * 0.8, team=team)
-    d.event("Foul", team)
-    d.sound("whistle")
-    d.wait(0.4, 0.8)
-    d.cut("fallen", team=1 - team)
-    d.wait(1.4, 2.0)
+    return d.now, side
 
 
 def _free_kick(d: Director, team: int) -> None:
-    shown = d.chance(0.85)
-    last = d.ball[-1]
-    ready = d.frames(0.9, 1.6)
-    d.cut("wall" if shown else "crowd", team=team, mark=d.now + ready)
-    d.now += ready
+    shown, last = d.chance(0.85), d.ball[-1]
+    d.show_until("wall" if shown else "crowd", team, (0.9, 1.6))
     d.touch(last.x, last.y, team=team)
     d.event("Direct free-kick", team, shown=shown)
     d.sound("whistle_short", -0.25, 0.8)
     d.sound("kick")
-    side = goal_side(team, d.number)
-    d.touch(float(np.clip(last.x + side * 22.0, -42, 42)), last.y * 0.6, 0.0, after=25)
+    x = float(np.clip(last.x + d.side(team) * 22.0, -42, 42))
+    d.touch(x, last.y * 0.6, after=25)
     d.wait(0.4, 0.8)
     d.wide()
     d.now = max(d.now, d.ball[-1].frame)
@@ -437,4 +400,4 @@ def _restart(d: Director, x: float) -> None:
     """Back to the main camera, the ball in play around `x`."""
     d.now = max(d.now, d.ball[-1].frame)
     d.wide()
-    d.touch(x, float(d.rng.uniform(-15, 15)), team=int(d.rng.integers(2)))
+    d.touch(x, d.between(-15, 15), team=int(d.rng.integers(2)))

@@ -6,7 +6,6 @@ centre: x along the touchlines (-52.5 to 52.5), y across it (-34, the camera's s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 FPS = 25
@@ -19,6 +18,15 @@ Colour = tuple[int, int, int]
 """Blue, green, red, as OpenCV draws."""
 
 
+def colours(text: str) -> list[Colour]:
+    """Read colours: blue, green, red in hexadecimal.
+
+    >>> colours("ff0000 0000ff")
+    [(255, 0, 0), (0, 0, 255)]
+    """
+    return [(value[0], value[1], value[2]) for value in map(bytes.fromhex, text.split())]
+
+
 class Event(NamedTuple):
     """An annotated event; `shown` is False where the picture is elsewhere."""
 
@@ -29,7 +37,7 @@ class Event(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """A camera's turn, from `start` to the next shot's start.
+    """What the camera shows, from `start` to the next shot's start.
 
     `mark` is the frame at which the thing it shows happens (a card goes up, a ball is thrown);
     a replay shows the world from frame `source` on, at `rate` times its speed.
@@ -80,8 +88,7 @@ class Score(NamedTuple):
     away: int
 
 
-@dataclass(frozen=True)
-class Club:
+class Club(NamedTuple):
     """A team: its name and what its players wear."""
 
     name: str
@@ -89,30 +96,13 @@ class Club:
     shorts: Colour
     keeper: Colour
 
-    @property
-    def short(self) -> str:
-        """Three letters for the score board."""
-        return self.name[:3].upper()
 
-
-@dataclass(frozen=True)
-class HalfScript:
+class HalfScript(NamedTuple):
     """All that is needed to draw, sound and label one half.
 
-    Attributes
-    ----------
-    seed
-        Seeds what the script leaves open (looks of players, noise).
-    clubs
-        Home and away.
-    number
-        1 or 2.
-    frames
-        Length of the half.
-    clock_s
-        What the match clock shows at frame 0, in seconds.
-    clock_from
-        The frame at which the clock starts to run.
+    `seed` seeds what the script leaves open (looks of players, noise); `clubs` are home and away;
+    the match clock shows `clock_s` seconds at frame 0 and runs from frame `clock_from` on; at the
+    frames `lineups` both teams stand in their own halves (kick-offs).
     """
 
     seed: tuple[int, ...]
@@ -128,7 +118,6 @@ class HalfScript:
     ball: tuple[BallKey, ...] = ()
     scores: tuple[Score, ...] = ()
     lineups: tuple[int, ...] = ()
-    """Frames at which both teams stand in their own halves (kick-offs)."""
 
     def shot_spans(self) -> list[tuple[Shot, int]]:
         """Give every shot with the frame at which it ends."""

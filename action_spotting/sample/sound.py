@@ -30,57 +30,46 @@ def soundtrack(script: HalfScript) -> np.ndarray:
     rng = np.random.default_rng([*script.seed, 3])
     samples = script.frames * RATE // FPS
     mix = 0.075 * _crowd_bed(rng, samples)
-    voice = 0.1 * _commentator(rng, script, samples)
-    mix += voice.astype(np.float32)
+    mix += (0.1 * _commentator(rng, script, samples)).astype(np.float32)
     for sound in script.sounds:
         start = sound.frame * RATE // FPS
         part = sound.level * MAKERS[sound.kind](rng)[: max(0, samples - start)]
-        left, right = np.sqrt(0.5 * (1 - sound.pan)), np.sqrt(0.5 * (1 + sound.pan))
-        mix[0, start : start + len(part)] += (1.41 * left * part).astype(np.float32)
-        mix[1, start : start + len(part)] += (1.41 * right * part).astype(np.float32)
+        for channel, side in enumerate((1 - sound.pan, 1 + sound.pan)):
+            level = 1.41 * np.sqrt(0.5 * side)
+            mix[channel, start : start + len(part)] += (level * part).astype(np.float32)
     return np.tanh(mix)
 
 
 def _crowd_bed(rng: np.random.Generator, samples: int) -> np.ndarray:
-    """The crowd's noise: two bands that swell slowly and apart; float32 ``(2, samples)``."""
+    """The crowd's noise in two bands, swelling slowly; float32 ``(2, samples)``."""
     noise = rng.standard_normal((2, samples), dtype=np.float32)
-    low = sosfilt(butter(2, (150, 700), "band", fs=RATE, output="sos"), noise).astype(np.float32)
-    high = sosfilt(butter(2, (700, 2400), "band", fs=RATE, output="sos"), noise)
-    swell = _wave(rng, samples, 4.0, 0.25) + 1.0
-    return (3.2 * low * swell + 0.9 * high.astype(np.float32) * swell).astype(np.float32)
-
-
-def _wave(rng: np.random.Generator, samples: int, period_s: float, size: float) -> np.ndarray:
-    """A random slow curve, one point every `period_s`, joined straight; float32."""
-    points = rng.normal(0, size, samples // round(period_s * RATE) + 2)
-    places = np.arange(len(points)) * period_s * RATE
-    return np.interp(np.arange(samples), places, points).astype(np.float32)
+    low, high = (_band(noise, *band).astype(np.float32) for band in ((150, 700), (700, 2400)))
+    levels = rng.normal(0, 0.25, samples // (4 * RATE) + 2)  # one every 4 s
+    places = np.arange(len(levels)) * 4 * RATE
+    swell = np.interp(np.arange(samples), places, levels).astype(np.float32) + 1.0
+    return (3.2 * low * swell + 0.9 * high * swell).astype(np.float32)
 
 
 def _commentator(rng: np.random.Generator, script: HalfScript, samples: int) -> np.ndarray:
     """A murmur: a buzz through two vowels' bands, in syllables and sentences."""
-    rate = RATE // 4
-    count = samples // 4 + 1
+    rate, count = RATE // 4, samples // 4 + 1
     time = np.arange(count) / rate
-    excited = np.zeros(count)
+    excited, hushed = np.zeros(count), np.zeros(count, dtype=bool)
     for sound in script.sounds:
+        since = time - sound.frame / FPS
         if sound.kind in EXCITING:
-            since = time - sound.frame / FPS
             excited += EXCITING[sound.kind] * np.exp(-np.clip(since, 0, None) / 2.5) * (since > 0)
+        if sound.kind == "hush":
+            hushed |= (since > 0) & (since < 0.9)
     excited = np.clip(excited, 0, 1.2)
-    pitch = 115 * (1 + 0.6 * excited) * (1 + 0.12 * np.sin(2 * np.pi * 0.7 * time))
+    pitch = 115 * (1 + 0.6 * excited) * (1 + 0.12 * _tone(0.7, time))
     buzz = 2 * ((np.cumsum(pitch) / rate) % 1.0) - 1
     vowels = np.zeros(count)
     for low, high, period in ((350, 800, 0.23), (900, 1900, 0.31)):
         band = lfilter(*butter(1, (low, high), "band", fs=rate), buzz)
         vowels += band * (0.5 + 0.5 * np.sin(2 * np.pi * time / period + rng.uniform(0, 6)))
     speaking = np.interp(time, *_sentences(rng, count / rate)) * (1 + 1.4 * excited)
-    for sound in script.sounds:
-        if sound.kind == "hush":
-            since = time - sound.frame / FPS
-            speaking *= 1 - ((since > 0) & (since < 0.9))
-    murmur = vowels * speaking
-    return np.interp(np.arange(samples) / RATE, time, murmur)
+    return np.interp(np.arange(samples) / RATE, time, vowels * (speaking * ~hushed))
 
 
 def _sentences(rng: np.random.Generator, length_s: float) -> tuple[np.ndarray, np.ndarray]:
@@ -96,10 +85,27 @@ def _time(length_s: float) -> np.ndarray:
     return np.arange(round(length_s * RATE)) / RATE
 
 
+def _tone(frequency: float, t: np.ndarray) -> np.ndarray:
+    return np.sin(2 * np.pi * frequency * t)
+
+
+def _phase(frequency: np.ndarray) -> np.ndarray:
+    """Give the phase of a tone whose frequency changes, in radians."""
+    return 2 * np.pi * np.cumsum(frequency) / RATE
+
+
+def _edges(t: np.ndarray, attack_s: float, release_s: float) -> np.ndarray:
+    """Give the level of a sound that comes and goes along straight lines."""
+    return np.clip(np.minimum(t / attack_s, (t[-1] - t) / release_s), 0, 1)
+
+
+def _band(noise: np.ndarray, low: float, high: float) -> np.ndarray:
+    return sosfilt(butter(2, (low, high), "band", fs=RATE, output="sos"), noise)
+
+
 def _noise(rng: np.random.Generator, length_s: float, low: float, high: float) -> np.ndarray:
     """Noise between two frequencies, with a standard deviation of 1."""
-    noise = rng.standard_normal(round(length_s * RATE))
-    band = sosfilt(butter(2, (low, high), "band", fs=RATE, output="sos"), noise)
+    band = _band(rng.standard_normal(round(length_s * RATE)), low, high)
     return band / (band.std() + 1e-9)
 
 
@@ -111,12 +117,10 @@ def _whistle(*blasts: tuple[float, float]) -> Maker:
         parts = []
         for length, pause in blasts:
             t = _time(length * float(rng.uniform(0.85, 1.15)))
-            trill = 55 * np.sin(2 * np.pi * float(rng.uniform(28, 38)) * t)
-            phase = 2 * np.pi * np.cumsum(base + trill) / RATE
-            edge = np.clip(np.minimum(t / 0.008, (t[-1] - t) / 0.03), 0, 1)
-            pea = 0.75 + 0.25 * np.sin(2 * np.pi * 33 * t)
-            parts += [0.3 * edge * pea * (np.sin(phase) + 0.12 * np.sin(2 * phase))]
-            parts += [np.zeros(round(pause * RATE))]
+            phase = _phase(base + 55 * _tone(float(rng.uniform(28, 38)), t))
+            pea = 0.75 + 0.25 * _tone(33, t)
+            tone = np.sin(phase) + 0.12 * np.sin(2 * phase)
+            parts += [0.3 * _edges(t, 0.008, 0.03) * pea * tone, np.zeros(round(pause * RATE))]
         return np.concatenate(parts)
 
     return make
@@ -124,7 +128,7 @@ def _whistle(*blasts: tuple[float, float]) -> Maker:
 
 def _kick(rng: np.random.Generator) -> np.ndarray:
     t = _time(0.16)
-    tone = np.sin(2 * np.pi * np.cumsum(70 + 110 * np.exp(-t / 0.02)) / RATE)
+    tone = np.sin(_phase(70 + 110 * np.exp(-t / 0.02)))
     click = _noise(rng, 0.16, 900, 5000) * np.exp(-t / 0.006)
     return 0.75 * np.exp(-t / 0.045) * tone + 0.22 * click
 
@@ -132,8 +136,8 @@ def _kick(rng: np.random.Generator) -> np.ndarray:
 def _boards(rng: np.random.Generator) -> np.ndarray:
     """The ball against the boards: a hollow knock that rattles."""
     t = _time(0.5)
-    knock = np.sin(2 * np.pi * 240 * t) + 0.7 * np.sin(2 * np.pi * 415 * t)
-    rattle = _noise(rng, 0.5, 1200, 3000) * (np.sin(2 * np.pi * 19 * t) > 0.2)
+    knock = _tone(240, t) + 0.7 * _tone(415, t)
+    rattle = _noise(rng, 0.5, 1200, 3000) * (_tone(19, t) > 0.2)
     return 0.3 * knock * np.exp(-t / 0.07) + 0.16 * rattle * np.exp(-t / 0.16)
 
 
@@ -147,48 +151,44 @@ def _crowd_burst(
         t = _time(length)
         envelope = np.clip(t / attack_s, 0, 1) * np.clip((length - t) / (0.6 * length), 0, 1) ** 1.5
         sound = _noise(rng, length, *band)
-        if glide:
-            for voice in range(6):
-                start = float(rng.uniform(260, 330)) * (1 + voice // 3)
-                phase = 2 * np.pi * np.cumsum(start * (1 + glide * t / length)) / RATE
-                sound += 0.35 * np.sin(phase + float(rng.uniform(0, 6)))
+        for voice in range(6) if glide else ():
+            start = float(rng.uniform(260, 330)) * (1 + voice // 3)
+            phase = _phase(start * (1 + glide * t / length))
+            sound += 0.35 * np.sin(phase + float(rng.uniform(0, 6)))
         return level * envelope * sound
 
     return make
 
 
+def _hiss(level: float, length_s: float, band: tuple[float, float], decay_s: float) -> Maker:
+    """Make the maker of noise that dies away: gloves, claps."""
+    t = _time(length_s)
+    return lambda rng: level * _noise(rng, length_s, *band) * np.exp(-t / decay_s)
+
+
 def _net(rng: np.random.Generator) -> np.ndarray:
-    t = _time(0.3)
-    return 0.2 * _noise(rng, 0.3, 3000, 8000) * np.exp(-t / 0.07) * np.clip(t / 0.01, 0, 1)
-
-
-def _gloves(rng: np.random.Generator) -> np.ndarray:
-    t = _time(0.12)
-    return 0.5 * _noise(rng, 0.12, 500, 2500) * np.exp(-t / 0.02)
+    return _hiss(0.2, 0.3, (3000, 8000), 0.07)(rng) * np.clip(_time(0.3) / 0.01, 0, 1)
 
 
 def _throw(rng: np.random.Generator) -> np.ndarray:
     """The swish of the throw, and a shout."""
     t = _time(0.35)
     swish = _noise(rng, 0.35, 1500, 6000) * np.exp(-(((t - 0.06) / 0.05) ** 2))
-    shout = np.sign(np.sin(2 * np.pi * np.cumsum(330 - 160 * t) / RATE)) * np.exp(-t / 0.12)
+    shout = np.sign(np.sin(_phase(330 - 160 * t))) * np.exp(-t / 0.12)
     return 0.22 * swish + 0.1 * shout
 
 
 def _chime(rng: np.random.Generator) -> np.ndarray:
     """The ground's public address: two bell tones."""
-    parts = []
-    for tone in (784.0, 622.0):
-        t = _time(0.45)
-        bell = np.sin(2 * np.pi * tone * t) + 0.4 * np.sin(2 * np.pi * 2 * tone * t)
-        parts.append(0.2 * bell * np.exp(-t / 0.25) * np.clip(t / 0.005, 0, 1))
-    return np.concatenate(parts)
+    t = _time(0.45)
+    bells = [_tone(tone, t) + 0.4 * _tone(2 * tone, t) for tone in (784.0, 622.0)]
+    return np.concatenate([0.2 * b * np.exp(-t / 0.25) * np.clip(t / 0.005, 0, 1) for b in bells])
 
 
 def _claps(rng: np.random.Generator) -> np.ndarray:
     """Rhythmic clapping that gets faster."""
     sound = np.zeros(round(1.5 * RATE))
-    clap = 0.35 * _noise(rng, 0.05, 900, 3500) * np.exp(-_time(0.05) / 0.012)
+    clap = _hiss(0.35, 0.05, (900, 3500), 0.012)(rng)
     at, gap = 0.0, float(rng.uniform(0.2, 0.26))
     while at < 1.4:
         start = round(at * RATE)
@@ -202,33 +202,24 @@ def _boo(rng: np.random.Generator) -> np.ndarray:
     t = _time(2.2)
     envelope = np.clip(t / 0.08, 0, 1) * np.clip((2.2 - t) / 1.2, 0, 1)
     sound = np.zeros(len(t))
-    for _ in range(8):
-        tone = float(rng.uniform(150, 230))
+    for tone in rng.uniform(150, 230, 8).tolist():
         sound += np.sin(2 * np.pi * tone * t + 2.0 * np.sin(2 * np.pi * 5 * t + tone))
-    fingers = np.sin(2 * np.pi * np.cumsum(2300 + 500 * np.sin(2 * np.pi * 1.3 * t)) / RATE)
+    fingers = np.sin(_phase(2300 + 500 * _tone(1.3, t)))
     return envelope * (0.07 * sound + 0.05 * fingers)
 
 
 def _horn(rng: np.random.Generator) -> np.ndarray:
     """An air horn in the stands: near a whistle's length, far below its pitch."""
-    t = _time(float(rng.uniform(0.4, 0.9)))
-    tone = float(rng.uniform(380, 520))
+    t, tone = _time(float(rng.uniform(0.4, 0.9))), float(rng.uniform(380, 520))
     sound = sum(np.sin(2 * np.pi * tone * k * t) / k for k in (1, 2, 3, 4, 5))
-    edge = np.clip(np.minimum(t / 0.02, (t[-1] - t) / 0.05), 0, 1)
-    return 0.12 * edge * sound
+    return 0.12 * _edges(t, 0.02, 0.05) * sound
 
 
 def _fan_whistle(rng: np.random.Generator) -> np.ndarray:
     """Somebody whistles through his fingers: a glide, lower and softer than the referee's."""
     t = _time(float(rng.uniform(0.3, 0.6)))
     sweep = float(rng.uniform(1500, 2000)) + float(rng.uniform(600, 1000)) * t / t[-1]
-    edge = np.clip(np.minimum(t / 0.04, (t[-1] - t) / 0.06), 0, 1)
-    return 0.07 * edge * np.sin(2 * np.pi * np.cumsum(sweep) / RATE)
-
-
-def _silence(rng: np.random.Generator) -> np.ndarray:
-    """The commentator stops; see `_commentator`."""
-    return np.zeros(1)
+    return 0.07 * _edges(t, 0.04, 0.06) * np.sin(_phase(sweep))
 
 
 MAKERS: dict[str, Maker] = {
@@ -246,13 +237,13 @@ MAKERS: dict[str, Maker] = {
     "cheer": _crowd_burst(0.12, 2.0, 0.5, (400, 2400)),
     "boo": _boo,
     "net": _net,
-    "gloves": _gloves,
+    "gloves": _hiss(0.5, 0.12, (500, 2500), 0.02),
     "throw": _throw,
     "chime": _chime,
     "claps": _claps,
     "horn": _horn,
     "fan_whistle": _fan_whistle,
-    "hush": _silence,
+    "hush": lambda rng: np.zeros(1),  # the commentator stops; see `_commentator`
 }
 """What makes each kind of sound."""
 

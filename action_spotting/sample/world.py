@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -22,18 +22,11 @@ FORMATION = np.array(
 """Places of a team that attacks towards +x, in metres."""
 
 
-@dataclass(frozen=True)
-class World:
-    """Tracks of a half.
+class World(NamedTuple):
+    """Tracks of a half, in metres: the ball, and everybody (home, away, referee).
 
-    Attributes
-    ----------
-    ball
-        x, y, z in metres; float array ``(frames, 3)``.
-    people
-        x, y in metres; float array ``(frames, 23, 2)``: home, away, referee.
-    stride
-        Phase of the running legs in radians; float array ``(frames, 23)``.
+    `ball` is ``(frames, 3)``, `people` ``(frames, 23, 2)``; `stride`, ``(frames, 23)``, is the
+    phase of the running legs in radians.
     """
 
     ball: np.ndarray
@@ -47,7 +40,9 @@ def simulate(script: HalfScript) -> World:
     Teams keep their formation, shifted with the ball; who is nearest to a touch runs to it.
     """
     rng = np.random.default_rng([*script.seed, 1])
-    ball = _ball(script)
+    keys = np.array([key[:4] for key in script.ball], dtype=float)
+    frames = np.arange(script.frames)
+    ball = np.stack([np.interp(frames, keys[:, 0], keys[:, i]) for i in (1, 2, 3)], axis=1)
     calm = gaussian_filter1d(ball[:, :2], 1.2 * FPS, axis=0, mode="nearest")
     people = np.concatenate(
         [_team(script, team, calm) for team in (HOME, AWAY)]
@@ -60,12 +55,6 @@ def simulate(script: HalfScript) -> World:
     people = gaussian_filter1d(people, 0.25 * FPS, axis=0, mode="nearest")
     speed = np.linalg.norm(np.diff(people, axis=0, prepend=people[:1]), axis=2)
     return World(ball, people, np.cumsum(speed * 2.6, axis=0))
-
-
-def _ball(script: HalfScript) -> np.ndarray:
-    keys = np.array([key[:4] for key in script.ball], dtype=float)
-    frames = np.arange(script.frames)
-    return np.stack([np.interp(frames, keys[:, 0], keys[:, i]) for i in (1, 2, 3)], axis=1)
 
 
 def _team(script: HalfScript, team: int, calm: np.ndarray) -> np.ndarray:

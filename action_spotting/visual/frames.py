@@ -5,8 +5,10 @@ frames, bit for bit; it keeps frame *i*, counted from 1, when ``i % (rate / fps)
 (from 0) so shows about ``(k + 1) / fps - 1 / rate`` seconds. ``sampling="timestamp"`` is the
 textbook alternative: row *k* is the frame that is on screen at ``k / fps``.
 
-The original counts frames and so loses the clock where they do not come evenly, as in recordings of
-a phone. There a frame is chosen by the time at which an even video would have had it.
+Time 0 is the first picture that decodes. The original counts frames and so loses the clock where
+they do not come evenly, as in recordings of a phone, where many are missing, or where the file is
+said to be much longer than its pictures. There a frame is chosen by its time: row *k* is what is on
+screen when an even video would have had it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ T = TypeVar("T")
 SIDE = 224
 _EPSILON_S = 1e-6
 _UNEVEN_INTERVAL, _UNEVEN_SHARE = 0.25, 0.05
+_BEYOND_S = 1.5
+"""By as much may the sound outlast the pictures, which the original takes for lost frames."""
 
 
 @dataclass(frozen=True)
@@ -123,20 +127,20 @@ def choose(scan: Scan, clip: Clip, options: FrameOptions) -> np.ndarray:
     """
     start_s = clip.start_s or 0.0
     if options.sampling == "timestamp":
-        end_s = float(scan.times_s[-1]) + 1 / scan.rate
+        end_s = _end_s(scan)
         if clip.duration_s is not None:
             end_s = min(end_s, start_s + clip.duration_s)
         if end_s - start_s > LONGEST_S:
             raise InputError(f"{clip.path}: states a picture at {end_s:.0f} s; it is damaged")
         chosen = shown_at(scan.times_s, start_s, end_s, options.fps)
     else:
-        even = not comes_unevenly(scan.times_s)
-        count = len(scan.times_s) if even else round(float(scan.times_s[-1]) * scan.rate) + 1
-        rate = settled_rate(scan.rate, scan.duration_s, count) if even else scan.rate
+        counted = keeps_the_clock(scan, options.fps)
+        count = len(scan.times_s) if counted else round(float(scan.times_s[-1]) * scan.rate) + 1
+        rate = settled_rate(scan.rate, scan.duration_s, count) if counted else scan.rate
         chosen = soccernet_choice(
             count, rate, options.fps, start_s=clip.start_s, duration_s=clip.duration_s
         )
-        if not even:
+        if not counted:
             chosen = _on_screen(scan.times_s, chosen / rate)
     if len(chosen) == 0:
         raise InputError(
@@ -153,19 +157,19 @@ def remarks(scan: Scan, clip: Clip, options: FrameOptions) -> list[str]:
     """
     found = []
     chosen = choose(scan, clip, options)
-    start_s = float(scan.times_s[0]) if clip.start_s is None else clip.start_s
-    wanted_s = (np.arange(len(chosen)) + 1) / options.fps - 1 / scan.rate
+    start_s, usual_s = clip.start_s or 0.0, _usual_s(scan)
+    wanted_s = (np.arange(len(chosen)) + 1) / options.fps - usual_s
     if options.sampling == "timestamp":
         wanted_s = np.arange(len(chosen)) / options.fps
     off_s = np.abs(scan.times_s[chosen] - start_s - wanted_s)
-    limit_s = 1.05 / scan.rate
+    limit_s = 1.05 * usual_s
     if off_s.max() > limit_s:
         first = int(np.argmax(off_s > limit_s))
         found.append(
             f"pictures are missing or doubled: from row {first} on, rows lie up to "
             f"{off_s.max():.2f} s beside their time"
         )
-    end_s = float(scan.times_s[-1]) + 1 / scan.rate
+    end_s = _end_s(scan)
     if clip.duration_s is None and scan.duration_s - end_s > 1 / options.fps:
         found.append(
             f"the pictures end at {end_s:.1f} s, but the file states {scan.duration_s:.1f} s"
@@ -236,6 +240,23 @@ def shown_at(times_s: np.ndarray, start_s: float, end_s: float, fps: float) -> n
     return _on_screen(times_s, start_s + np.arange(rows) / fps)
 
 
+def keeps_the_clock(scan: Scan, fps: float) -> bool:
+    """Whether counting the pictures, as the original does, tells their time to within a row.
+
+    >>> keeps_the_clock(Scan(25.0, 4.0, np.arange(100) / 25, None), 2.0)
+    True
+    >>> keeps_the_clock(Scan(25.0, 60.0, np.arange(100) / 25, None), 2.0)
+    False
+    """
+    times_s = scan.times_s
+    evenly_s = np.linspace(0, times_s[-1], len(times_s))
+    return (
+        not comes_unevenly(times_s)
+        and float(np.abs(times_s - evenly_s).max()) <= 1 / fps
+        and scan.duration_s - _end_s(scan) <= _BEYOND_S
+    )
+
+
 def comes_unevenly(times_s: np.ndarray) -> bool:
     """Whether more than a twentieth of the frames follow the one before at an unusual distance.
 
@@ -251,6 +272,16 @@ def comes_unevenly(times_s: np.ndarray) -> bool:
     usual = float(np.median(intervals))
     unusual = np.abs(intervals - usual) > _UNEVEN_INTERVAL * usual
     return float(unusual.mean()) > _UNEVEN_SHARE
+
+
+def _end_s(scan: Scan) -> float:
+    """When the last picture leaves the screen."""
+    return float(scan.times_s[-1]) + _usual_s(scan)
+
+
+def _usual_s(scan: Scan) -> float:
+    """How long a picture usually stays, whatever rate is stated."""
+    return float(np.median(np.diff(scan.times_s))) if len(scan.times_s) > 1 else 1 / scan.rate
 
 
 def _on_screen(times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """What pictures a video holds and when: its packets listed without decoding them.
 
-A whole half is listed in a fraction of a second, so that the frames to keep are known before the
-first one is decoded.
+So the frames to keep are known before the first one is decoded.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from action_spotting.dataset.media import open_media, picture_stream
+from action_spotting.dataset.packets import LATE_S, Packets, Track, list_packets
 from action_spotting.errors import InputError
 
 SKIPPABLE_CODECS = ("h264", "hevc")
@@ -29,15 +29,14 @@ class Scan:
     rate
         Frames a second as the container states them; it may lie.
     duration_s
-        The container's duration, in hundredths of a second as ffmpeg prints it.
+        How long the container says that they last, in hundredths of a second as ffmpeg prints it.
     times_s
-        When each picture is shown, from the file's start; float64 ``(n,)``, ascending.
+        When each picture is shown, from the first one that decodes; float64 ``(n,)``, ascending.
     pts
         Their time stamps in the stream's units, int64 ``(n,)``; None where the list of packets
         does not prove that each of them gives one picture, so that all must be decoded.
     keys
-        Those of `pts` at which decoding can begin: key pictures that part what comes before them
-        in the file from what comes after in time, too. The first picture is one.
+        Those of `pts` at which decoding can begin: closed-GOP keyframes. The first picture is one.
     """
 
     rate: float
@@ -56,27 +55,42 @@ def scan_packets(path: Path) -> Scan:
         Not media, no video stream, no picture, or cut short: the pictures end more than 2 % and
         10 s before the duration that the container states.
     """
-    with open_media(path) as container:
-        stream = video_stream(container, path)
-        packets = _demux(container, stream)
-        offset_s = (container.start_time or 0) / 1_000_000
-        unit_s = float(stream.time_base or 0)
-        codec = stream.codec_context.name if stream.codec_context else ""
-        rate = float(stream.average_rate or (1 / unit_s if unit_s else 25))
-        container_s = banner_seconds(container.duration or 0)
-    if not packets:
+    packets = list_packets(path)
+    track = packets.picture
+    if track is None:
+        with open_media(path) as container:
+            video_stream(container, path)
         raise InputError(f"{path}: its video stream holds no picture; is the file cut short?")
-    pts = np.array([p.stamp for p in packets if p.stamp is not None], dtype=np.int64)
-    clean = codec in SKIPPABLE_CODECS and len(pts) == len(packets) and _is_clean(packets, pts)
-    if len(pts) == len(packets):
-        times = np.sort(pts) * unit_s - offset_s
-    else:
-        times = np.arange(len(packets)) / rate
-    duration = container_s or float(times[-1] + 1 / rate)
-    _check_whole(path, float(times[-1]) + 1 / rate, duration)
-    if not clean:
-        return Scan(rate, duration, times, None)
-    return Scan(rate, duration, times, np.sort(pts), _starts(packets, pts))
+    scan = scan_of(path, packets, np.sort(track.times_s))
+    if not _is_clean(packets, track):
+        return scan
+    return Scan(scan.rate, scan.duration_s, scan.times_s, np.sort(track.stamps), _starts(track))
+
+
+def scan_of(path: Path, packets: Packets, shown_s: np.ndarray) -> Scan:
+    """Describe pictures that are shown at these times of the file's running clock.
+
+    Parameters
+    ----------
+    path
+        The video, for what is said of it.
+    packets
+        Its packets.
+    shown_s
+        Ascending, at least one.
+
+    Raises
+    ------
+    InputError
+        The pictures end much earlier than the file is said to.
+    """
+    times_s = shown_s - shown_s[0]
+    late_s = float(shown_s[0]) - packets.begins_s
+    promised_s = packets.promised_s - (late_s if late_s > LATE_S else 0.0)
+    end_s = float(times_s[-1]) + 1 / packets.rate
+    duration_s = banner_seconds(round(promised_s * 1_000_000)) if promised_s > 0 else end_s
+    _check_whole(path, end_s, duration_s)
+    return Scan(packets.rate, duration_s, times_s, None)
 
 
 def video_stream(container, path: Path):
@@ -106,39 +120,21 @@ def banner_seconds(duration_us: int) -> float:
     return 3600.0 * hours + 60.0 * minutes + rest / 100
 
 
-@dataclass(frozen=True)
-class _Packet:
-    stamp: int | None
-    sound: bool
-    key: bool
+def _is_clean(packets: Packets, track: Track) -> bool:
+    """Whether each packet gives one picture, which its time stamp names."""
+    stamps = track.stamps
+    named = track.stamped and not packets.by_decoding and not track.shift_s.any()
+    in_order = int(stamps.min()) == int(stamps[0])  # no picture before the first key frame
+    whole = bool(track.keys[0]) and bool(track.intact.all()) and packets.broken_off is None
+    unique = len(np.unique(stamps)) == len(stamps)
+    return packets.codec in SKIPPABLE_CODECS and named and in_order and whole and unique
 
 
-def _demux(container, stream) -> list[_Packet]:
-    import av
-
-    packets: list[_Packet] = []
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                stamp = packet.pts if packet.pts is not None else packet.dts
-                sound = not (packet.is_corrupt or packet.is_discard)
-                packets.append(_Packet(stamp, sound, packet.is_keyframe))
-    except av.FFmpegError:
-        # what was listed stays; the decoder has the last word
-        packets.append(_Packet(None, sound=False, key=False))
-    return packets
-
-
-def _is_clean(packets: list[_Packet], pts: np.ndarray) -> bool:
-    in_order = int(pts.min()) == int(pts[0])  # no picture before the first key frame
-    sound = packets[0].key and all(packet.sound for packet in packets)
-    return in_order and sound and len(np.unique(pts)) == len(pts)
-
-
-def _starts(packets: list[_Packet], pts: np.ndarray) -> np.ndarray:
+def _starts(track: Track) -> np.ndarray:
+    pts = track.stamps
     before = np.concatenate([[pts[0] - 1], np.maximum.accumulate(pts)[:-1]])
     after = np.concatenate([np.minimum.accumulate(pts[::-1])[::-1][1:], [pts.max() + 1]])
-    return pts[np.array([packet.key for packet in packets]) & (before < pts) & (pts < after)]
+    return pts[track.keys & (before < pts) & (pts < after)]
 
 
 def _check_whole(path: Path, end_s: float, duration_s: float) -> None:

@@ -13,19 +13,19 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from itertools import chain, dropwhile, islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from action_spotting.cli.visual_options import GRABBERS
-from action_spotting.dataset.media import MEDIA_OPTIONS, open_media
+from action_spotting.dataset.media import MEDIA_OPTIONS, ffmpeg_exe, first_frame, open_media
+from action_spotting.dataset.packets import list_packets
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.extraction.prefetch import ahead
-from action_spotting.visual.packet_index import Scan, video_stream
+from action_spotting.visual.packet_index import Scan, scan_of, video_stream
 
 DECODERS = 4
 """Decoders that work on one video at once; they wait for each other's turns in between."""
@@ -88,12 +88,11 @@ class PyAVReader:
     def recount(self, scan: Scan) -> Scan:
         """Decode everything to learn when each picture is shown."""
         with self._open(THREADS) as container:
-            offset_s = (container.start_time or 0) / 1_000_000
-            times = [
-                frame.time - offset_s if frame.time is not None else i / scan.rate
-                for i, frame in enumerate(self._decode(container))
-            ]
-        return _recounted(scan, times, self._path)
+            stamps = [frame.pts for frame in self._decode(container)]
+        packets = list_packets(self._path)
+        if not stamps or packets.picture is None:
+            raise InputError(f"{self._path}: no picture could be decoded; is the file damaged?")
+        return scan_of(self._path, packets, packets.picture.times_of(stamps))
 
     def _by_index(self, wanted: Sequence[int], total: int) -> Iterator[np.ndarray]:
         from av.video.reformatter import VideoReformatter
@@ -206,8 +205,26 @@ def _parts(stamps: np.ndarray, keys: np.ndarray) -> list[_Part]:
     ]
 
 
-class OpenCVReader:
-    """Decodes with OpenCV, the original's decoder; only wanted pictures are converted to BGR."""
+@dataclass(frozen=True)
+class _Film:
+    """Which of a file's video streams is read, its pictures' size, and how they are turned."""
+
+    number: int
+    width: int
+    height: int
+    matrix: np.ndarray | None
+
+
+def _film(path: Path) -> _Film:
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        number = [other.index for other in container.streams.video].index(stream.index)
+        frame = first_frame(container, stream)
+        return _Film(number, frame.width, frame.height, _display_matrix(frame))
+
+
+class _Counting:
+    """Decodes every picture in its turn, and gives those that are wanted."""
 
     damaged = 0
 
@@ -218,26 +235,44 @@ class OpenCVReader:
         """Give the pictures at the indices `wanted`."""
         todo = set(wanted)
         count = 0
-        for count, video in enumerate(self._grab(), start=1):
+        for count, picture in enumerate(self._pictures(), start=1):
             if count - 1 in todo:
-                yield video.retrieve()[1]
+                yield self._bgr(picture)
         if count != len(scan.times_s):
             raise Miscounted
 
     def recount(self, scan: Scan) -> Scan:
-        """Decode everything to learn when each picture is shown."""
-        import cv2
+        """Decode everything; when each picture is shown is asked of PyAV, which knows."""
+        count, shown = sum(1 for _ in self._pictures()), PyAVReader(self._path).recount(scan)
+        if count == len(shown.times_s):
+            return shown
+        if not count:
+            raise InputError(f"{self._path}: no picture could be decoded; try --grabber pyav")
+        return replace(shown, times_s=np.arange(count) / scan.rate)
 
-        times = [video.get(cv2.CAP_PROP_POS_MSEC) / 1000 for video in self._grab()]
-        return _recounted(scan, times, self._path)
+    def _pictures(self) -> Iterator[Any]:
+        raise NotImplementedError
 
-    def _grab(self) -> Iterator:
+    def _bgr(self, picture: Any) -> np.ndarray:
+        raise NotImplementedError
+
+
+class OpenCVReader(_Counting):
+    """Decodes with OpenCV, the original's decoder; only wanted pictures are converted to BGR."""
+
+    def _pictures(self) -> Iterator[Any]:
         import cv2
 
         # OpenCV takes ffmpeg's options from here, at every opening.
         os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "|".join(
             f"{name};{value}" for name, value in MEDIA_OPTIONS.items()
         )
+        film = _film(self._path)
+        if film.number:
+            raise InputError(
+                f"{self._path}: its film is video stream {film.number + 1}, and OpenCV reads the "
+                "first; try --grabber pyav"
+            )
         threads = [cv2.CAP_PROP_N_THREADS, THREADS]
         name = str(self._path.resolve())
         if name.encode(errors="replace").decode() != name:
@@ -247,39 +282,78 @@ class OpenCVReader:
         try:
             if not video.isOpened():
                 raise InputError(f"{self._path}: OpenCV cannot open it; try --grabber pyav")
+            video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # it knows no mirrors
             while video.grab():
-                yield video
+                yield video, film.matrix
         finally:
             video.release()
 
+    def _bgr(self, picture: Any) -> np.ndarray:
+        video, matrix = picture
+        return _turned(video.retrieve()[1], matrix)
 
-class SkvideoReader:
+
+class SkvideoReader(_Counting):
     """Decodes with scikit-video, which pipes every picture out of the ffmpeg program."""
 
-    damaged = 0
+    def _pictures(self) -> Iterator[Any]:
+        film = _film(self._path)
+        with _numpy_names():
+            pipe = _skvideo_pipe(self._path, film)
+        with pipe._proc as process:
+            try:
+                for picture in pipe.nextFrame():
+                    yield _turned(picture, film.matrix)
+            finally:
+                process.kill()
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def _bgr(self, picture: Any) -> np.ndarray:
+        return picture
 
-    def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
-        """Give the pictures at the indices `wanted`."""
-        todo = set(wanted)
-        count = 0
-        for count, image in enumerate(self._all(), start=1):
-            if count - 1 in todo:
-                yield image[..., ::-1]
-        if count != len(scan.times_s):
-            raise Miscounted
 
-    def recount(self, scan: Scan) -> Scan:
-        """Decode everything; times follow from the stated rate, for ffmpeg's pipe has none."""
-        times = [i / scan.rate for i, _ in enumerate(self._all())]
-        return _recounted(scan, times, self._path)
+_NUMPY_NAMES = {"float": float, "int": int, "bool": bool}
+_numpy_lock = threading.Lock()
 
-    def _all(self) -> Iterator[np.ndarray]:
-        import skvideo.io
 
-        return skvideo.io.vreader(str(self._path.resolve()))
+@contextlib.contextmanager
+def _numpy_names() -> Iterator[None]:
+    """Lend NumPy the names that it has dropped and that scikit-video 1.1.11 still uses."""
+    with _numpy_lock:
+        missing = {name: kind for name, kind in _NUMPY_NAMES.items() if not hasattr(np, name)}
+        try:
+            for name, kind in missing.items():
+                setattr(np, name, kind)
+            yield
+        finally:
+            for name in missing:
+                delattr(np, name)
+
+
+def _skvideo_pipe(path: Path, film: _Film) -> Any:
+    """Start scikit-video's reader on imageio-ffmpeg's program, which comes without an ffprobe."""
+    from skvideo.io import abstract, ffmpeg
+
+    program = Path(ffmpeg_exe())
+    abstract._HAS_FFMPEG = ffmpeg._HAS_FFMPEG = 1
+    ffmpeg._FFMPEG_PATH, ffmpeg._FFMPEG_APPLICATION = str(program.parent), program.name
+
+    class Pipe(ffmpeg.FFmpegReader):
+        def _probe(self) -> dict[str, dict[str, str]]:
+            size = {self.INFO_WIDTH: str(film.width), self.INFO_HEIGHT: str(film.height)}
+            return {"video": {**size, self.INFO_NB_FRAMES: "0"}}  # 0: to the end
+
+        def _getSupportedDecoders(self) -> Any:
+            return NotImplemented  # any suffix will do
+
+    before = {f"-{name}": value for name, value in MEDIA_OPTIONS.items()}
+    before["-noautorotate"] = "-nostdin"  # two options that take no value
+    after = {
+        "-map": f"0:v:{film.number}",
+        "-fps_mode": "passthrough",
+        "-vf": "scale=in_color_matrix=bt601",
+        "-pix_fmt": "bgr24",
+    }
+    return Pipe(str(path.resolve()), inputdict=before, outputdict=after)
 
 
 READERS: dict[str, type[Reader]] = dict(
@@ -291,11 +365,6 @@ def reader_class(grabber: str) -> type[Reader]:
     """Give the reader named `grabber`, or say why it does not work here."""
     if grabber not in READERS:
         raise UsageError(unknown("grabber", grabber, READERS))
-    if grabber == "skvideo" and not hasattr(np, "float"):
-        raise UsageError(
-            f"--grabber skvideo: scikit-video {version('scikit-video')} needs NumPy below 1.24, "
-            f"this is {np.__version__}; take --grabber pyav or opencv"
-        )
     return READERS[grabber]
 
 
@@ -306,13 +375,22 @@ def open_reader(path: Path, grabber: str) -> Reader:
 
 
 def _upright(frame, reformatter) -> np.ndarray:
-    """Convert to BGR as BT.601, and turn as the file says, which OpenCV does by itself."""
+    """Convert to BGR as BT.601, and turn as the file says."""
     image = reformatter.reformat(frame, format="bgr24", src_colorspace="ITU601").to_ndarray()
-    turns = round(getattr(frame, "rotation", 0) / 90)
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    return _turned(image, _display_matrix(frame))
 
 
-def _recounted(scan: Scan, times: list[float], path: Path) -> Scan:
-    if not times:
-        raise InputError(f"{path}: no picture could be decoded; is the file damaged?")
-    return Scan(scan.rate, scan.duration_s, np.array(times), None)
+def _display_matrix(frame) -> np.ndarray | None:
+    """Give how the file says that a picture is to be turned and mirrored, 3 × 3, or None."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    return None if matrix is None else np.frombuffer(bytes(matrix)[:36], np.int32).reshape(3, 3)
+
+
+def _turned(image: np.ndarray, matrix: np.ndarray | None) -> np.ndarray:
+    """Turn by quarters and mirror, as a display matrix says."""
+    if matrix is None:
+        return image
+    (right, down), (right_of_down, down_of_down) = matrix[:2, :2]
+    if abs(down) > abs(right):
+        image, right, down_of_down = image.swapaxes(0, 1), right_of_down, down
+    return np.ascontiguousarray(image[:: -1 if down_of_down < 0 else 1, :: -1 if right < 0 else 1])

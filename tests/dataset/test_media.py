@@ -1,4 +1,5 @@
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -26,6 +27,16 @@ def test_probe_tells_picture_and_sound(tone_video, silent_video):
 def test_any_file_name_reaches_ffmpeg_as_data(tone_video, tmp_path, name):
     shutil.copy(tone_video, tmp_path / name)
     assert probe(tmp_path / name).has_picture
+
+
+def test_titles_that_are_no_utf8_are_read(tone_video, tmp_path):
+    path = tmp_path / "titled.mkv"
+    command = [ffmpeg_exe(), "-v", "error", "-i", str(tone_video), "-c", "copy"]
+    subprocess.run([*command, "-metadata", "title=GOAL", str(path)], check=True)
+    path.write_bytes(path.read_bytes().replace(b"GOAL", b"\xe9\xff\xfeL"))
+    assert probe(path).has_picture
+    with open_media(path) as container:
+        assert container.metadata["title"].endswith("L")
 
 
 def test_what_is_no_media_is_named(tmp_path, tone_video):

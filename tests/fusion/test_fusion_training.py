@@ -10,14 +10,17 @@ import sys
 import zipfile
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
+from SoccerNet.Evaluation import ActionSpotting as official
 
-from action_spotting.dataset.events import read_predictions
+from action_spotting.dataset.event_files import read_predictions
 from action_spotting.dataset.features import record_path
 from action_spotting.dataset.layout import feature_path, labels_path, predictions_path
 from action_spotting.errors import InputError, UsageError
+from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.evaluation.scoring import average_map
 from action_spotting.fusion.settings import make_settings
 from action_spotting.io.locks import claim
@@ -55,7 +58,7 @@ def fit(root: Path, model_dir: Path, **given):
         ["league/season/valid 0"],
         model_dir,
         chosen,
-        score=partial(average_map, classes=chosen.classes, metric="tight"),
+        score=partial(average_map, metric="tight"),
         **options,
     )
 
@@ -159,12 +162,12 @@ def test_the_branches_that_are_there_stand_in_for_those_that_are_not():
     from action_spotting.fusion.model import make_network
 
     network = make_network(settings(fusion="score"), {"Picture": 3, "Sound": 2})
-    network._share.assign(tf.random.normal(network._share.shape))
+    network._summand.assign(tf.random.normal(network._summand.shape))
     features = {"Picture": tf.random.normal((1, 5, 3)), "Sound": tf.random.normal((1, 5, 2))}
     present = {"Picture": tf.zeros((1, 5)), "Sound": tf.ones((1, 5))}
     found = network(features, present, tf.ones((1, 5)))
     evidence = found["branches"][1] - network._bias
-    wanted = tf.reduce_sum(network.shares, axis=0) * evidence + network._bias
+    wanted = tf.reduce_sum(network.summand_weights, axis=0) * evidence + network._bias
     assert found["logits"].numpy() == pytest.approx(wanted.numpy(), abs=1e-4)
 
 
@@ -174,17 +177,17 @@ def test_what_is_loaded_says_what_was_saved(data, trained):
 
     features = {name: np.load(feature_path(data / TEST, 1, name)) for name in NAMES}
     one, two = load_model(trained), load_model(trained)
-    assert (one.dense(features).logits == two.dense(features).logits).all()
+    assert (one.score_rows(features).logits == two.score_rows(features).logits).all()
     assert one.provenance["Sound"]["weights"]["sha256"] == "abc"
     ensemble = Ensemble([one, two])
-    assert ensemble.dense(features).logits == pytest.approx(one.dense(features).logits)
+    assert ensemble.score_rows(features).logits == pytest.approx(one.score_rows(features).logits)
     alone = ensemble.spot_half({"Sound": features["Sound"]}, half=2, probability=True)
     assert set(alone.half) == {2}
     assert alone.confidence.max() <= 1
     with pytest.raises(UsageError, match="none of the model's modalities"):
-        one.dense({"Video": features["Sound"]})
+        one.score_rows({"Video": features["Sound"]})
     with pytest.raises(InputError, match=r"Sound has shape \(90, 12\), expected \(rows, 6\)"):
-        one.dense({"Sound": features["Picture"]})
+        one.score_rows({"Sound": features["Picture"]})
 
 
 def test_a_modality_to_leave_out_must_be_the_models(data, trained, tmp_path):
@@ -202,7 +205,7 @@ def test_it_finds_events_and_does_not_without_their_features(data, trained, tmp_
 
     def tight(root: Path) -> float:
         predict(root, [TEST], load_models([trained]), tmp_path / "out")
-        from action_spotting.dataset.events import read_labels
+        from action_spotting.dataset.event_files import read_labels
 
         spots = read_predictions(predictions_path(tmp_path / "out", TEST))
         truth = read_labels(labels_path(data, TEST))
@@ -284,8 +287,13 @@ def test_the_doors_train_predict_zip_and_ablate(data, tmp_path, capsys):
     )
     first = predictions_path(out, TEST).read_bytes()
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        assert archive.namelist() == [f"{TEST}/Predictions-v2.json"]
-        assert archive.read(archive.namelist()[0]) == first
+        assert archive.namelist() == [f"{TEST}/results_spotting.json"]
+        assert json.loads(archive.read(archive.namelist()[0])) == json.loads(first)
+    with mock.patch.object(official, "getListGames", return_value=[TEST]):
+        theirs = official.evaluate(str(data), str(tmp_path / "a.zip"), metric="loose")
+    ours = score_folder(data, out).results["loose"]
+    assert theirs["a_mAP"] == pytest.approx(ours.average_map, abs=1e-9)
+    assert theirs["a_mAP"] > 0
     with np.load(out / TEST / "1_scores.npz") as scores:
         assert scores["logits"].shape == (90, 17)
     assert door("PredictSpotting")(predict) == 0

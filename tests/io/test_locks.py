@@ -205,6 +205,22 @@ def test_of_two_takers_the_last_to_write_its_name_has_the_claim(target, monkeypa
     other.join()
 
 
+@pytest.mark.parametrize("age_s", [0, 1e4])
+def test_where_there_are_no_locks_names_and_beats_tell(
+    target, impatient, monkeypatch, age_s, kernel
+):
+    monkeypatch.setattr(locks, "lock", lambda handle, wait=False: None)
+    with claim(target), pytest.raises(InWork, match=str(os.getpid())), claim(target):
+        pass
+    forge(target, kernel=kernel, age_s=age_s)
+    if age_s:
+        with claim(target):
+            assert holder_of(target).pid == os.getpid()
+    else:
+        with pytest.raises(InWork, match="node7"), claim(target):
+            pass
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write"), claim(tmp_path / "file" / "1_X.npy"):

@@ -184,6 +184,7 @@ def test_without_network_the_error_says_what_to_do(cache):
         find(file)
 
 
+@pytest.mark.slow
 def test_of_several_processes_one_downloads_and_the_others_wait(cache, server):
     code = f"""
 from action_spotting.io.pretrained import PretrainedFile, find
@@ -198,6 +199,7 @@ print(len(find(PretrainedFile("net.h5", "{server}/slow", "{DIGEST}")).read_bytes
     assert [path.name for path in cache.iterdir()] == ["net.h5"]
 
 
+@pytest.mark.slow
 def test_of_several_processes_each_tells_the_same_reason(cache, server):
     code = f"""
 from action_spotting.io.pretrained import PretrainedFile, WeightsUnavailable, find

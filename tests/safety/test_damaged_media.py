@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import av
@@ -15,16 +14,12 @@ from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 from action_spotting.visual.frames import FrameOptions, remarks, with_frames
 from action_spotting.visual.packet_index import Scan
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-
-import long_run
-import media_faults
+from tests.safety import many_games, mutated_media
 
 
 @pytest.mark.slow
 def test_mutated_media(tmp_path):
-    cases = media_faults.run(tmp_path, count=2 * len(media_faults.FAULTS), seed=5)
+    cases = mutated_media.run(tmp_path, count=2 * len(mutated_media.FAULTS), seed=5)
     assert not [f"{case.path.name}: {case.wrong}" for case in cases if case.wrong]
     outcomes = {verdict.outcome for case in cases for verdict in case.verdicts.values()}
     assert outcomes >= {"refused", "read, warned", "read as it was"}
@@ -34,20 +29,20 @@ def test_mutated_media(tmp_path):
 def test_the_judge_sees_rows_that_move(tmp_path):
     """Rows that lie two pictures away, and rows that lack, are failures unless told of."""
     right: list[int | None] = [12, 24, 37, 49]
-    judge = media_faults.judge
+    judge = mutated_media.judge
     assert not judge([13, 25, 36, 49], [], right, set()).wrong
     assert judge([14, 24, 37, 49], [], right, set()).wrong == "rows up to 2 pictures away"
     assert not judge([14, 24, 37, 49], ["told"], right, set()).wrong
     assert judge([12], [], right, set()).wrong == "1 rows, not 4"
-    media_faults.write_numbered(tmp_path / "a.mkv")
-    numbers, said = media_faults.rows_of(tmp_path / "a.mkv", "pyav")
+    mutated_media.write_numbered(tmp_path / "a.mkv")
+    numbers, said = mutated_media.rows_of(tmp_path / "a.mkv", "pyav")
     assert numbers == [(25 * (k + 1)) // 2 - (k % 2) for k in range(24)]
     assert not said
 
 
 @pytest.mark.slow
 def test_a_run_over_many_games_keeps_its_size(tmp_path):
-    assert not long_run.verdict(long_run.run(tmp_path, 16))
+    assert not many_games.verdict(many_games.run(tmp_path, 16))
 
 
 def test_rows_beside_their_time_are_told_of():

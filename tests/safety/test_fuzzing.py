@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-
-from fuzz import by_hypothesis, by_mutation
-from fuzz_readers import READERS, make_target
+from tests.safety.fuzz_readers import READERS, make_target
+from tests.safety.fuzzing import by_hypothesis, by_mutation
 
 SLOW = ("model_folder", "keras_h5", "onnx_export", "pickles")
 

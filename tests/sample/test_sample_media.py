@@ -12,13 +12,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from action_spotting.dataset.events import read_labels
+from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.layout import labels_path
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import UsageError
 from action_spotting.sample import make_sample, write_detector
-from action_spotting.sample.game import plan_matches
+from action_spotting.sample.game import plan_games
 from action_spotting.sample.make import write_half
 from action_spotting.sample.picture import PITCH_SHOTS, Box, Painter
 from action_spotting.sample.script import FPS, HalfScript
@@ -30,7 +30,7 @@ TINY = (10.0, 12.0)
 @pytest.fixture(scope="module")
 def half() -> HalfScript:
     """A short half."""
-    return plan_matches(0, 3, TINY)[0].halves[0]
+    return plan_games(0, 3, TINY)[0].halves[0]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_same_seed_gives_the_same_bytes(video, half, tmp_path):
 
 
 def test_another_seed_gives_another_picture_and_sound(half):
-    other = plan_matches(1, 3, TINY)[0].halves[0]
+    other = plan_games(1, 3, TINY)[0].halves[0]
     one, two = (next(Painter(script).frames()) for script in (half, other))
     assert (one != two).any()
     assert (soundtrack(half)[:, :RATE] != soundtrack(other)[:, :RATE]).any()
@@ -84,8 +84,8 @@ def test_the_sound_is_as_long_as_the_picture_and_not_clipped(half):
 
 
 def test_a_whistle_is_heard_when_the_script_says(half):
-    cue = next(s for m in plan_matches(0, 3) for s in m.halves[0].sounds if s.kind == "whistle")
-    script = next(m.halves[0] for m in plan_matches(0, 3) if cue in m.halves[0].sounds)
+    cue = next(s for m in plan_games(0, 3) for s in m.halves[0].sounds if s.kind == "whistle")
+    script = next(m.halves[0] for m in plan_games(0, 3) if cue in m.halves[0].sounds)
     sound = soundtrack(script).mean(axis=0)
     start = cue.frame * RATE // FPS
 
@@ -167,12 +167,12 @@ def overlap(row: np.ndarray, box: Box) -> float:
 
 
 def wide_pictures():
-    for match in plan_matches(3, 3)[:2]:
+    for match in plan_games(3, 3)[:2]:
         painter = Painter(match.halves[0])
         for shot, end in painter.script.shot_spans():
             if shot.kind == "wide":
                 for frame in range(shot.start, end, 75):
-                    yield painter.pitch(shot, frame)
+                    yield painter.pitch_view(shot, frame)
 
 
 def test_the_detector_finds_the_people_of_wide_views(network):
@@ -209,11 +209,11 @@ def test_the_detector_sees_nothing_in_bare_grass(network):
 
 def test_every_kind_of_shot_can_be_drawn():
     seen: dict[str, np.ndarray] = {}
-    for match in plan_matches(0, 8):
+    for match in plan_games(0, 8):
         painter = Painter(match.halves[0])
         for index, (shot, _) in enumerate(painter.script.shot_spans()):
             if shot.kind not in seen:
-                seen[shot.kind] = painter._drawer(shot, index)(shot.start)
+                seen[shot.kind] = painter.shot(shot, index)(shot.start)
     assert len(seen) >= 15
     assert set(PITCH_SHOTS) <= set(seen)
     assert all(picture.shape == (224, 398, 3) for picture in seen.values())

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.sample.closeups import DRAWERS
-from action_spotting.sample.game import Match, plan_matches
+from action_spotting.sample.closeups import CLOSEUPS
+from action_spotting.sample.game import Game, plan_games
 from action_spotting.sample.make import cues, labels
 from action_spotting.sample.picture import PITCH_SHOTS
 from action_spotting.sample.script import FPS, GOAL_X, TOUCH_Y
@@ -23,12 +23,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 @pytest.fixture(scope="module")
-def matches() -> list[Match]:
+def matches() -> list[Game]:
     """The default set."""
-    return plan_matches(0, 9)
+    return plan_games(0, 9)
 
 
-def names(match: Match) -> list[list[str]]:
+def names(match: Game) -> list[list[str]]:
     return [[event.label for event in half.events] for half in match.halves]
 
 
@@ -36,7 +36,7 @@ def names(match: Match) -> list[list[str]]:
 @given(seed=SEEDS)
 def test_every_class_is_in_every_split_often_enough(seed):
     counts: dict[str, Counter[str]] = {"train": Counter(), "valid": Counter(), "test": Counter()}
-    for match in plan_matches(seed, 9):
+    for match in plan_games(seed, 9):
         for half in names(match):
             counts[match.split].update(half)
     assert len(counts["train"]) == 12
@@ -47,16 +47,16 @@ def test_every_class_is_in_every_split_often_enough(seed):
 
 
 @settings(max_examples=8, deadline=None)
-@given(seed=SEEDS, matches=st.integers(3, 5))
-def test_a_half_is_in_order_and_inside(seed, matches):
-    for match in plan_matches(seed, matches, (12, 16)):
+@given(seed=SEEDS, count=st.integers(3, 5))
+def test_a_half_is_in_order_and_inside(seed, count):
+    for match in plan_games(seed, count, (12, 16)):
         for half in match.halves:
             frames = [event.frame for event in half.events]
             assert frames == sorted(frames)
             assert all(0 <= frame < half.frames for frame in frames)
             assert half.shots[0].start == 0
             assert all(a.start < b.start for a, b in pairwise(half.shots))
-            assert {shot.kind for shot in half.shots} <= {*PITCH_SHOTS, *DRAWERS}
+            assert {shot.kind for shot in half.shots} <= {*PITCH_SHOTS, *CLOSEUPS}
             assert {sound.kind for sound in half.sounds} <= set(MAKERS)
             assert 8 < half.frames / FPS < 25
 
@@ -95,7 +95,7 @@ def test_a_goal_is_replayed_before_the_kick_off_and_counted(matches):
                     assert following.team == 1 - event.team
         last = match.halves[1].scores[-1]
         assert last.home + last.away == scored
-        assert f" {last.home} - {last.away} " in match.game
+        assert f" {last.home} - {last.away} " in match.name
 
 
 def test_shown_events_are_not_under_a_replay(matches):
@@ -132,7 +132,7 @@ def test_the_world_follows_the_script(matches):
 def test_labels_are_soccernet_s(matches):
     match = matches[0]
     content = labels(match)
-    assert content["UrlLocal"] == match.game
+    assert content["UrlLocal"] == match.name
     entry, event = content["annotations"][0], match.halves[0].events[0]
     assert entry["position"] == str(event.frame * 40)
     assert entry["gameTime"] == f"1 - 00:{event.frame // FPS:02d}"
@@ -154,5 +154,5 @@ def test_cues_name_whistles_at_their_events(matches):
 
 
 def test_matches_do_not_depend_on_how_many_there_are():
-    assert plan_matches(5, 4)[0].halves == plan_matches(5, 6)[0].halves
-    assert plan_matches(5, 3)[0].halves != plan_matches(6, 3)[0].halves
+    assert plan_games(5, 4)[0].halves == plan_games(5, 6)[0].halves
+    assert plan_games(5, 3)[0].halves != plan_games(6, 3)[0].halves

@@ -1,0 +1,328 @@
+"""The packets of a media file: how many there are and when each is shown or heard.
+
+They are listed without decoding them, a whole half in a fraction of a second. Times are on one
+running clock: where the clock of a file begins anew, as in joined recordings, it is carried on as
+ffmpeg does, for picture and sound alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from action_spotting.dataset.media import (
+    LONGEST_S,
+    counts_decoding,
+    may_jump,
+    open_media,
+    origin_s,
+    picture_stream,
+)
+from action_spotting.errors import InputError
+
+BACK_S = 1.0
+"""A clock that goes back by more than this has begun anew."""
+
+AHEAD_S = {True: 10.0, False: 3600.0}
+"""One that goes ahead by more than this has, too: where it may jump, and where it may not."""
+
+LATE_S = 0.1
+"""A file that begins by no more than this after 0 begins at 0."""
+
+_NEAR = 500
+"""Picture and sound jump within as many packets of each other, or it is a hole in one of them."""
+
+_NONE = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True)
+class Track:
+    """The packets of one stream, in the order of the file.
+
+    Attributes
+    ----------
+    stamps
+        Their time stamps in the stream's units, int64 ``(n,)``.
+    stamped
+        Whether every packet has one; else `times_s` follow from the rate.
+    times_s, lasts_s
+        When each is shown or heard, on the running clock, and for how long; float64 ``(n,)``.
+    shift_s
+        What the running clock adds to the file's, float64 ``(n,)``; 0 where it does not jump.
+    keys, intact
+        Whether decoding may begin at a packet; whether it is marked as damaged or to be left out.
+    """
+
+    stamps: np.ndarray
+    stamped: bool
+    times_s: np.ndarray
+    lasts_s: np.ndarray
+    shift_s: np.ndarray
+    keys: np.ndarray
+    intact: np.ndarray
+
+    def end_s(self, zero_s: float) -> float:
+        """Give when the last packet ends, counted from `zero_s`; what is too late is damage."""
+        ends_s = self.times_s + self.lasts_s - zero_s
+        return float(ends_s[ends_s <= LONGEST_S].max(initial=0.0))
+
+    def times_of(self, stamps: Sequence[int | None]) -> np.ndarray:
+        """Give the times of decoded frames, in their order, from their stamps.
+
+        A frame whose stamp no packet has follows the one before.
+        """
+        if len(stamps) == len(self.stamps):
+            return np.sort(self.times_s)
+        places: dict[int, list[float]] = {}
+        for stamp, time_s in sorted(zip(self.stamps.tolist(), self.times_s.tolist(), strict=True)):
+            places.setdefault(stamp, []).append(time_s)
+        step_s = float(np.median(self.lasts_s))
+        times_s: list[float] = []
+        for stamp in stamps:
+            last_s = times_s[-1] if times_s else -np.inf
+            later = [s for s in places.get(_NONE if stamp is None else stamp, ()) if s > last_s]
+            times_s.append(min(later, default=last_s + step_s if times_s else 0.0))
+        return np.array(times_s)
+
+
+@dataclass(frozen=True)
+class Packets:
+    """What a media file holds.
+
+    Attributes
+    ----------
+    picture, sound
+        The packets of its film and of the chosen sound track; None where there is none.
+    codec
+        That of the film; empty without one.
+    rate
+        The film's frames a second as the container states them; it may lie.
+    by_decoding
+        Whether the stamps of the film count pictures as they are decoded, not as they are shown.
+    begins_s, promised_s
+        Where the container says that it begins, and how long it says that it lasts; 0 where it
+        does not say.
+    broken_off
+        Why the file cannot be read to its end, or None.
+    """
+
+    picture: Track | None
+    sound: Track | None
+    codec: str
+    rate: float
+    by_decoding: bool
+    begins_s: float
+    promised_s: float
+    broken_off: str | None
+
+
+def length_s(path: Path) -> float:
+    """Give how long the pictures of a file last, counted from `dataset.media.origin_s`.
+
+    The packets are listed, for what a header promises may be missing or wrong.
+
+    Parameters
+    ----------
+    path
+        A media file; one without a picture is as long as its sound.
+
+    Returns
+    -------
+    float
+        In seconds, 0 where there is neither.
+
+    Raises
+    ------
+    InputError
+        Not a media file.
+    """
+    packets = list_packets(path)
+    track = packets.picture or packets.sound
+    return track.end_s(first_s(path, packets)) if track else 0.0
+
+
+def first_s(path: Path, packets: Packets) -> float:
+    """Give `dataset.media.origin_s`, or, where nothing decodes, when the first packet is."""
+    with contextlib.suppress(InputError):
+        return origin_s(path)
+    track = packets.picture or packets.sound
+    return float(track.times_s.min()) if track else 0.0
+
+
+def list_packets(path: Path, *, track: int = 1) -> Packets:
+    """List the packets of a file's film and of one of its sound tracks.
+
+    Parameters
+    ----------
+    path
+        A media file.
+    track
+        Which sound track, counted from 1.
+
+    Raises
+    ------
+    InputError
+        Not a media file.
+
+    Examples
+    --------
+    >>> import tempfile, scipy.io.wavfile
+    >>> path = Path(tempfile.mkdtemp()) / "1.wav"
+    >>> scipy.io.wavfile.write(path, 8000, np.zeros(8000, np.int16))
+    >>> sound = list_packets(path).sound
+    >>> float(sound.times_s[0]), float(sound.lasts_s.sum())
+    (0.0, 1.0)
+    """
+    with open_media(path) as container:
+        film = picture_stream(container)
+        heard = next(iter(container.streams.audio[max(0, track - 1) : track]), None)
+        rows, broken_off = _demux(container, [s for s in (film, heard) if s is not None])
+        by_decoding = counts_decoding(container)
+        picture = _stamps(rows, film, by_decoding)
+        sound = _stamps(rows, heard, by_decoding=False)
+        carried_s = _carry_on(picture, sound, AHEAD_S[may_jump(container)])
+        begins_s = (container.start_time or 0) / 1_000_000
+        return Packets(
+            picture=picture.track() if picture else None,
+            sound=sound.track() if sound else None,
+            codec=film.codec_context.name if film is not None else "",
+            rate=_rate(film, by_decoding) if film is not None else 0.0,
+            by_decoding=by_decoding,
+            begins_s=begins_s,
+            promised_s=_promised_s(container, begins_s, carried_s),
+            broken_off=broken_off,
+        )
+
+
+def _demux(container: Any, streams: list[Any]) -> tuple[dict[int, array[int]], str | None]:
+    """List number, stamps, duration, key and intact of every packet, stream by stream."""
+    import av
+
+    rows = {stream.index: array("q") for stream in streams}
+    try:
+        for number, packet in enumerate(container.demux(streams)):
+            if packet.size:
+                pts = _NONE if packet.pts is None else packet.pts
+                dts = _NONE if packet.dts is None else packet.dts
+                intact = not (packet.is_corrupt or packet.is_discard)
+                rows[packet.stream_index].extend(
+                    (number, pts, dts, packet.duration or 0, packet.is_keyframe, intact)
+                )
+    except av.FFmpegError as error:
+        return rows, str(error)
+    return rows, None
+
+
+def _rate(film: Any, by_decoding: bool) -> float:
+    stated = film.guessed_rate if by_decoding else film.average_rate
+    return float(stated or (1 / film.time_base if film.time_base else 25))
+
+
+def _promised_s(container: Any, begins_s: float, carried_s: float) -> float:
+    if not container.duration or container.duration < 0:
+        return 0.0
+    # Matroska states where its clock ends; the others, how long they are.
+    from_zero = container.format.name.startswith("matroska") and begins_s > LATE_S
+    return max(0.0, container.duration / 1_000_000 - begins_s * from_zero + carried_s)
+
+
+@dataclass(frozen=True)
+class _Break:
+    """A packet at which the clock is off: its place in its stream, its number in the file."""
+
+    place: int
+    number: int
+    step_s: float
+
+
+class _Stamps:
+    """The packets of one stream while their times are worked out."""
+
+    def __init__(self, rows: array[int], stream: Any, by_decoding: bool) -> None:
+        self.number, pts, dts, lasts, keys, intact = np.array(rows).reshape(-1, 6).T
+        first, second = (dts, pts) if by_decoding else (pts, dts)
+        self.stamps = np.where(first == _NONE, second, first)
+        self.keys, self.intact = keys.astype(bool), intact.astype(bool)
+        self.stamped = bool((self.stamps != _NONE).all())
+        self.shift_s = np.zeros(len(lasts))
+        unit_s = float(stream.time_base or 0)
+        usual_s = 1 / _rate(stream, by_decoding) if stream.type == "video" else 0.0
+        self.lasts_s = np.where((lasts > 0) & (not by_decoding), lasts * unit_s, usual_s)
+        self.raw_s = self._order_s = np.cumsum(self.lasts_s) - self.lasts_s
+        if self.stamped:
+            self.raw_s = self.stamps * unit_s
+            self._order_s = np.where(dts == _NONE, self.stamps, dts) * unit_s
+
+    def breaks(self) -> list[_Break]:
+        """Find where the clock is off by more than `BACK_S`."""
+        off_s = np.diff(self._order_s) - self.lasts_s[:-1]
+        return [
+            _Break(i + 1, int(self.number[i + 1]), float(off_s[i]))
+            for i in np.flatnonzero(np.abs(off_s) > BACK_S).tolist()
+        ]
+
+    def shift(self, breaks: list[_Break], shifts_s: list[float]) -> None:
+        """Set the shift before, between and behind breaks."""
+        places = [0, *(found.place for found in breaks), len(self.shift_s)]
+        self.shift_s = np.repeat(shifts_s, np.diff(places))
+
+    def track(self) -> Track:
+        return Track(
+            stamps=self.stamps,
+            stamped=self.stamped,
+            times_s=self.raw_s + self.shift_s,
+            lasts_s=self.lasts_s,
+            shift_s=self.shift_s,
+            keys=self.keys,
+            intact=self.intact,
+        )
+
+
+def _stamps(rows: dict[int, array[int]], stream: Any, by_decoding: bool) -> _Stamps | None:
+    if stream is None or not rows[stream.index]:
+        return None
+    return _Stamps(rows[stream.index], stream, by_decoding)
+
+
+def _carry_on(picture: _Stamps | None, sound: _Stamps | None, ahead_s: float) -> float:
+    """Shift both where the clock begins anew, so that it goes on; give the last shift."""
+    leading, other = (picture, sound) if picture else (sound, None)
+    if leading is None:
+        return 0.0
+    breaks, others = leading.breaks(), other.breaks() if other else []
+    shifts_s = [0.0]
+    for k, found in enumerate(breaks):
+        before_s = breaks[k - 1].step_s if k else np.nan
+        if abs(before_s + found.step_s) < BACK_S:  # what lies between had false stamps
+            shifts_s[k] = shifts_s[k - 1] - before_s
+            shifts_s.append(shifts_s[k - 1])
+            continue
+        alone = other is not None and bool((abs(other.number - found.number) <= _NEAR).any())
+        hole = alone and _partner(found, others) is None
+        anew = found.step_s < 0 or (found.step_s > ahead_s and not hole)
+        shifts_s.append(shifts_s[k] - found.step_s * anew)
+    leading.shift(breaks, shifts_s)
+    if other is not None:
+        followed_s = [0.0]
+        for found in others:
+            partner = _partner(found, breaks)
+            followed_s.append(followed_s[-1] if partner is None else shifts_s[partner + 1])
+        other.shift(others, followed_s)
+    return shifts_s[-1]
+
+
+def _partner(found: _Break, others: list[_Break]) -> int | None:
+    """Find the break of the other stream that belongs to this one: near, and the same way."""
+    same_way = (
+        (abs(other.number - found.number), k)
+        for k, other in enumerate(others)
+        if (other.step_s < 0) == (found.step_s < 0)
+    )
+    distance, k = min(same_way, default=(_NEAR + 1, 0))
+    return k if distance <= _NEAR else None
