@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.export.match import Match, Window, build_match
 from action_spotting.export.overlay import overlay
@@ -55,7 +54,7 @@ def beeps(path: Path) -> list[float]:
 
 def match_of(path: Path, spots_of, times_ms: tuple[int, ...]) -> Match:
     spots = spots_of(*((1, time_ms, "Goal", 0.9) for time_ms in times_ms))
-    return build_match("A", spots, ACTIONS_V2, {1: Clip(path)})
+    return build_match("A", spots, {1: Clip(path)})
 
 
 def pictures_of(name: str) -> int:
@@ -148,7 +147,7 @@ def test_a_half_within_a_file_is_on_the_clock_of_the_file(odd_media, spots_of, t
     source = odd_media("late.mkv")
     spots = spots_of((1, 1000, "Goal", 0.9), (2, 1000, "Foul", 0.9))
     clips = {1: Clip(source, 0.0, 4.0), 2: Clip(source, 4.0)}
-    match = build_match("A", spots, ACTIONS_V2, clips)
+    match = build_match("A", spots, clips)
     (path,) = overlay(match, tmp_path / "o.mp4", stay_s=0.5)
     times, _, captioned = shown(path, "late.mkv")
     assert times[captioned].min() == pytest.approx(1.0, abs=0.12)

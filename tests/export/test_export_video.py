@@ -156,7 +156,7 @@ def test_the_sound_keeps_its_time_over_many_stretches(suffix, spots_of, tmp_path
     command += ["-f", "lavfi", "-i", beep, "-preset", "ultrafast", "-g", "60", "-c:a", "aac"]
     subprocess.run([*command, str(source)], check=True)
     spots = spots_of(*((1, 1513 + 2710 * i, "Goal", 0.9) for i in range(21)))
-    match = build_match("A", spots, ACTIONS_V2, {1: Clip(source)})
+    match = build_match("A", spots, {1: Clip(source)})
     cuts = highlights(match, tmp_path / "reel.mp4", top=99, window=Window(1.1, 1.1))
     assert len(cuts) == 21
     with av.open(str(tmp_path / "reel.mp4")) as container:
