@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
-from action_spotting.export.match import Match, Window, build_match
 from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
+from action_spotting.export.timeline import Timeline, Window, build_timeline
 from action_spotting.io.tables import table
 
 SPOT_EVERY_S = 15
@@ -41,12 +41,12 @@ def make_video(path: Path, seconds: float) -> Path:
     return path
 
 
-def match_of(video: Path) -> Match:
+def match_of(video: Path) -> Timeline:
     """A match of one half with a spot every quarter of a minute."""
     position = np.arange(5, max(6, int(probe(video).duration_s)), SPOT_EVERY_S) * 1000
     n = len(position)
     spots = Events(np.ones(n, int), position, np.arange(n) % 17, np.linspace(0.9, 0.6, n))
-    return build_match("benchmark", spots, {1: Clip(video)})
+    return build_timeline("benchmark", spots, {1: Clip(video)})
 
 
 def work(kind: str, video: Path, out: Path) -> float:
