@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from action_spotting.dataset.layout import PREDICTION_FILES
 from action_spotting.errors import InputError, UsageError
-from action_spotting.io.files import MAX_JSON_BYTES, is_name, read_bytes
+from action_spotting.io.files import MAX_JSON_BYTES, expanded, is_name, read_bytes
 from action_spotting.io.zips import DAMAGED, open_bounded, read_member
 
 RESULTS_NAME = "results_spotting.json"
@@ -131,7 +131,7 @@ def open_tree(path: str | Path, what: str) -> Tree:
     InputError
         A zip with member names that leave it, or with two members of one name.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         return Tree(path)
     if not path.exists():

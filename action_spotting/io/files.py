@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from action_spotting.errors import InputError, UsageError
 
@@ -24,6 +26,8 @@ _SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_B
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EBADF}
 _DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _DAY_S = 86_400
+
+T = TypeVar("T")
 
 _being_made: set[Path] = set()
 
@@ -268,6 +272,20 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     return parse_json(read_bytes(path, max_bytes), str(path))
 
 
+def typed(content: Any, kind: type[T], where: str) -> T:
+    """Check JSON content against a type of the library msgspec; `where` names its origin.
+
+    >>> typed({"epochs": {"best": "3"}}, dict[str, dict[str, int]], "model.json")
+    Traceback (most recent call last):
+    ...
+    action_spotting.errors.InputError: model.json: Expected `int`, got `str` - at `$[...][...]`
+    """
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
 def parse_json(data: bytes, where: str) -> Any:
     """Parse JSON bytes; `where` names their origin in the error.
 
@@ -299,9 +317,17 @@ def _check_depth(content: Any, where: str) -> None:
     raise InputError(f"{where}: not usable JSON (nested more than {MAX_JSON_DEPTH} deep)")
 
 
+def expanded(path: str | Path) -> Path:
+    """Give a path whose ``~`` or ``~user`` stands for a home folder; `UsageError` without one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{path}: no home folder is known for it; give the whole path") from error
+
+
 def existing_folder(path: str | Path, what: str) -> Path:
     """Check that `path` is a folder; `what` names it in the error."""
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not folder.exists():
         raise UsageError(f"{what} {str(path)!r} does not exist")
     if not folder.is_dir():
