@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from action_spotting.dataset.events import Annotations, Spots, read_labels
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
-from action_spotting.fusion.postprocessing import Score
+from action_spotting.fusion.postprocessing import Scorer
 from action_spotting.fusion.prediction import Ensemble, predict_game
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.items import Summary, run_items
@@ -23,9 +23,6 @@ METRICS = ("tight", "loose")
 TABLE_FILE, CHART_FILE = "ablation.json", "ablation.png"
 TRUNK = "embedding"
 """The name of the fused trunk among the learned weights."""
-
-MetricScorer = Callable[..., Score]
-"""``score(annotations, spots, metric=…)``: the evaluation room's ``average_map``."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Ablation:
     classes
         Names of the classes.
     scores
-        ``{metric: {choice: Score}}``.
+        ``{metric: {choice: score}}``, as the scorer gives them.
     weights
         Learned weight of the trunk and of each modality's branch, ``{name: (classes,)}``, as
         fractions of their sum; empty where the head has none, or several heads are averaged.
@@ -46,7 +43,7 @@ class Ablation:
     """
 
     classes: tuple[str, ...]
-    scores: dict[str, dict[str, Score]]
+    scores: dict[str, dict[str, Any]]
     weights: dict[str, np.ndarray]
     summary: Summary
 
@@ -103,7 +100,7 @@ def choices(modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def ablate(
-    root: Path, games: Sequence[str], models: Ensemble, out: Path, *, score: MetricScorer
+    root: Path, games: Sequence[str], models: Ensemble, out: Path, *, score: Scorer
 ) -> Ablation:
     """Score every choice of modalities; writes ``ablation.json`` and ``ablation.png`` to `out`.
 

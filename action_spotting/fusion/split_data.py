@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,22 +18,11 @@ from action_spotting.errors import InputError, UsageError, unknown
 _FEATURE_FILE = re.compile(r"[12]_(.+)\.npy")
 
 
-@dataclass(frozen=True)
-class HalfData:
-    """One half: its feature files and its events.
+class HalfData(NamedTuple):
+    """One half: the feature files of the modalities that are there, and its events.
 
-    Attributes
-    ----------
-    half
-        Which half of which game.
-    rows
-        Rows that all its modalities have.
-    paths
-        The feature file of each modality that is there.
-    time_s
-        Times of the events; float array ``(n,)``.
-    label
-        Their classes; int array ``(n,)``.
+    `rows` are those that all its modalities have; `time_s` (seconds) and `label` (classes) are
+    arrays ``(n,)``.
     """
 
     half: Half
