@@ -11,10 +11,10 @@ import argparse
 import getpass
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from action_spotting.cli import command
 from action_spotting.cli.visual_options import VIDEOS
+from action_spotting.io.files import expanded
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --what labels features\n"
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.download import check, download, file_names
 
-    root = Path(args.soccernet_dirpath).expanduser()
+    root = expanded(args.soccernet_dirpath)
     files = [
         name
         for what in args.what

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from SoccerNet.utils import getListGames
@@ -103,7 +103,13 @@ def walk_games(root: Path) -> list[str]:
 
 
 def check_splits(content: Any, where: str) -> dict[str, list[str]]:
-    """Check the content of a ``splits.json``; `where` names it in the error."""
+    """Check the content of a ``splits.json``; `where` names it in the error.
+
+    A game that is listed in several spellings counts once.
+
+    >>> check_splits({"test": ["a/b", "./a//b/", "c"]}, "splits.json")
+    {'test': ['a/b', 'c']}
+    """
     if not isinstance(content, dict) or not content:
         raise InputError(f'{where}: expected {{"train": ["league/season/game", …], …}}')
     for name, games in content.items():
@@ -114,7 +120,10 @@ def check_splits(content: Any, where: str) -> dict[str, list[str]]:
                 raise InputError(f"{where}: game {game[:200]!r} of split {name!r} is no folder")
             if Path(game).is_absolute() or ".." in Path(game).parts:
                 raise InputError(f"{where}: game {game!r} of split {name!r} leaves the folder")
-    return content
+    return {
+        name: list(dict.fromkeys(PurePosixPath(game).as_posix() for game in games))
+        for name, games in content.items()
+    }
 
 
 def _parts(name: str, known: dict[str, list[str]], root: Path) -> list[str]:

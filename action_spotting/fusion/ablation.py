@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.events import Annotations, Spots, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
 from action_spotting.fusion.postprocessing import Scorer
@@ -127,12 +128,12 @@ def ablate(
 
     Examples
     --------
-    >>> score = partial(average_map, classes=models.classes)  # doctest: +SKIP
+    >>> score = average_map  # doctest: +SKIP
     >>> print(ablate(root, games, models, Path("out"), score=score))  # doctest: +SKIP
     """
     named = choices(models.modalities)
-    annotations: dict[str, Annotations] = {}
-    spots: dict[str, dict[str, Spots]] = {}
+    annotations: dict[str, Events] = {}
+    spots: dict[str, dict[str, Events]] = {}
 
     def work(game: str) -> tuple[str, str | None]:
         path = labels_path(root, game, models.label_version)

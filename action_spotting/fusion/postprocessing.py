@@ -20,7 +20,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.events import Events
 from action_spotting.errors import InputError
 from action_spotting.fusion.peak_picking import FLOOR, Peaks, concatenate
 from action_spotting.io.files import typed
@@ -131,19 +131,24 @@ def read_postprocessing(content: Any, classes: int, where: str) -> Postprocessin
     return Postprocessing(windows_s, stored.share, stored.top, threshold, *numbers[1:])
 
 
-def to_spots(halves: Sequence[Peaks], confidence: Callable[[Peaks], np.ndarray]) -> Spots:
+def to_spots(
+    halves: Sequence[Peaks],
+    confidence: Callable[[Peaks], np.ndarray],
+    classes: tuple[str, ...],
+) -> Events:
     """Join the peaks of a game's halves (first, second) into spots with integer milliseconds."""
-    return Spots(
+    return Events(
         np.repeat(np.arange(1, len(halves) + 1), [len(p) for p in halves]),
         np.concatenate([np.round(p.time_s * 1000) for p in halves]).astype(np.int64),
         np.concatenate([p.label for p in halves]),
         np.concatenate([confidence(p) for p in halves]),
+        classes=classes,
     )
 
 
 def fit_postprocessing(
     pick: Picker,
-    annotations: Sequence[Annotations],
+    annotations: Sequence[Events],
     score: Scorer,
     *,
     classes: int,
@@ -200,7 +205,7 @@ def fit_postprocessing(
     return replace(fitted, threshold=threshold)
 
 
-def average_of_common(scored: Any, annotations: Sequence[Annotations]) -> float:
+def average_of_common(scored: Any, annotations: Sequence[Events]) -> float:
     """Average the AP over the classes with enough events; one lucky red card decides nothing.
 
     Over all classes where none has enough.
@@ -210,15 +215,19 @@ def average_of_common(scored: Any, annotations: Sequence[Annotations]) -> float:
     return float(aps[common].mean() if common.any() else aps.mean())
 
 
-def _count_events(annotations: Sequence[Annotations], classes: int) -> np.ndarray:
+def _count_events(annotations: Sequence[Events], classes: int) -> np.ndarray:
     return np.bincount(np.concatenate([a.label for a in annotations]), minlength=classes)
 
 
 def score_peaks(
-    score: Scorer, annotations: Sequence[Annotations], games: Sequence[Sequence[Peaks]]
+    score: Scorer, annotations: Sequence[Events], games: Sequence[Sequence[Peaks]]
 ) -> Any:
     """Score the peaks of games (first half, second half) by their plain confidences."""
-    return score(annotations, [to_spots(halves, lambda p: p.confidence) for halves in games])
+    spots = [
+        to_spots(halves, lambda p: p.confidence, events.classes)
+        for halves, events in zip(games, annotations, strict=True)
+    ]
+    return score(annotations, spots)
 
 
 def _widest(aps: np.ndarray) -> np.ndarray:
@@ -227,7 +236,7 @@ def _widest(aps: np.ndarray) -> np.ndarray:
     return np.array(NMS_WINDOWS_S)[len(NMS_WINDOWS_S) - 1 - np.argmax(good[::-1], axis=0)]
 
 
-def true_positives(peaks: Peaks, annotations: Annotations, half: int) -> np.ndarray:
+def true_positives(peaks: Peaks, annotations: Events, half: int) -> np.ndarray:
     """Tell which peaks are right: the most confident first, each taking its nearest free event."""
     right = np.zeros(len(peaks), dtype=bool)
     in_half = annotations.half == half

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from action_spotting.dataset.events import Spots, write_predictions
+from action_spotting.dataset.event_files import write_predictions
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.fusion.model import (
@@ -21,7 +21,6 @@ from action_spotting.fusion.model import (
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
 from action_spotting.fusion.postprocessing import Postprocessing, to_spots
 from action_spotting.fusion.split_data import check_provenance, open_features, provenance_of
-from action_spotting.io.files import whole_file
 from action_spotting.io.items import Summary, run_items
 
 
@@ -79,7 +78,7 @@ class Ensemble:
 
     def spot_half(
         self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
-    ) -> Spots:
+    ) -> Events:
         """Spot the events of one half.
 
         Parameters
@@ -94,7 +93,7 @@ class Ensemble:
 
         Returns
         -------
-        Spots
+        Events
             With times in ms since the half's start and confidences in [0, 1].
 
         Raises
@@ -104,7 +103,7 @@ class Ensemble:
         """
         peaks, chosen = self.peaks(self.score_rows(features)), self.postprocessing
         mapping = chosen.probability if probability else chosen.spread
-        return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping)
+        return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping, self.classes)
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -158,7 +157,6 @@ def predict(
     models: Ensemble,
     out: Path,
     *,
-    archive: Path | None = None,
     scores: bool = False,
     without: Sequence[str] = (),
     fail_fast: bool = False,
@@ -173,8 +171,6 @@ def predict(
         What predicts.
     out
         The results folder.
-    archive
-        Zip the results folder to this file, as the challenge server takes it.
     scores
         Write the rows' scores too: ``<half>_scores.npz`` with ``logits`` and ``displacement_s``.
     without
@@ -206,14 +202,11 @@ def predict(
             root, game, models, scores_to=out if scores else None, without=without
         )
         path = predictions_path(out, game, models.label_version)
-        write_predictions(path, game, spots, models.classes)
+        write_predictions(path, game, spots)
         return "done", "; ".join(warnings) or None
 
     items = {game: game for game in games}
-    summary = run_items("predict", items, work, unit="game", fail_fast=fail_fast)
-    if archive and summary.done:
-        _zip_predictions(out, summary.done, archive, models.label_version)
-    return summary
+    return run_items("predict", items, work, unit="game", fail_fast=fail_fast)
 
 
 def predict_game(
@@ -222,7 +215,7 @@ def predict_game(
     models: Ensemble,
     scores_to: Path | None = None,
     without: Sequence[str] = (),
-) -> tuple[Spots, list[str]]:
+) -> tuple[Events, list[str]]:
     """Spot both halves of a game; gives the spots and warnings.
 
     Raises
@@ -245,7 +238,7 @@ def predict_game(
         if scores_to:
             write_arrays(scores_to / game / f"{number}_scores.npz", scores._asdict())
     warnings = [warning for _, found in halves.values() for warning in found]
-    return to_spots(peaks, models.postprocessing.spread), warnings
+    return to_spots(peaks, models.postprocessing.spread, models.classes), warnings
 
 
 def _open_half(
@@ -266,12 +259,3 @@ def _open_half(
         if bad := int((~np.isfinite(rows).all(axis=1)).sum()):
             warnings.append(f"{present[name].name}: {bad} rows hold NaN; treated as missing")
     return features, warnings
-
-
-def _zip_predictions(out: Path, games: Sequence[str], archive: Path, version: int) -> None:
-    """Zip the games' predictions; the same predictions give the same bytes."""
-    with whole_file(archive) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for game in sorted(games):
-            path = predictions_path(out, game, version)
-            name = path.relative_to(out).as_posix()
-            bundle.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED)

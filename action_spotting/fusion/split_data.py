@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from action_spotting.dataset.events import Annotations, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import align, compare_settings, open_feature, read_record
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
@@ -38,7 +39,7 @@ class SplitData:
 
     halves: list[HalfData] = field(default_factory=list)
     games: list[str] = field(default_factory=list)
-    annotations: list[Annotations] = field(default_factory=list)
+    annotations: list[Events] = field(default_factory=list)
     dims: dict[str, int] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
@@ -152,7 +153,7 @@ def provenance_of(path: Path) -> Any:
     return record and record["settings"]
 
 
-def _open_half(half: Half, modalities: Sequence[str], annotations: Annotations) -> HalfData | None:
+def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> HalfData | None:
     paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
     if not paths:
         return None

@@ -164,7 +164,7 @@ def train(
     Examples
     --------
     >>> settings = make_settings("small", modalities=("FFT",))  # doctest: +SKIP
-    >>> tight = partial(average_map, classes=settings.classes, metric="tight")  # doctest: +SKIP
+    >>> tight = partial(average_map, metric="tight")  # doctest: +SKIP
     >>> games = list_games(root, "train"), list_games(root, "valid")  # doctest: +SKIP
     >>> train(root, *games, Path("model"), settings, score=tight).best_epoch  # doctest: +SKIP
     """

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from action_spotting.errors import SOME_FAILED, SpottingError
+from action_spotting.errors import SOME_FAILED, SpottingError, worded
 from action_spotting.io.locks import InWork
 
 T = TypeVar("T")
@@ -127,10 +127,10 @@ def _account(summary: Summary, name: str, future: Future[Outcome], fail_fast: bo
     except InWork as error:
         summary.elsewhere[name] = str(error)
         return
-    except SpottingError as error:
+    except (SpottingError, OSError, MemoryError) as error:
         if fail_fast:
             raise
-        summary.failures[name] = str(error)
+        summary.failures[name] = worded(error)
         return
     (summary.done if outcome == "done" else summary.skipped).append(name)
     if warning:
