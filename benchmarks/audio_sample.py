@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -24,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from action_spotting.audio.fft import COLUMN
 from action_spotting.audio.stage import SoundPlan
 from action_spotting.audio.stage import run as extract
-from action_spotting.dataset.events import Spots, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.layout import feature_path, labels_path
 from action_spotting.dataset.splits import list_games
@@ -78,7 +80,7 @@ def choose(halves: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
 def head_scores(root: Path, games: dict[str, list[str]], epochs: int | None) -> list[tuple]:
     """Train a head on FFT alone; give loose AP by class, beside chance."""
     from action_spotting.dataset.classes import ACTIONS_V2
-    from action_spotting.dataset.events import read_predictions
+    from action_spotting.dataset.event_files import read_predictions
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.prediction import load_models, predict
@@ -88,7 +90,7 @@ def head_scores(root: Path, games: dict[str, list[str]], epochs: int | None) -> 
     settings = make_settings(
         "small", modalities=("FFT",), classes=ACTIONS_V2, seed=0, epochs=epochs
     )
-    score = partial(average_map, classes=ACTIONS_V2, metric="tight")
+    score = partial(average_map, metric="tight")
     with tempfile.TemporaryDirectory() as name:
         model, out = Path(name) / "model", Path(name) / "predictions"
         train(root, games["train"], games["valid"], model, settings, score=score)
@@ -107,9 +109,9 @@ def head_scores(root: Path, games: dict[str, list[str]], epochs: int | None) -> 
     return [*rows, ("all", f"{real.average_map:.3f}", f"{chance.average_map:.3f}")]
 
 
-def elsewhere(spots: Spots) -> Spots:
+def elsewhere(spots: Events) -> Events:
     """Give the same spots in the other half: as many, as sure, at times that mean nothing."""
-    return Spots(3 - spots.half, spots.position_ms, spots.label, spots.confidence)
+    return replace(spots, half=3 - spots.half)
 
 
 def main() -> int:

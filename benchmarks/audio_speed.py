@@ -2,6 +2,7 @@
 
     python benchmarks/audio_speed.py                  # 45 minutes; memory at 10 and 90
     python benchmarks/audio_speed.py --minutes 5 --memory_minutes 2 8
+    python benchmarks/audio_speed.py --sound match.wav    # of a real match, over and over
 
 Each figure comes from a process of its own. FFT is held to one core, VGGish to two (random
 weights: the arithmetic is the same). "Old loop" is the published script's way of working, written
@@ -33,7 +34,7 @@ GOALS = {"FFT": 300, "VGGish": 50}
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def make_match(folder: Path, minutes: float) -> Path:
+def make_match(folder: Path, minutes: float, sound: Path | None) -> Path:
     """Make a half as SoccerNet's: 398×224 at 25 fps, stereo AAC at 44.1 kHz."""
     path = folder / f"{minutes:g}.mkv"
     minute = folder / "minute.mkv"
@@ -45,8 +46,9 @@ def make_match(folder: Path, minutes: float) -> Path:
         crowd += (6000 * np.sin(2 * np.pi * 3600 * t) * (t % 20 < 0.7))[:, None]
         wav = folder / "minute.wav"
         scipy.io.wavfile.write(wav, 44100, crowd.clip(-32768, 32767).astype(np.int16))
-        picture = "testsrc=size=398x224:rate=25:duration=60"
-        run_ffmpeg("-f", "lavfi", "-i", picture, "-i", wav, "-preset", "ultrafast", minute)
+        picture = ("-f", "lavfi", "-i", "testsrc=size=398x224:rate=25:duration=60")
+        heard = ("-stream_loop", "-1", "-i", sound or wav, "-ac", 2, "-ar", 44100)
+        run_ffmpeg(*picture, *heard, "-t", 60, "-preset", "ultrafast", minute)
     run_ffmpeg("-stream_loop", "-1", "-i", minute, "-t", minutes * 60, "-c", "copy", path)
     return path
 
@@ -179,6 +181,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=45, help="length of the half")
     parser.add_argument("--loop_minutes", type=float, default=5, help="length for the old loops")
     parser.add_argument("--memory_minutes", type=float, nargs=2, default=(10, 90), help="lengths")
+    parser.add_argument("--sound", type=Path, help="a sound file instead of made sound")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -191,7 +194,7 @@ def main() -> int:
             minutes = (
                 options.minutes if what in GOALS else min(options.minutes, options.loop_minutes)
             )
-            result = measure(what, make_match(folder, minutes))
+            result = measure(what, make_match(folder, minutes, options.sound))
             speed = minutes * 60 / result["seconds"]
             goal = f"1/{GOALS[what]}" if what in GOALS else ""
             rows.append(
@@ -208,7 +211,7 @@ def main() -> int:
         rows = []
         for what in GOALS:
             for minutes in options.memory_minutes:
-                result = measure(what, make_match(folder, minutes))
+                result = measure(what, make_match(folder, minutes, options.sound))
                 above = result["peak"] - result["base"]
                 rows.append((what, f"{minutes:g}", f"{result['peak']:.0f}", f"{above:.0f}", "400"))
         print()

@@ -86,7 +86,7 @@ def _train(root: Path, model_dir: Path, modalities: Sequence[str], seed: int) ->
     from action_spotting.fusion.training import train
 
     settings = make_settings("small", modalities=tuple(modalities), seed=seed)
-    score = partial(average_map, classes=settings.classes, metric="tight")
+    score = partial(average_map, metric="tight")
     train(
         root, list_games(root, "train"), list_games(root, "valid"), model_dir, settings, score=score
     )

@@ -21,8 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Spots
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.export.match import Match, Window, build_match
 from action_spotting.export.overlay import overlay
@@ -46,8 +45,8 @@ def match_of(video: Path) -> Match:
     """A match of one half with a spot every quarter of a minute."""
     position = np.arange(5, max(6, int(probe(video).duration_s)), SPOT_EVERY_S) * 1000
     n = len(position)
-    spots = Spots(np.ones(n, int), position, np.arange(n) % 17, np.linspace(0.9, 0.6, n))
-    return build_match("benchmark", spots, ACTIONS_V2, {1: Clip(video)})
+    spots = Events(np.ones(n, int), position, np.arange(n) % 17, np.linspace(0.9, 0.6, n))
+    return build_match("benchmark", spots, {1: Clip(video)})
 
 
 def work(kind: str, video: Path, out: Path) -> float:

@@ -32,7 +32,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Spots, game_time, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.layout import feature_path, labels_path
 from action_spotting.dataset.splits import list_games
@@ -250,7 +251,7 @@ def report_ceiling(world: str, root: Path, generator: Path, labels: Path, work: 
             halves = [[e for e in half if e["shown"] in wanted] for half in (first, second)]
             events = [e for half in halves for e in half]
             spots.append(
-                Spots(
+                Events(
                     np.repeat([1, 2], [len(half) for half in halves]),
                     np.array([max(0, round(1000 * e["time"])) for e in events]),
                     np.array([ACTIONS_V2.index(e["label"]) for e in events]),
@@ -314,7 +315,7 @@ def run_one(spec: dict[str, Any]) -> int:
             list_games(root, "valid"),
             folder,
             settings,
-            score=partial(average_map, classes=settings.classes, metric="tight"),
+            score=partial(average_map, metric="tight"),
         )
         content = {
             "train_min": (time.monotonic() - began) / 60,
@@ -351,9 +352,7 @@ def calibrate(model: Any, root: Path, spotting: dict[str, Any]) -> Any:
     valid = open_matches(
         root, list_games(root, "valid"), settings.modalities, classes=settings.classes, version=2
     )
-    model.calibration = training.calibrate(
-        model, valid, partial(average_map, classes=settings.classes, metric="tight")
-    )
+    model.calibration = training.calibrate(model, valid, partial(average_map, metric="tight"))
     return model
 
 
@@ -373,7 +372,7 @@ def shuffled(root: Path, games: list[str], out: Path) -> Path:
     return out
 
 
-def scattered(spots: Spots, seed: int) -> Spots:
+def scattered(spots: Events, seed: int) -> Events:
     """Move the spots of a game to random times of their halves; classes and confidences stay."""
     ends = {half: spots.position_ms[spots.half == half].max() for half in np.unique(spots.half)}
     most = np.array([ends[half] for half in spots.half], dtype=np.int64)

@@ -74,8 +74,8 @@ def compare(labels: Path, results: Path, games: list[str], spots: int) -> list[l
     ours, evaluation = _best(lambda: score_folder(labels, results, metrics=["loose"], partial=True))
     assert abs(evaluation.results["loose"].average_map - expected["a_mAP"]) < 1e-9
     read = load_set(labels, results, partial=True)
-    step, _ = _best(lambda: average_map(read.annotations, read.spots, metric="loose"))
-    tight, _ = _best(lambda: average_map(read.annotations, read.spots, metric="tight"))
+    step, _ = _best(lambda: average_map(read.labels, read.spots, metric="loose"))
+    tight, _ = _best(lambda: average_map(read.labels, read.spots, metric="tight"))
     command = [sys.executable, str(DOOR), "--SoccerNet_path", str(labels)]
     command += ["--Predictions_path", str(results), "--partial"]
     door, _ = _best(lambda: subprocess.run(command, capture_output=True, check=True))

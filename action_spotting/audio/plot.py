@@ -10,7 +10,8 @@ import numpy as np
 from action_spotting.audio.fft import COLUMN, NAMES, SILENT_DB
 from action_spotting.audio.waveform import ROWS_PER_S
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Annotations, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.layout import LABEL_FILES, side_path
 from action_spotting.io.files import whole_file
@@ -46,7 +47,7 @@ def draw_half(feature: Path, media: Path) -> str | None:
     return None
 
 
-def plot_sound(rows: np.ndarray, events: Annotations | None = None, half: int = 1):
+def plot_sound(rows: np.ndarray, events: Events | None = None, half: int = 1):
     """Plot FFT features ``(n, 48)``, with the labels of half `half` as vertical lines.
 
     Returns
@@ -86,7 +87,7 @@ def plot_sound(rows: np.ndarray, events: Annotations | None = None, half: int = 
     return figure
 
 
-def _mark(figure, panels, events: Annotations, half: int) -> None:
+def _mark(figure, panels, events: Events, half: int) -> None:
     """Draw the labels of a half as lines through all panels, one colour a class."""
     from matplotlib import colormaps
     from matplotlib.lines import Line2D

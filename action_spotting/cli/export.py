@@ -68,17 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(argv)
 
     from action_spotting.dataset.classes import actions
-    from action_spotting.dataset.event_files import parse_spots
     from action_spotting.dataset.tree import open_tree
-    from action_spotting.export.batch import Exporter, ResultsFile, export_results
+    from action_spotting.export.batch import Exporter, export_results
     from action_spotting.export.match import Window, read_threshold
 
     if options.top is not None and options.top < 1:
         raise UsageError(f"--top {options.top}: at least 1 is expected")
-    path, media = options.Predictions_path, options.SoccerNet_path
+    media = options.SoccerNet_path
     summary = export_results(
-        ResultsFile(path) if path.suffix == ".json" else open_tree(path, "predictions"),
-        parse_spots,
+        open_tree(options.Predictions_path, "predictions"),
         Exporter(
             formats=options.export,
             out=options.out,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from action_spotting.backend import load_tensorflow
@@ -28,7 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     where.add_argument("--out", required=True, help="folder for the predictions")
     what = parser.add_argument_group("what")
-    what.add_argument("--zip", metavar="FILE", help="zip the predictions for the challenge server")
+    what.add_argument(
+        "--zip", metavar="FILE", help="zip the predictions for SoccerNet's challenge server"
+    )
     what.add_argument("--save_scores", action="store_true", help="write dense scores (.npz) too")
     what.add_argument(
         "--without", nargs="+", default=[], metavar="MODALITY", help="act as if it were missing"
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     load_tensorflow()
     from action_spotting.cli.run_log import log_run
+    from action_spotting.dataset.layout import predictions_path
     from action_spotting.dataset.splits import list_games
     from action_spotting.fusion.prediction import load_models, predict
 
@@ -59,18 +61,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         from action_spotting.evaluation.scoring import average_map
         from action_spotting.fusion.ablation import ablate
 
-        scorer = partial(average_map, classes=models.classes)
-        print(ablate(root, games, models, out, score=scorer))
+        print(ablate(root, games, models, out, score=average_map))
         return 0
     summary = predict(
         root,
         games,
         models,
         out,
-        archive=Path(args.zip) if args.zip else None,
         scores=args.save_scores,
         without=args.without,
         fail_fast=args.fail_fast,
     )
+    if args.zip and summary.done:
+        from action_spotting.export.challenge import write_challenge_zip
+
+        version = models.label_version
+        done = (game for game in games if game in summary.done)
+        results = ((game, predictions_path(out, game, version).read_bytes()) for game in done)
+        write_challenge_zip(Path(args.zip), results, version=version)
     print(summary)
     return summary.exit_code

@@ -52,16 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         prediction_file=options.Prediction_file,
         partial=options.partial,
     )
-    matches = report.matches_of(
-        evaluation.games,
+    games = report.games_of(
+        evaluation,
         report=options.output,
         root=Path(options.SoccerNet_path),
         video=options.video,
     )
     report.write_report(
         options.output,
-        matches,
-        classes=evaluation.games.classes,
+        games,
+        evaluation,
         title=options.title,
         notes=[*options.note, *tables.left_out_text(evaluation.games)],
     )

@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         list_games(root, args.valid_split),
         Path(args.model_dir),
         settings,
-        score=partial(average_map, classes=classes, metric="tight"),
+        score=partial(average_map, metric="tight"),
         resume=args.resume,
         overwrite=args.overwrite,
         fail_fast=args.fail_fast,

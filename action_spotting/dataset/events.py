@@ -1,220 +1,128 @@
-"""What happened when: label files and results files, as arrays.
-
-SoccerNet's JSON on disk; columns in memory. Both kinds of file are lists of entries with a half, a
-position in milliseconds and a label.
-"""
+"""What happened when, as one table: the labels of a game, or the spots found in it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from action_spotting.dataset.classes import ACTIONS_V2, actions
-from action_spotting.errors import InputError, unknown
-from action_spotting.io.files import read_json, write_json
+from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.errors import UsageError
 
-UNSHOWN = "not shown"
+HALVES = (1, 2, 3, 4)
+"""First and second half, and those of extra time."""
+
 LATEST_MS = 24 * 3600 * 1000
 """Positions behind this are refused: a unit mistaken, or a damaged file."""
 
-_BAD_ENTRY = (KeyError, ValueError, TypeError, OverflowError)
-
 
 @dataclass(frozen=True)
-class Annotations:
-    """The labels of one game, one element an event.
-
-    Attributes
-    ----------
-    half
-        1 or 2; int array ``(n,)``.
-    position_ms
-        Time since the half's start; int64 array ``(n,)``.
-    label
-        Index into the classes they were read with; int array ``(n,)``.
-    visible
-        False for "not shown"; bool array ``(n,)``.
-    """
-
-    half: np.ndarray
-    position_ms: np.ndarray
-    label: np.ndarray
-    visible: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.half)
-
-
-@dataclass(frozen=True)
-class Spots:
-    """The predictions of one game: as `Annotations`, with a confidence in [0, 1] each."""
-
-    half: np.ndarray
-    position_ms: np.ndarray
-    label: np.ndarray
-    confidence: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.half)
-
-
-def read_labels(
-    path: Path, *, version: int = 2, classes: Sequence[str] | None = None
-) -> Annotations:
-    """Read a game's ``Labels-v2.json`` (version 2) or ``Labels.json`` (version 1).
+class Events:
+    """Events of one game or of several, one row each.
 
     Parameters
     ----------
-    path
-        The label file.
-    version
-        1 folds the labels into card, subs and soccer, as SoccerNet does: by the first of these
-        words that a label contains, other labels being none of the task's.
+    half
+        1 or 2; 3 or 4 in extra time. int64 array ``(n,)``.
+    position_ms
+        Milliseconds since the half's start; int64 array ``(n,)``.
+    label
+        Index into `classes`; int64 array ``(n,)``.
+    confidence
+        Of a spot, meant to be in [0, 1]; NaN for labels. float64 array ``(n,)``.
+    visible
+        False for SoccerNet's "not shown"; bool array ``(n,)``.
+    team
+        ``home``, ``away`` or what else the file says; empty where unknown. Array of str ``(n,)``.
     classes
-        An own choice of the version's classes; other known events are left out.
+        The class vocabulary: names by index.
 
-    Raises
-    ------
-    InputError
-        Not JSON, no ``annotations``, an entry without a usable half or position, or (version 2) a
-        label that is no SoccerNet class; all problems are listed together.
+    Examples
+    --------
+    >>> labels = Events([1, 2], [61_500, 2_000], [2, 16], team=["home", "away"])
+    >>> labels.classes[labels.label[1]], labels.visible.tolist()
+    ('Yellow->red card', [True, True])
     """
-    known = actions(version)
-    columns = {name: i for i, name in enumerate(classes or known)}
-    rows: list[tuple[int, int, int, bool]] = []
-    problems = []
-    for i, entry in enumerate(_entries(path, "annotations")):
-        try:
-            half, position = half_of(entry), position_of(entry)
-            name = fold_label(str(entry["label"]), version)
-        except _BAD_ENTRY as error:
-            problems.append(f"entry {i}: {error}")
-            continue
-        if name in columns:
-            visible = entry.get("visibility") != UNSHOWN
-            rows.append((half, position, columns[name], visible))
-        elif name is not None and name not in known:
-            problems.append(f"entry {i}: {unknown('label', name, known)}")
-    _raise_if(path, problems)
-    table = np.array(rows, dtype=np.int64).reshape(-1, 4)
-    return Annotations(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool))
+
+    half: np.ndarray
+    position_ms: np.ndarray
+    label: np.ndarray
+    confidence: np.ndarray = field(default_factory=lambda: np.array(np.nan))
+    visible: np.ndarray = field(default_factory=lambda: np.array(True))
+    team: np.ndarray = field(default_factory=lambda: np.array("", object))
+    classes: tuple[str, ...] = ACTIONS_V2
+
+    def __post_init__(self) -> None:
+        """Bring the columns to their types and to one length."""
+        for name, kind in _KINDS.items():
+            column: np.ndarray = np.asarray(getattr(self, name), kind)
+            object.__setattr__(self, name, np.broadcast_to(column, (len(self.half),)))
+
+    def __len__(self) -> int:
+        return len(self.half)
+
+    def take(self, rows: np.ndarray | slice) -> Events:
+        """Pick rows by index, mask or slice."""
+        return _table((getattr(self, name)[rows] for name in _KINDS), self.classes)
+
+    def sorted(self) -> Events:
+        """Sort by half, time and class; what is equal in all three keeps its order."""
+        return self.take(np.lexsort((self.label, self.position_ms, self.half)))
+
+    @classmethod
+    def concat(cls, parts: Sequence[Events], classes: tuple[str, ...] = ACTIONS_V2) -> Events:
+        """Join tables of one vocabulary; `classes` is that of a join of none.
+
+        >>> Events.concat([Events([1], [0], [2]), Events([2], [500], [2])]).half.tolist()
+        [1, 2]
+        """
+        classes = parts[0].classes if parts else classes
+        if any(part.classes != classes for part in parts):
+            raise UsageError("events of different classes cannot be joined")
+        none = np.empty(0)
+        parts = [*parts, cls(none, none, none, classes=classes)]
+        columns = (np.concatenate([getattr(part, name) for part in parts]) for name in _KINDS)
+        return _table(columns, classes)
 
 
-def read_predictions(path: Path, classes: Sequence[str] = ACTIONS_V2) -> Spots:
-    """Read a game's ``Predictions-v2.json``.
-
-    Raises
-    ------
-    InputError
-        As `read_labels`; a confidence that is no finite number is a problem too.
-    """
-    columns = {name: i for i, name in enumerate(classes)}
-    rows: list[tuple[int, int, int]] = []
-    confidences: list[float] = []
-    problems = []
-    for i, entry in enumerate(_entries(path, "predictions")):
-        try:
-            row = (_half_number(entry["half"]), position_of(entry), columns.get(entry["label"], -1))
-            confidence = float(entry["confidence"])
-        except _BAD_ENTRY as error:
-            problems.append(f"entry {i}: {error}")
-            continue
-        if row[2] < 0:
-            problems.append(f"entry {i}: {unknown('label', str(entry['label']), classes)}")
-        elif not np.isfinite(confidence):
-            problems.append(f"entry {i}: confidence {confidence} is not a finite number")
-        else:
-            rows.append(row)
-            confidences.append(confidence)
-    _raise_if(path, problems)
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return Spots(table[:, 0], table[:, 1], table[:, 2], np.array(confidences, dtype=float))
+_KINDS = {
+    "half": np.int64,
+    "position_ms": np.int64,
+    "label": np.int64,
+    "confidence": np.float64,
+    "visible": np.bool_,
+    "team": np.object_,
+}
 
 
-def write_predictions(
-    path: Path, game: str, spots: Spots, classes: Sequence[str] = ACTIONS_V2
-) -> None:
-    """Write a game's spots as SoccerNet's results file, sorted by half, time and class.
-
-    Numbers are strings, as the challenge server takes them; confidences keep six digits.
-    """
-    order = np.lexsort((spots.label, spots.position_ms, spots.half))
-    entries = [
-        {
-            "gameTime": game_time(int(spots.half[i]), int(spots.position_ms[i])),
-            "label": classes[int(spots.label[i])],
-            "position": str(int(spots.position_ms[i])),
-            "half": str(int(spots.half[i])),
-            "confidence": f"{float(spots.confidence[i]):.6f}",
-        }
-        for i in order
-    ]
-    write_json(path, {"UrlLocal": game, "predictions": entries})
+def _table(columns: Iterable[np.ndarray], classes: tuple[str, ...]) -> Events:
+    half, position_ms, label, confidence, visible, team = columns
+    return Events(half, position_ms, label, confidence, visible, team, classes)
 
 
 def game_time(half: int, position_ms: int) -> str:
-    """Word a time as SoccerNet does.
+    """Word a time as SoccerNet does; one before the half's start as the start.
 
-    >>> game_time(2, 61500)
-    '2 - 01:01'
+    >>> game_time(2, 61500), game_time(1, -300)
+    ('2 - 01:01', '1 - 00:00')
     """
-    minutes, seconds = divmod(position_ms // 1000, 60)
+    minutes, seconds = divmod(max(0, position_ms) // 1000, 60)
     return f"{half} - {minutes:02d}:{seconds:02d}"
 
 
-def half_of(entry: dict[str, Any]) -> int:
-    """Read the half of a label entry: the first character of ``gameTime``."""
-    half = int(str(entry["gameTime"])[:1])
-    if half not in (1, 2):
-        raise ValueError(f"gameTime {entry['gameTime']!r} begins with half {half}, not 1 or 2")
-    return half
+FRAME_MS = 500
+LAST_FRAME = 120 * 60 * 1000 // FRAME_MS - 1
 
 
-def _half_number(given: Any) -> int:
-    half = int(given)
-    if half not in (1, 2):
-        raise ValueError(f"half {str(given)[:20]} is not 1 or 2")
-    return half
+def official_frame(position_ms: np.ndarray) -> np.ndarray:
+    """Give the half-second that SoccerNet's scorer puts each time into.
 
+    What lies behind 120 minutes is put into the last one. Times are cut towards zero, and half a
+    second or more before the half's start counts from the end, as an index of a list does.
 
-def position_of(entry: dict[str, Any]) -> int:
-    """Read an entry's time in milliseconds: ``position``, else ``gameTime`` (whole seconds)."""
-    if "position" in entry:
-        position = int(entry["position"])
-    else:
-        minutes, _, seconds = str(entry["gameTime"]).partition("-")[2].strip().partition(":")
-        position = 1000 * (60 * int(minutes) + int(seconds))
-    if position < 0:
-        raise ValueError(f"position {position} is before the half's start")
-    if position > LATEST_MS:
-        raise ValueError("position is more than a day after the half's start; it is milliseconds")
-    return position
-
-
-def fold_label(label: str, version: int) -> str | None:
-    """Give the class of a label; None where version 1 has none for it.
-
-    >>> fold_label("yr-card", 1), fold_label("soccer-ball", 1), fold_label("Goal", 2)
-    ('card', 'soccer', 'Goal')
+    >>> official_frame(np.array([499, 500, 9_000_000, -499, -500]))
+    array([    0,     1, 14399,     0, 14399])
     """
-    if version == 2:
-        return label
-    return next((name for name in actions(1) if name in label), None)
-
-
-def _entries(path: Path, key: str) -> list[dict[str, Any]]:
-    content = read_json(path)
-    entries = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise InputError(f'{path}: expected {{"{key}": [{{…}}, …]}}')
-    return entries
-
-
-def _raise_if(path: Path, problems: list[str]) -> None:
-    if problems:
-        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise InputError(f"{path}: " + "; ".join(problems[:10]) + more)
+    frame = np.where(position_ms < 0, -(-position_ms // FRAME_MS), position_ms // FRAME_MS)
+    return np.minimum(frame, LAST_FRAME) % (LAST_FRAME + 1)

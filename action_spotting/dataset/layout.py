@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +118,11 @@ def labels_path(root: Path, game: str, version: int = 2) -> Path:
 def predictions_path(root: Path, game: str, version: int = 2) -> Path:
     """Compose the path of a game's predictions in the results folder `root`."""
     return root / game / PREDICTION_FILES[version]
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Give `path` as seen from `folder`, with ``/``."""
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def read_video_ini(path: Path, number: int) -> Clip:

@@ -1,101 +1,75 @@
-"""A set of JSON files by name, in a folder or in a zip that is never unpacked."""
+"""JSON files by name, in a folder, in a zip that is never unpacked, or one file alone."""
 
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
+from action_spotting.dataset.layout import PREDICTION_FILES
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.files import MAX_JSON_BYTES, expanded, is_name, read_bytes
 from action_spotting.io.zips import DAMAGED, open_bounded, read_member
 
+RESULTS_NAME = "results_spotting.json"
+"""The name of each game's results in a zip, which SoccerNet's server and scorer expect."""
 
-class Tree(Protocol):
-    """JSON files by their names, ``league/season/game/file.json``."""
-
-    path: Path
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of all JSON files in it."""
-        ...
-
-    def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Give a file's content; `InputError` when it cannot be read or is too large."""
-        ...
-
-    def where(self, name: str) -> str:
-        """Name a file in a message."""
-        ...
+_NO_RESULTS = re.compile(r"Labels.*\.json|[12]_.*\.json|splits\.json")
 
 
-def open_tree(path: str | Path, what: str) -> Tree:
-    """Open a folder or a zip file; `what` names it in errors.
-
-    Raises
-    ------
-    UsageError
-        Nothing there, or neither folder nor zip.
-    InputError
-        A zip with member names that leave it, or with two members of one name.
-    """
-    path = expanded(path)
-    if path.is_dir():
-        return Folder(path)
-    if not path.exists():
-        raise UsageError(f"{what} {str(path)!r} does not exist; a folder or a zip is expected")
-    try:
-        return Zip(path)
-    except DAMAGED as error:
-        raise UsageError(f"{what} {str(path)!r} is neither a folder nor a zip ({error})") from error
-
-
-class Folder:
-    """The JSON files below a folder."""
+class Tree:
+    """The JSON files below a folder, by their names ``league/season/game/file.json``."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = self._root = path
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """See `Tree`."""
+        """The names of all files; hidden ones do not count."""
         found, seen = set(), set()
-        for folder, subfolders, files in os.walk(self.path, followlinks=True):
+        for folder, subfolders, files in os.walk(self._root, followlinks=True):
             place = os.path.realpath(folder)
             if place in seen:
                 subfolders.clear()
                 continue
             seen.add(place)
-            inner = Path(folder).relative_to(self.path)
-            found |= {(inner / file).as_posix() for file in files if _counts(file)}
-        return frozenset(found)
+            inner = Path(folder).relative_to(self._root)
+            found |= {(inner / file).as_posix() for file in files}
+        return frozenset(filter(_counts, found))
 
     def has(self, name: str) -> bool:
-        """See `Tree`."""
-        return (self.path / name).is_file()
+        """Whether there is a file of this name."""
+        return (self._root / name).is_file()
 
     def read(self, name: str) -> bytes:
-        """See `Tree`."""
-        return read_bytes(self.path / name, MAX_JSON_BYTES)
+        """Give a file's content; `InputError` when it cannot be read or is too large."""
+        return read_bytes(self._root / name, MAX_JSON_BYTES)
 
     def where(self, name: str) -> str:
-        """See `Tree`."""
-        return str(self.path / name)
+        """Name a file in a message."""
+        return str(self._root / name)
 
 
-class Zip:
-    """The JSON members of a zip, read one by one and never written to disk."""
+class _File(Tree):
+    """One file, whatever it is called."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._root = path, path.parent
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset([self.path.name])
+
+
+class _Zip(Tree):
+    """The members of a zip, read one by one and never written to disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         if not path.is_file():
             raise UsageError(f"{path}: a pipe or a device; a folder or a zip is expected")
         self._zip = zipfile.ZipFile(open_bounded(path))
@@ -113,23 +87,54 @@ class Zip:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """See `Tree`."""
-        return frozenset(name for name in self._members if _counts(name))
+        return frozenset(filter(_counts, self._members))
 
     def has(self, name: str) -> bool:
-        """See `Tree`."""
         return name in self._members
 
     def read(self, name: str) -> bytes:
-        """See `Tree`; no more than the size that was checked is ever unpacked."""
+        """As `Tree.read`; no more than the size that was checked is ever unpacked."""
         info = self._members.get(name)
         if info is None:
             raise InputError(f"{self.where(name)}: no such member")
         return read_member(self._zip, info, MAX_JSON_BYTES, self.where(name))
 
     def where(self, name: str) -> str:
-        """See `Tree`."""
         return f"{self.path}:{name}"
+
+
+def open_tree(path: str | Path, what: str) -> Tree:
+    """Open a folder, a zip or a JSON file; `what` names it in errors.
+
+    Raises
+    ------
+    UsageError
+        Nothing there, or none of these.
+    InputError
+        A zip with member names that leave it, or with two members of one name.
+    """
+    path = expanded(path)
+    if path.is_dir():
+        return Tree(path)
+    if not path.exists():
+        raise UsageError(f"{what} {str(path)!r} does not exist; a folder or a zip is expected")
+    if path.suffix == ".json":
+        return _File(path)
+    try:
+        return _Zip(path)
+    except DAMAGED as error:
+        raise UsageError(f"{what} {str(path)!r} is neither a folder nor a zip ({error})") from error
+
+
+def results_names(names: Iterable[str], version: int = 2) -> list[str]:
+    """Tell which of a game's files can be its results: the one of a usual name, else all others.
+
+    >>> results_names(["Labels-v2.json", "mine.json"]), results_names(["b.json", "a.json"])
+    (['mine.json'], ['a.json', 'b.json'])
+    """
+    found = set(names)
+    usual = [name for name in (PREDICTION_FILES[version], RESULTS_NAME) if name in found]
+    return usual[:1] or sorted(name for name in found if not _NO_RESULTS.fullmatch(name))
 
 
 def _counts(name: str) -> bool:

@@ -90,19 +90,6 @@ def ranks(confidence: np.ndarray, label: np.ndarray) -> np.ndarray:
     return result
 
 
-def hits_at_rank(rank: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Count for each spot that found a label those of its class that did so at its rank or above.
-
-    >>> hits_at_rank(np.array([1, 3, 3, 1]), np.array([0, 0, 0, 1]))
-    array([1, 3, 3, 1])
-    """
-    width = int(rank.max(initial=0)) + 1
-    key = label * width + rank
-    ascending = np.sort(key)
-    first = np.searchsorted(ascending, label * width, "left")
-    return np.searchsorted(ascending, key, "right") - first
-
-
 def exact_ap(rank: np.ndarray, label: np.ndarray, instances: np.ndarray) -> np.ndarray:
     """Give the average precision at every threshold, without interpolation.
 
@@ -126,7 +113,10 @@ def exact_ap(rank: np.ndarray, label: np.ndarray, instances: np.ndarray) -> np.n
     >>> exact_ap(np.array([1, 3]), np.array([0, 0]), np.array([2, 0])).round(3)
     array([0.833,   nan])
     """
-    precision = hits_at_rank(rank, label) / rank
+    first = label * (int(rank.max(initial=0)) + 1)
+    ascending = np.sort(first + rank)
+    hits = np.searchsorted(ascending, first + rank, "right") - np.searchsorted(ascending, first)
+    precision = hits / rank
     total = np.bincount(label, precision, minlength=len(instances))
     undefined = np.full(len(instances), np.nan)
     return np.divide(total, instances, out=undefined, where=instances > 0)

@@ -7,14 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.events import Events
 from action_spotting.evaluation.average_precision import ratio
-from action_spotting.evaluation.matching import (
-    Columns,
-    build_axis,
-    find_pairs,
-    match,
-)
+from action_spotting.evaluation.matching import Axis, build_axis, find_pairs, match_labels
 
 _BINS = 10
 
@@ -48,8 +43,8 @@ class Diagnosis:
 
     Attributes
     ----------
-    labels, spots
-        All that counts in scoring; ``(n_labels,)`` and ``(n_spots,)``.
+    axis
+        All labels and spots that count in scoring, ``(n_labels,)`` and ``(n_spots,)``.
     label_score
         The confidence of the spot that found each label, 0 without one.
     label_found
@@ -59,8 +54,8 @@ class Diagnosis:
     spot_hit
         Whether each spot found a label.
     spot_label
-        Index of the missed label, of another class, at a false alarm; -1: none.
-    misses, false_alarms
+        Index of the missed label, of another class, at a false positive; -1: none.
+    misses, false_positives
         Indices of the labels not found and of the spots that reach the threshold without a hit;
         worst first.
     confusion
@@ -69,22 +64,21 @@ class Diagnosis:
     """
 
     tolerance_s: int
-    labels: Columns
-    spots: Columns
+    axis: Axis
     label_score: np.ndarray
     label_found: np.ndarray
     label_spot: np.ndarray
     spot_hit: np.ndarray
     spot_label: np.ndarray
     misses: np.ndarray
-    false_alarms: np.ndarray
+    false_positives: np.ndarray
     confusion: np.ndarray
     calibration: Calibration
 
 
 def diagnose(
-    annotations: Sequence[Annotations],
-    spots: Sequence[Spots],
+    labels: Sequence[Events],
+    spots: Sequence[Events],
     thresholds: np.ndarray,
     *,
     tolerance_s: int = 5,
@@ -93,8 +87,8 @@ def diagnose(
 
     Parameters
     ----------
-    annotations, spots
-        One element a game, both in the same order of games.
+    labels, spots
+        One table a game, both in the same order of games.
     thresholds
         The confidence from which a spot of each class is believed, ``(classes,)``; NaN: never.
     tolerance_s
@@ -104,43 +98,43 @@ def diagnose(
     -------
     Diagnosis
         Misses are ordered by how little was seen of them, visible ones first, then those of
-        classes that are otherwise found; false alarms by confidence.
+        classes that are otherwise found; false positives by confidence.
 
     Examples
     --------
-    >>> at = np.array([1]), np.array([60_000])
-    >>> goal = Annotations(*at, np.array([0]), np.array([True]))
-    >>> foul = Spots(*at, np.array([1]), np.array([0.8]))
+    >>> at, classes = (np.array([1]), np.array([60_000])), ("Goal", "Foul")
+    >>> goal = Events(*at, np.array([0]), classes=classes)
+    >>> foul = Events(*at, np.array([1]), np.array([0.8]), classes=classes)
     >>> diagnose([goal], [foul], np.array([0.5, 0.5])).confusion[0]
     array([0, 1, 0])
     """
-    axis = build_axis(annotations, spots, len(thresholds), tolerance_s=tolerance_s)
-    found_by = match(axis.pairs(tolerance_s), axis.reach(tolerance_s))
-    labels, seen = axis.labels, axis.spots
-    believed = seen.value >= thresholds[seen.label]
+    axis = build_axis(labels, spots, tolerance_s=tolerance_s)
+    found_by = match_labels(axis.pairs(tolerance_s), axis.reach(tolerance_s))
+    known, seen = axis.labels, axis.spots
+    believed = seen.confidence >= thresholds[seen.label]
     hit = np.zeros(len(believed), bool)
     hit[found_by[found_by >= 0]] = True
-    score = np.where(found_by >= 0, np.append(seen.value, 0)[found_by], 0.0)
+    score = np.where(found_by >= 0, np.append(seen.confidence, 0)[found_by], 0.0)
     found = (found_by >= 0) & np.append(believed, False)[found_by]
     missed, alarms = np.flatnonzero(~found), np.flatnonzero(believed & ~hit)
-    label_spot, spot_label = _across(labels, missed, seen, alarms, tolerance_s)
-    recall = _recall(labels.label, found, len(thresholds))
-    badness = (-recall[labels.label[missed]], ~labels.value[missed], score[missed])
+    label_spot, spot_label = _across(axis, missed, alarms, tolerance_s)
+    of_class = (
+        np.bincount(x, minlength=len(thresholds)) for x in (known.label[found], known.label)
+    )
+    recall = ratio(*of_class)
+    badness = (-recall[known.label[missed]], ~known.visible[missed], score[missed])
     return Diagnosis(
         tolerance_s=tolerance_s,
-        labels=labels,
-        spots=seen,
+        axis=axis,
         label_score=score,
         label_found=found,
         label_spot=label_spot,
         spot_hit=hit,
         spot_label=spot_label,
         misses=missed[np.lexsort(badness)],
-        false_alarms=alarms[np.argsort(-seen.value[alarms], kind="stable")],
-        confusion=_confusion(
-            labels, found, label_spot, seen, alarms[spot_label[alarms] < 0], len(thresholds)
-        ),
-        calibration=calibrate(seen.value, hit),
+        false_positives=alarms[np.argsort(-seen.confidence[alarms], kind="stable")],
+        confusion=_confusion(known, found, label_spot, seen, alarms[spot_label[alarms] < 0]),
+        calibration=calibrate(seen.confidence, hit),
     )
 
 
@@ -157,22 +151,23 @@ def calibrate(confidence: np.ndarray, hit: np.ndarray) -> Calibration:
 
 
 def _across(
-    labels: Columns, missed: np.ndarray, spots: Columns, alarms: np.ndarray, tolerance_s: int
+    axis: Axis, missed: np.ndarray, alarms: np.ndarray, tolerance_s: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Match missed labels with false alarms whatever their class, the loudest first.
+    """Match missed labels with false positives whatever their class, the most confident first.
 
     Returns the spot of each label and the label of each spot, -1 for none.
     """
     reach = 500 * tolerance_s
-    latest = max(labels.position_ms.max(initial=0), spots.position_ms.max(initial=0))
+    sides = ((axis.labels, axis.label_game), (axis.spots, axis.spot_game))
+    latest = max(np.abs(side.position_ms).max(initial=0) for side, _ in sides)
     label_key, spot_key = (
-        (2 * part.game + part.half) * (latest + reach + 1) + part.position_ms
-        for part in (labels, spots)
+        (2 * game + side.half) * (2 * latest + reach + 1) + side.position_ms for side, game in sides
     )
     missed = missed[np.argsort(label_key[missed], kind="stable")]
     alarms = alarms[np.argsort(spot_key[alarms], kind="stable")]
-    pairs = find_pairs(label_key[missed], spot_key[alarms], spots.value[alarms], reach)
-    taken = np.append(alarms, -1)[match(pairs, reach)]
+    confidence = axis.spots.confidence[alarms]
+    pairs = find_pairs(label_key[missed], spot_key[alarms], confidence, reach)
+    taken = np.append(alarms, -1)[match_labels(pairs, reach)]
     spot_of, label_of = np.full(len(label_key), -1), np.full(len(spot_key), -1)
     spot_of[missed] = taken
     label_of[taken[taken >= 0]] = missed[taken >= 0]
@@ -180,22 +175,12 @@ def _across(
 
 
 def _confusion(
-    labels: Columns,
-    found: np.ndarray,
-    label_spot: np.ndarray,
-    spots: Columns,
-    alone: np.ndarray,
-    n_classes: int,
+    labels: Events, found: np.ndarray, label_spot: np.ndarray, spots: Events, alone: np.ndarray
 ) -> np.ndarray:
     """Count labels by what was taken for them, and the spots `alone` where there is nothing."""
-    taken = np.where(label_spot >= 0, np.append(spots.label, n_classes)[label_spot], n_classes)
-    column = np.where(found, labels.label, taken)
-    rows = np.concatenate([labels.label, np.full(len(alone), n_classes)])
-    columns = np.concatenate([column, spots.label[alone]])
-    size = n_classes + 1
+    none = len(labels.classes)
+    taken = np.append(spots.label, none)[label_spot]
+    rows = np.concatenate([labels.label, np.full(len(alone), none)])
+    columns = np.concatenate([np.where(found, labels.label, taken), spots.label[alone]])
+    size = none + 1
     return np.bincount(rows * size + columns, minlength=size * size).reshape(size, size)
-
-
-def _recall(label: np.ndarray, found: np.ndarray, n_classes: int) -> np.ndarray:
-    counts = (np.bincount(rows, minlength=n_classes) for rows in (label[found], label))
-    return ratio(*counts)

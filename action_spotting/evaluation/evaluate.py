@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from action_spotting.dataset.event_files import Finding
@@ -17,12 +17,9 @@ from action_spotting.evaluation.resampling import Comparison, Intervals, bootstr
 from action_spotting.evaluation.scoring import (
     Result,
     Tally,
-    all_tolerances,
-    count,
-    exact_result,
-    match_all,
-    official_result,
-    set_axis,
+    check_metrics,
+    score,
+    tally_games,
 )
 from action_spotting.evaluation.video_bounds import find_beyond
 
@@ -68,32 +65,33 @@ class Evaluation:
             "warnings": [str(finding) for finding in games.findings],
         }
         for metric, result in self.results.items():
-            content[metric] = _finite(result.official() | _best_fields(result))
+            content[metric] = result.official() | {
+                "best_f1": result.best,
+                "instances_visible": result.visible,
+                "instances_unshown": result.unshown,
+            }
             if metric in self.intervals:
                 content[metric]["intervals"] = _interval_fields(self.intervals[metric])
-        return content
+        return _plain(content)
 
 
 def score_folder(
     labels: str | Path,
     predictions: str | Path,
     *,
-    split: str = "test",
-    version: int = 2,
-    prediction_file: str | None = None,
     metrics: Sequence[str] = ("loose", "tight"),
     mode: str = "official",
-    partial: bool = False,
     strict: bool = False,
     resamples: int = 0,
     seed: int = 0,
+    **choice: Any,
 ) -> Evaluation:
     """Score the predictions of a split.
 
     Parameters
     ----------
-    labels, predictions, split, version, prediction_file, partial
-        As `sets.load_set` takes them.
+    labels, predictions, choice
+        As `load_set` takes them.
     metrics, mode
         As `scoring.score` takes them.
     strict
@@ -110,40 +108,37 @@ def score_folder(
     InputError
         Files that cannot be scored; all problems are listed.
     """
-    tolerances = all_tolerances(metrics)
+    check_metrics(metrics)
     if resamples and mode != "official":
         raise UsageError(f"intervals are made in the official mode, not in mode {mode!r}")
-    games = load_set(
-        labels,
-        predictions,
-        split=split,
-        version=version,
-        prediction_file=prediction_file,
-        partial=partial,
-    )
+    games = load_set(labels, predictions, **choice)
     refuse(games.findings if strict else games.errors)
-    axis = set_axis(games.annotations, games.spots, games.classes, tolerances, mode)
-    found = match_all(axis, tolerances)
-    tally = count(axis, found, games.classes, tolerances)
-    if mode == "exact":
-        return Evaluation(games, {m: exact_result(axis, found, tally, m) for m in metrics})
-    results = {metric: official_result(tally, metric) for metric in metrics}
+    return score_set(games, metrics=metrics, mode=mode, resamples=resamples, seed=seed)
+
+
+def score_set(
+    games: GameSet,
+    *,
+    metrics: Sequence[str] = ("loose", "tight"),
+    mode: str = "official",
+    resamples: int = 0,
+    seed: int = 0,
+) -> Evaluation:
+    """Score a set that is in memory; options as of `score_folder`."""
+    results = score(games.labels, games.spots, metrics=metrics, mode=mode)
     if not resamples:
         return Evaluation(games, results)
-    by_game = count(axis, found, games.classes, tolerances, len(games.games))
-    intervals = {m: bootstrap(by_game, m, resamples=resamples, seed=seed) for m in metrics}
+    tally = tally_games(games.labels, games.spots, metrics)
+    intervals = {m: bootstrap(tally, m, resamples=resamples, seed=seed) for m in metrics}
     return Evaluation(games, results, intervals)
 
 
-def check_folder(labels: str | Path, predictions: str | Path, **options: Any) -> GameSet:
+def check_folder(labels: str | Path, predictions: str | Path, **choice: Any) -> GameSet:
     """Read a set to learn what is odd in its files, the ends of the videos included.
 
-    Parameters
-    ----------
-    labels, predictions, options
-        As `sets.load_set` takes them.
+    Parameters as of `load_set`.
     """
-    games = load_set(labels, predictions, **options)
+    games = load_set(labels, predictions, **choice)
     beyond = find_beyond(games, Path(labels)) if Path(labels).is_dir() else []
     return replace(games, findings=(*games.findings, *beyond))
 
@@ -166,15 +161,15 @@ def compare_sets(
         One a metric.
     """
     refuse(first.errors + second.errors)
-    games = [game for game in first.games if game in set(second.games)]
+    common = set(second.games).intersection(first.games)
+    games = tuple(game for game in first.games if game in common)
     if not games:
         raise UsageError("the two systems have no game in common")
-    tolerances = all_tolerances(metrics)
-    one, other = (_tally_by_game(side, games, tolerances) for side in (first, second))
+    one, other = (_tally(side, games, metrics) for side in (first, second))
     comparisons = {
         metric: compare(one, other, metric, resamples=resamples, seed=seed) for metric in metrics
     }
-    return tuple(games), comparisons
+    return games, comparisons
 
 
 def comparison_json(games: Sequence[str], comparisons: dict[str, Comparison]) -> dict[str, Any]:
@@ -182,12 +177,12 @@ def comparison_json(games: Sequence[str], comparisons: dict[str, Comparison]) ->
     content: dict[str, Any] = {}
     for metric, one in comparisons.items():
         content[metric] = {
-            "a_mAP": float(one.average_map.value[0]),
-            "a_mAP_per_class": one.per_class.value.tolist(),
+            "a_mAP": one.average_map.value[0],
+            "a_mAP_per_class": one.per_class.value,
             "intervals": _interval_fields(one),
             "games": dict(zip(games, one.games.tolist(), strict=True)),
         }
-    return _finite(content)
+    return _plain(content)
 
 
 def refuse(findings: Sequence[Finding]) -> None:
@@ -199,42 +194,21 @@ def refuse(findings: Sequence[Finding]) -> None:
         raise InputError("not scored:\n  " + "\n  ".join(lines))
 
 
-def _tally_by_game(side: GameSet, games: Sequence[str], tolerances_s: Sequence[int]) -> Tally:
+def _tally(side: GameSet, games: Sequence[str], metrics: Sequence[str]) -> Tally:
     rows = [side.games.index(game) for game in games]
-    annotations, spots = [side.annotations[i] for i in rows], [side.spots[i] for i in rows]
-    axis = set_axis(annotations, spots, side.classes, tolerances_s)
-    found = match_all(axis, tolerances_s)
-    return count(axis, found, side.classes, tolerances_s, len(games))
-
-
-def _best_fields(result: Result) -> dict[str, Any]:
-    best = result.best
-    return {
-        "best_f1": {
-            "tolerance_s": best.tolerance_s,
-            "threshold": best.threshold.tolist(),
-            "precision": best.precision.tolist(),
-            "recall": best.recall.tolist(),
-        },
-        "instances_visible": result.visible.tolist(),
-        "instances_unshown": result.unshown.tolist(),
-    }
+    return tally_games([side.labels[i] for i in rows], [side.spots[i] for i in rows], metrics)
 
 
 def _interval_fields(intervals: Intervals | Comparison) -> dict[str, Any]:
     """The bounds of an estimate, ``[low, high]``, under the names of what they bound."""
-    bounds = [
-        np.stack([part.low, part.high], axis=-1).tolist()
+    average_map, per_class = (
+        np.stack([part.low, part.high], axis=-1)
         for part in (intervals.average_map, intervals.per_class)
-    ]
+    )
     names = ("a_mAP", "a_mAP_visible", "a_mAP_unshown")
-    return dict(zip(names, bounds[0], strict=True)) | {"a_mAP_per_class": bounds[1]}
+    return dict(zip(names, average_map, strict=True)) | {"a_mAP_per_class": per_class}
 
 
-def _finite(value: Any) -> Any:
-    """NaN, which JSON has no word for, as null, at any depth."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _plain(content: Any) -> Any:
+    """Arrays as lists, and NaN, which JSON has no word for, as null."""
+    return msgspec.json.decode(msgspec.json.encode(content, enc_hook=lambda array: array.tolist()))

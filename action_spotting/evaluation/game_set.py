@@ -1,10 +1,9 @@
-"""Labels and predictions of a set of games, brought together game by game."""
+"""Labels and spots of a set of games, brought together game by game."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from SoccerNet.utils import getListGames
@@ -13,13 +12,14 @@ from tqdm import tqdm
 from action_spotting.dataset.classes import actions
 from action_spotting.dataset.event_files import (
     ERROR,
+    LABELS,
+    PREDICTIONS,
     WARNING,
     Finding,
-    parse_annotations,
-    parse_spots,
+    parse_events,
 )
-from action_spotting.dataset.events import Annotations, Spots
-from action_spotting.dataset.layout import LABEL_FILES, PREDICTION_FILES
+from action_spotting.dataset.events import Events
+from action_spotting.dataset.layout import LABEL_FILES
 from action_spotting.dataset.splits import (
     SOCCERNET_SPLITS,
     SPLITS_FILE,
@@ -27,11 +27,9 @@ from action_spotting.dataset.splits import (
     read_splits,
     split_games,
 )
-from action_spotting.dataset.tree import Tree, open_tree
+from action_spotting.dataset.tree import Tree, open_tree, results_names
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.io.files import parse_json
-
-_NO_RESULTS = re.compile(r"Labels.*\.json|[12]_.*\.json|splits\.json")
 
 
 @dataclass(frozen=True)
@@ -40,31 +38,35 @@ class GameSet:
 
     Attributes
     ----------
-    split, version, prediction_file, classes
+    games
+        Names of the games; `labels` and `spots` have one table for each.
+    split, version, prediction_file
         What was asked for, and what it was found to mean.
     listed
         Number of games that the split has.
-    games
-        Those that are scored; `annotations` and `spots` have one element for each.
     left_out
-        The reason why each other game of the split is not (only where that was allowed).
+        The reason why each other game of the split is not scored (only where that was allowed).
     broken
         Those of them that are there, but unusable.
     findings
         All that is odd in the files.
     """
 
-    split: str
-    version: int
-    prediction_file: str
-    classes: tuple[str, ...]
-    listed: int
     games: tuple[str, ...]
-    annotations: tuple[Annotations, ...]
-    spots: tuple[Spots, ...]
-    left_out: dict[str, str]
-    broken: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    labels: tuple[Events, ...]
+    spots: tuple[Events, ...]
+    split: str = "all"
+    version: int = 2
+    prediction_file: str = ""
+    listed: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    broken: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the tables' label indices refer to."""
+        return self.labels[0].classes if self.labels else actions(self.version)
 
     @property
     def errors(self) -> list[Finding]:
@@ -117,55 +119,64 @@ def load_set(
     ...
     action_spotting.errors.UsageError: labels 'nowhere' does not exist; a folder or a zip is...
     """
-    classes = actions(version)
+    actions(version)
     truth, results = open_tree(labels, "labels"), open_tree(predictions, "predictions")
     games = list_set(truth, split)
     label_file = LABEL_FILES[version]
     name = prediction_file or infer_name(results, games, version)
-    lacking = [_missing(truth, games, label_file), _missing(results, games, name)]
-    missing = lacking[0] | lacking[1]
-    if len(missing) == len(games):
-        raise UsageError(_nothing_in_common(truth, results, games, label_file, name))
-    findings = [] if partial else [_word_missing(side, len(games)) for side in lacking if side]
+    sides = ((truth, label_file, LABELS), (results, name, PREDICTIONS))
+    missing, findings = _missing(games, sides)
+    if partial:
+        findings = []
     findings += _extra(results, games, name)
-    scored, annotations, spots, left_out = [], [], [], dict(missing) if partial else {}
+    left_out = dict(missing) if partial else {}
+    read: dict[str, list[Events]] = {}
     present = [game for game in games if game not in missing]
     for game in tqdm(present, "reading", unit="game", disable=None):
-        try:
-            truth_of, odd = _labels(truth, f"{game}/{label_file}", version)
-            spots_of, odder = _spots(results, f"{game}/{name}", classes)
-            problems = odd + odder
-        except InputError as error:
-            problems = [Finding(ERROR, game, str(error))]
+        tables, problems = _read_game(game, sides, version)
         errors = [problem for problem in problems if problem.severity == ERROR]
         if errors and partial:
             left_out[game] = "; ".join(error.message for error in errors)
             problems = [problem for problem in problems if problem.severity == WARNING]
         findings += problems
         if not errors:
-            scored.append(game)
-            annotations.append(truth_of)
-            spots.append(spots_of)
+            read[game] = tables
     return GameSet(
+        games=tuple(read),
+        labels=tuple(events for events, _ in read.values()),
+        spots=tuple(spots for _, spots in read.values()),
         split=split,
         version=version,
         prediction_file=name,
-        classes=classes,
         listed=len(games),
-        games=tuple(scored),
-        annotations=tuple(annotations),
-        spots=tuple(spots),
         left_out=left_out,
         broken=tuple(game for game in present if game in left_out),
         findings=tuple(findings),
     )
 
 
+_Sides = Sequence[tuple[Tree, str, str]]
+"""Labels and predictions: where they lie, how each game's file is called, its kind."""
+
+
+def _read_game(game: str, sides: _Sides, version: int) -> tuple[list[Events], list[Finding]]:
+    tables, findings = [], []
+    try:
+        for tree, file, kind in sides:
+            name = f"{game}/{file}"
+            events, found = parse_events(tree.read(name), tree.where(name), kind, version=version)
+            tables.append(events)
+            findings += found
+    except InputError as error:
+        findings = [Finding(ERROR, game, str(error))]
+    return tables, findings
+
+
 def list_set(labels: Tree, split: str) -> list[str]:
     """List the games of a split, present or not; as `dataset.splits` does, in a zip too."""
     if labels.path.is_dir():
-        return split_games(read_splits(labels.path), split, labels.path)
-    if labels.has(SPLITS_FILE):
+        known = read_splits(labels.path)
+    elif labels.has(SPLITS_FILE):
         where = labels.where(SPLITS_FILE)
         known = check_splits(parse_json(labels.read(SPLITS_FILE), where), where)
     else:
@@ -177,10 +188,7 @@ def list_set(labels: Tree, split: str) -> list[str]:
 
 
 def infer_name(predictions: Tree, games: Sequence[str], version: int = 2) -> str:
-    """Find out how the results files of `games` are called.
-
-    The usual names first (``Predictions-v2.json``, ``results_spotting.json``), else the only name
-    there is.
+    """Find out how the results files of `games` are called: see `results_names`.
 
     Raises
     ------
@@ -188,44 +196,46 @@ def infer_name(predictions: Tree, games: Sequence[str], version: int = 2) -> str
         None, or several to choose from.
     """
     wanted = set(games)
-    files = [name for name in predictions.names if _folder(name) in wanted]
-    names = {PurePosixPath(name).name for name in files}
-    others = sorted(name for name in names if not _NO_RESULTS.fullmatch(name))
-    usual = [name for name in (PREDICTION_FILES[version], "results_spotting.json") if name in names]
-    if usual or len(others) == 1:
-        return usual[0] if usual else others[0]
-    if others:
-        raise UsageError(
-            f"{predictions.path}: several files could be the predictions: {', '.join(others)}; "
-            "name one with --Prediction_file"
+    names = {PurePosixPath(n).name for n in predictions.names if _folder(n) in wanted}
+    found = results_names(names, version)
+    if len(found) == 1:
+        return found[0]
+    problem = f"no predictions of these games{_deeper(predictions, games)}"
+    if found:
+        problem = (
+            f"several files could be the predictions: {', '.join(found)}; name one with "
+            "--Prediction_file"
         )
-    if names & set(LABEL_FILES.values()):
-        raise UsageError(
-            f"{predictions.path}: holds label files and no predictions; are --SoccerNet_path and "
-            "--Predictions_path swapped?"
+    elif names & set(LABEL_FILES.values()):
+        problem = (
+            "holds label files and no predictions; are --SoccerNet_path and --Predictions_path "
+            "swapped?"
         )
-    raise UsageError(
-        f"{predictions.path}: no predictions of these games{_deeper(predictions, games)}"
-    )
+    raise UsageError(f"{predictions.path}: {problem}")
 
 
-def _labels(tree: Tree, name: str, version: int) -> tuple[Annotations, list[Finding]]:
-    return parse_annotations(tree.read(name), tree.where(name), version=version)
-
-
-def _spots(tree: Tree, name: str, classes: Sequence[str]) -> tuple[Spots, list[Finding]]:
-    return parse_spots(tree.read(name), tree.where(name), classes)
-
-
-def _missing(tree: Tree, games: Sequence[str], file: str) -> dict[str, str]:
-    return {g: f"no {file} in {tree.path}" for g in games if not tree.has(f"{g}/{file}")}
-
-
-def _word_missing(missing: dict[str, str], listed: int) -> Finding:
-    """One error for a side that lacks games; `missing` is ``{game: reason}``."""
-    first, reason = next(iter(missing.items()))
-    message = f"{reason} for {len(missing)} of the {listed} games of the split (this is the first)"
-    return Finding(ERROR, first, f"{message}; --partial scores the games on both sides")
+def _missing(games: Sequence[str], sides: _Sides) -> tuple[dict[str, str], list[Finding]]:
+    """Why games are not on both sides, by game; and an error for each side that lacks some."""
+    missing: dict[str, str] = {}
+    findings, there = [], []
+    for tree, file, _ in sides:
+        lacking = [game for game in games if not tree.has(f"{game}/{file}")]
+        there.append(f"{len(games) - len(lacking)} have a {file} in {tree.path}")
+        reason = f"no {file} in {tree.path}"
+        missing |= dict.fromkeys(lacking, reason)
+        if lacking:
+            message = (
+                f"{reason} for {len(lacking)} of the {len(games)} games of the split (this is the "
+                "first); --partial scores the games on both sides"
+            )
+            findings.append(Finding(ERROR, lacking[0], message))
+    if len(missing) == len(games):
+        hint = next((text for tree, *_ in sides if (text := _deeper(tree, games))), "")
+        raise UsageError(
+            f"no game of the {len(games)} in the split is on both sides: {' and '.join(there)}"
+            + hint
+        )
+    return missing, findings
 
 
 def _extra(results: Tree, games: Sequence[str], name: str) -> list[Finding]:
@@ -235,17 +245,6 @@ def _extra(results: Tree, games: Sequence[str], name: str) -> list[Finding]:
         return []
     message = f"{len(extra)} games with a {name} are not in the split (first: {extra[0]}); not read"
     return [Finding(WARNING, str(results.path), message)]
-
-
-def _nothing_in_common(
-    truth: Tree, results: Tree, games: Sequence[str], label_file: str, name: str
-) -> str:
-    sides = [
-        f"{sum(tree.has(f'{game}/{file}') for game in games)} have a {file} in {tree.path}"
-        for tree, file in ((truth, label_file), (results, name))
-    ]
-    hint = _deeper(truth, games) or _deeper(results, games)
-    return f"no game of the {len(games)} in the split is on both sides: {' and '.join(sides)}{hint}"
 
 
 def _deeper(tree: Tree, games: Sequence[str]) -> str:

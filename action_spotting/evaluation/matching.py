@@ -8,38 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from action_spotting.dataset.events import Annotations, Spots
-
-FPS = 2
-FRAME_MS = 1000 // FPS
-LAST_FRAME = 120 * 60 * FPS - 1
-"""SoccerNet's scorer puts all that lies behind the 120th minute into this frame."""
-
-
-class Columns(NamedTuple):
-    """Entries of several games; arrays ``(n,)``."""
-
-    half: np.ndarray
-    position_ms: np.ndarray
-    label: np.ndarray
-    game: np.ndarray
-    value: np.ndarray
-    """A label's ``visible``, a spot's ``confidence``."""
-
-    def take(self, rows: np.ndarray | slice) -> Columns:
-        """Pick rows."""
-        return Columns(*(column[rows] for column in self))
+from action_spotting.dataset.events import FRAME_MS, HALVES, Events, official_frame
 
 
 @dataclass(frozen=True)
 class Axis:
     """Labels and spots of a set on one time axis, each sorted by its key.
 
-    ``key = ((2 * game + half - 1) * classes + class) * stride + time``; the time's unit is
+    ``key = ((4 * game + half - 1) * classes + class) * stride + time``; the time's unit is
     `unit_ms` milliseconds.
 
     Attributes
@@ -48,6 +27,8 @@ class Axis:
         int64 arrays ``(n_labels,)`` and ``(n_spots,)``, ascending.
     labels, spots
         What they stand for, in the same order, which is game by game.
+    label_game, spot_game
+        The game of each, int64, ascending.
     spot_visible
         Whether the label of its class and half that lies nearest is a visible one; False where
         the half has no label of the class.
@@ -56,9 +37,11 @@ class Axis:
     unit_ms: int
     stride: int
     label_key: np.ndarray
-    labels: Columns
+    labels: Events
+    label_game: np.ndarray
     spot_key: np.ndarray
-    spots: Columns
+    spots: Events
+    spot_game: np.ndarray
     spot_visible: np.ndarray
 
     def reach(self, tolerance_s: float) -> int:
@@ -67,7 +50,9 @@ class Axis:
 
     def pairs(self, tolerance_s: float) -> Pairs:
         """Pair the labels with the spots within reach at `tolerance_s`."""
-        return find_pairs(self.label_key, self.spot_key, self.spots.value, self.reach(tolerance_s))
+        return find_pairs(
+            self.label_key, self.spot_key, self.spots.confidence, self.reach(tolerance_s)
+        )
 
 
 @dataclass(frozen=True)
@@ -96,52 +81,48 @@ class Pairs:
 
 
 def build_axis(
-    annotations: Sequence[Annotations],
-    spots: Sequence[Spots],
-    n_classes: int,
-    *,
-    tolerance_s: float,
-    exact: bool = False,
+    labels: Sequence[Events], spots: Sequence[Events], *, tolerance_s: float, exact: bool = False
 ) -> Axis:
     """Lay the games of a set on one axis.
 
     Parameters
     ----------
-    annotations, spots
-        One element a game, both in the same order of games.
-    n_classes
-        Number of classes that the label indices refer to.
+    labels, spots
+        One table a game, both in the same order of games and of one vocabulary.
     tolerance_s
         The widest at which there will be matching: a spot may be off by half of it.
     exact
         False: as SoccerNet's scorer, in frames of half a second, clamped to 120 minutes; of two
-        in one frame the one listed last counts; a confidence below 0 is no spot.
-        True: in milliseconds, nothing clamped, nothing dropped.
+        in one frame the one listed last counts; a confidence below 0 is no spot; extra time is
+        left out. True: in milliseconds, nothing clamped, nothing dropped.
     """
     unit_ms = 1 if exact else FRAME_MS
-    labels, found = join(annotations), join(spots)
-    label_time, spot_time = labels.position_ms // unit_ms, found.position_ms // unit_ms
+    sides = [_flat(labels), _flat(spots)]
     if not exact:
-        label_time = np.minimum(label_time, LAST_FRAME)
-        spot_time = np.minimum(spot_time, LAST_FRAME)
-    longest = max(label_time.max(initial=0), spot_time.max(initial=0))
+        sides = [(side.take(side.half <= 2), game[side.half <= 2]) for side, game in sides]
+    times = [side.position_ms if exact else official_frame(side.position_ms) for side, _ in sides]
+    first = min(time.min(initial=0) for time in times)
+    longest = max(time.max(initial=0) for time in times) - first
     stride = int(longest + tolerance_s * 1000 // (2 * unit_ms) + 1)
-    label_key = _group(labels, n_classes) * stride + label_time
-    spot_key = _group(found, n_classes) * stride + spot_time
-    label_rows = _sorted(label_key, drop_repeats=not exact)
-    spot_rows = _sorted(spot_key, drop_repeats=not exact)
-    if not exact:
-        spot_rows = spot_rows[found.value[spot_rows] >= 0]
-    labels, label_key = labels.take(label_rows), label_key[label_rows]
-    found, spot_key = found.take(spot_rows), spot_key[spot_rows]
+    sorted_sides = []
+    for (side, game), time in zip(sides, times, strict=True):
+        group = (len(HALVES) * game + side.half - 1) * len(side.classes) + side.label
+        key = group * stride + time - first
+        rows = _sorted(key, drop_repeats=not exact)
+        if not exact:
+            rows = rows[~(side.confidence[rows] < 0)]
+        sorted_sides.append((key[rows], side.take(rows), game[rows]))
+    (label_key, known, label_game), (spot_key, found, spot_game) = sorted_sides
     return Axis(
         unit_ms=unit_ms,
         stride=stride,
         label_key=label_key,
-        labels=labels,
+        labels=known,
+        label_game=label_game,
         spot_key=spot_key,
         spots=found,
-        spot_visible=nearest_visible(label_key, labels.value, spot_key, stride),
+        spot_game=spot_game,
+        spot_visible=nearest_visible(label_key, known.visible, spot_key, stride),
     )
 
 
@@ -209,7 +190,7 @@ def find_pairs(
     )
 
 
-def match(pairs: Pairs, reach: int) -> np.ndarray:
+def match_labels(pairs: Pairs, reach: int) -> np.ndarray:
     """Give each label the spot that finds it.
 
     In order of time each label takes the most confident spot, the earliest of equal ones, at most
@@ -223,7 +204,7 @@ def match(pairs: Pairs, reach: int) -> np.ndarray:
     Examples
     --------
     >>> pairs = find_pairs(np.array([10, 12]), np.array([11, 14]), np.array([0.9, 0.1]), 2)
-    >>> match(pairs, 2)
+    >>> match_labels(pairs, 2)
     array([0, 1])
     """
     within = pairs.distance <= reach
@@ -277,20 +258,9 @@ def first_come(owner: np.ndarray, item: np.ndarray, n_owners: int, n_items: int)
     return result
 
 
-def join(games: Sequence[Annotations] | Sequence[Spots]) -> Columns:
-    """Concatenate the entries of all games."""
-    game = np.repeat(np.arange(len(games)), [len(one) for one in games])
-    half, position_ms, label = (
-        np.concatenate([np.empty(0, np.int64), *(getattr(one, name) for one in games)])
-        for name in ("half", "position_ms", "label")
-    )
-    values = [one.visible if isinstance(one, Annotations) else one.confidence for one in games]
-    value = np.concatenate(values) if values else np.empty(0)
-    return Columns(half, position_ms, label, game, value)
-
-
-def _group(entries: Columns, n_classes: int) -> np.ndarray:
-    return (2 * entries.game + entries.half - 1) * n_classes + entries.label
+def _flat(games: Sequence[Events]) -> tuple[Events, np.ndarray]:
+    """Join the tables of all games; gives them and the game of each row."""
+    return Events.concat(games), np.repeat(np.arange(len(games)), [len(game) for game in games])
 
 
 def _sorted(key: np.ndarray, *, drop_repeats: bool) -> np.ndarray:

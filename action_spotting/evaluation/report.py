@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,15 +14,12 @@ from urllib.parse import quote
 import jinja2
 import numpy as np
 
-from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Annotations, Spots, game_time
-from action_spotting.dataset.layout import Half
+from action_spotting.dataset.events import HALVES, Events, game_time
+from action_spotting.dataset.layout import Half, relative
 from action_spotting.errors import InputError
-from action_spotting.evaluation import charts
 from action_spotting.evaluation.diagnosis import Diagnosis, diagnose
-from action_spotting.evaluation.game_set import GameSet
-from action_spotting.evaluation.matching import Columns, join
-from action_spotting.evaluation.scoring import Result, score
+from action_spotting.evaluation.evaluate import Evaluation
+from action_spotting.evaluation.scoring import Result
 from action_spotting.io.files import whole_file
 
 GROUPS = {
@@ -51,17 +47,15 @@ _IMAGE_TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 @dataclass(frozen=True)
-class Match:
+class Game:
     """One game to show.
 
     Attributes
     ----------
-    game
-        Its name.
+    name
+        SoccerNet's ``UrlLocal``, or any title.
     spots
         What was spotted.
-    annotations
-        Its labels, if there are any.
     videos
         File of the video of each half, relative to the folder of the report; browsers play MP4 and
         WebM, some of them Matroska too.
@@ -71,9 +65,8 @@ class Match:
         Thumbnails: index of the spot, and a PNG or JPEG file's content.
     """
 
-    game: str
-    spots: Spots
-    annotations: Annotations | None = None
+    name: str
+    spots: Events
     videos: Mapping[int, str] = field(default_factory=dict)
     starts_s: Mapping[int, float] = field(default_factory=dict)
     pictures: Sequence[tuple[int, bytes]] = ()
@@ -81,60 +74,50 @@ class Match:
 
 def write_report(
     path: Path,
-    matches: Sequence[Match],
+    games: Sequence[Game],
+    evaluation: Evaluation | None = None,
     *,
-    classes: Sequence[str] = ACTIONS_V2,
     title: str = "Action spotting",
     notes: Sequence[str] = (),
-    metrics: Sequence[str] = ("loose", "tight"),
 ) -> None:
     """Write the report.
 
-    It opens from disk and loads nothing. Matches with labels are scored together; without labels
-    there are the timelines and a list of the spots. Where there are very many spots the most
-    confident of each half are shown, and the page says so.
+    It opens from disk and loads nothing. Where there are very many spots the most confident of
+    each half are shown, and the page says so.
 
     Parameters
     ----------
     path
         The HTML file.
-    matches
+    games
         At least one.
-    classes
-        What the label indices refer to.
+    evaluation
+        Their scores, of the same games in the same order (`games_of`); its first metric gives the
+        thresholds. None: there are the timelines and a list of the spots.
     title
         The heading.
     notes
         What a reader must know first ("the weights are random").
-    metrics
-        Those of the table; the first also gives the thresholds.
     """
-    places = [i for i, match in enumerate(matches) if match.annotations is not None]
-    scored = [matches[i] for i in places]
-    context: dict[str, Any] = {
+    diagnosis = None
+    if evaluation:
+        best = next(iter(evaluation.results.values())).best
+        scored = evaluation.games
+        diagnosis = diagnose(
+            scored.labels, scored.spots, best.threshold, tolerance_s=best.tolerance_s
+        )
+    classes = games[0].spots.classes
+    timeline = _Timeline(games, diagnosis)
+    context = {
         "title": title,
         "notes": notes,
-        "count": len(matches),
+        "count": len(games),
         "groups": list(GROUPS),
-        "score": None,
-    }
-    diagnosis = None
-    if scored:
-        annotations = [m.annotations for m in scored if m.annotations is not None]
-        spots = [match.spots for match in scored]
-        asked = dict.fromkeys([*metrics, "loose", "tight"])
-        results = score(annotations, spots, classes=classes, metrics=list(asked))
-        best = results[metrics[0]].best
-        diagnosis = diagnose(annotations, spots, best.threshold, tolerance_s=best.tolerance_s)
-        context["score"] = _score_context(
-            results, metrics, diagnosis, [match.game for match in scored], places
-        )
-    timeline = _Timeline(matches, places, diagnosis)
-    context |= {
-        "data": {"classes": _class_data(classes), "matches": timeline.matches},
+        "score": _score_context(evaluation, diagnosis) if evaluation and diagnosis else None,
+        "data": {"classes": _class_data(classes), "games": timeline.games},
         "hidden": timeline.hidden,
         "per_half": timeline.per_half,
-        "lists": [_spot_list(match, classes) for match in matches if match.annotations is None],
+        "lists": [] if evaluation else [_spot_list(game) for game in games],
     }
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("action_spotting.evaluation"),
@@ -149,95 +132,76 @@ def write_report(
         part.write_text(text, encoding="utf-8")
 
 
-def matches_of(games: GameSet, *, report: Path, root: Path, video: str | None) -> list[Match]:
-    """Give the games of a set as matches to show.
+def games_of(
+    evaluation: Evaluation, *, report: Path, root: Path, video: str | None = None
+) -> list[Game]:
+    """Give the games of an evaluation, to be shown.
 
     Parameters
     ----------
-    games
-        The set.
+    evaluation
+        The scores.
     report
         Where the report will be, for the links to the videos.
     root
         The dataset folder that has the videos.
     video
-        ``LQ`` or ``720p``: link those that are there; None: none.
+        ``LQ``, ``720p`` or ``HQ``: link those that are there; None: none.
     """
-    rows = zip(games.games, games.spots, games.annotations, strict=True)
-    return [
-        Match(game, spots, annotations, _videos(root, game, video, report) if video else {})
-        for game, spots, annotations in rows
-    ]
-
-
-def _videos(root: Path, game: str, video: str, report: Path) -> dict[int, str]:
-    """The videos of a game that are there, relative to the report's folder."""
-    found = {}
-    for number in (1, 2):
-        with contextlib.suppress(InputError):
-            path = Half(root, game, number).clip(video).path
-            found[number] = Path(os.path.relpath(path, report.parent)).as_posix()
-    return found
+    games = []
+    for name, spots in zip(evaluation.games.games, evaluation.games.spots, strict=True):
+        videos = {}
+        for number in (1, 2) if video else ():
+            with contextlib.suppress(InputError):
+                clip = Half(root, name, number).clip(video or "")
+                videos[number] = relative(clip.path, report.parent)
+        games.append(Game(name, spots, videos))
+    return games
 
 
 class _Timeline:
     """The data that the page draws its timelines from."""
 
-    def __init__(
-        self, matches: Sequence[Match], places: Sequence[int], diagnosis: Diagnosis | None
-    ) -> None:
-        share = _SPOTS_IN_PAGE // max(1, 2 * len(matches))
+    def __init__(self, games: Sequence[Game], diagnosis: Diagnosis | None) -> None:
+        share = _SPOTS_IN_PAGE // max(1, 2 * len(games))
         self.per_half = max(50, min(_SPOTS_IN_HALF, share))
         self.hidden = 0
         self._diagnosis = diagnosis
-        order = {place: index for index, place in enumerate(places)}
-        self.matches = [self._match(match, order.get(i)) for i, match in enumerate(matches)]
+        self.games = [self._game(game, i) for i, game in enumerate(games)]
 
-    def _match(self, match: Match, index: int | None) -> dict[str, Any]:
-        if self._diagnosis is None or index is None:
-            spots, hit = join([match.spots]), None
-            labels, found = join([]), np.empty(0, bool)
-        else:
-            d = self._diagnosis
+    def _game(self, game: Game, index: int) -> dict[str, Any]:
+        spots, hit = game.spots, np.ones(len(game.spots), bool)
+        labels, found = spots.take(slice(0)), np.empty(0, bool)
+        if d := self._diagnosis:
             mine, ours = (
-                slice(*np.searchsorted(side.game, [index, index + 1]))
-                for side in (d.spots, d.labels)
+                slice(*np.searchsorted(side, [index, index + 1]))
+                for side in (d.axis.spot_game, d.axis.label_game)
             )
-            spots, hit = d.spots.take(mine), d.spot_hit[mine]
-            labels, found = d.labels.take(ours), d.label_found[ours]
+            spots, hit = d.axis.spots.take(mine), d.spot_hit[mine]
+            labels, found = d.axis.labels.take(ours), d.label_found[ours]
         halves = []
-        for half in (1, 2):
+        for half in HALVES[: max(2, spots.half.max(initial=0))]:
             rows = np.flatnonzero(labels.half == half)
+            columns = (labels.position_ms, labels.label, labels.visible, found)
             halves.append(
                 {
-                    "labels": _label_rows(labels.take(rows), found[rows]),
+                    "labels": np.stack([c[rows].astype(int) for c in columns], axis=1).tolist(),
                     "spots": self._spot_rows(spots, hit, half),
-                    "video": quote(match.videos[half]) if half in match.videos else None,
-                    "start": match.starts_s.get(half, 0.0),
+                    "video": quote(game.videos[half]) if half in game.videos else None,
+                    "start": game.starts_s.get(half, 0.0),
                 }
             )
-        return {"game": match.game, "scored": hit is not None, "halves": halves}
+        return {"game": game.name, "scored": self._diagnosis is not None, "halves": halves}
 
-    def _spot_rows(self, spots: Columns, hit: np.ndarray | None, half: int) -> list[list[Any]]:
+    def _spot_rows(self, spots: Events, hit: np.ndarray, half: int) -> list[list[Any]]:
         """The most confident spots of a half as ``[ms, class, confidence, hit]``, by time."""
         rows = np.flatnonzero(spots.half == half)
-        loud = rows[np.argsort(-spots.value[rows], kind="stable")][: self.per_half]
+        loud = rows[np.argsort(-spots.confidence[rows], kind="stable")][: self.per_half]
         self.hidden += len(rows) - len(loud)
         loud = loud[np.argsort(spots.position_ms[loud], kind="stable")]
-        hits = np.ones(len(loud), int) if hit is None else hit[loud].astype(int)
-        columns = (
-            spots.position_ms[loud].tolist(),
-            spots.label[loud].tolist(),
-            spots.value[loud].round(3).tolist(),
-            hits.tolist(),
-        )
-        return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _label_rows(labels: Columns, found: np.ndarray) -> list[list[int]]:
-    """Labels as ``[ms, class, visible, found]``."""
-    columns = (labels.position_ms, labels.label, labels.value, found)
-    return np.stack([column.astype(int) for column in columns], axis=1).tolist()
+        confidence = spots.confidence[loud].round(3)
+        columns = (spots.position_ms[loud], spots.label[loud], confidence, hit[loud].astype(int))
+        return [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
 def _class_data(classes: Sequence[str]) -> list[list[Any]]:
@@ -248,37 +212,35 @@ def _class_data(classes: Sequence[str]) -> list[list[Any]]:
     ]
 
 
-def _score_context(
-    results: Mapping[str, Result],
-    metrics: Sequence[str],
-    diagnosis: Diagnosis,
-    games: Sequence[str],
-    places: Sequence[int],
-) -> dict[str, Any]:
-    """What the template shows of the scored matches; `places` are theirs among all."""
-    first = results[metrics[0]]
-    best = first.best
-    curves = _tolerances(results)
-    pr = next(r for r in results.values() if best.tolerance_s in r.tolerances_s)
+def _score_context(evaluation: Evaluation, diagnosis: Diagnosis) -> dict[str, Any]:
+    """What the template shows of the scores."""
+    from action_spotting.evaluation import figures
+
+    results = evaluation.results
+    first, *_ = results.values()
+    version2 = len(first.classes) != 3
+    tolerances, by_tolerance = _tolerances(results)
+    kinds = dict(zip(("all", "visible", "not shown"), by_tolerance.mean(axis=-1), strict=True))
+    curves = kinds if version2 else {"all": kinds["all"]}
+    pictures = {
+        "precision_recall": figures.precision_recall(first),
+        "tolerance": figures.tolerance_curves(tolerances, curves),
+        "calibration": figures.calibration_curve(diagnosis.calibration),
+    }
     return {
-        "games": games,
-        "places": places,
-        "metrics": [results[metric] for metric in metrics],
-        "version2": len(first.classes) != 3,
-        "best": best,
+        "games": evaluation.games.games,
+        "metrics": list(results.values()),
+        "version2": version2,
+        "best": first.best,
         "classes": _class_data(first.classes),
         "rows": range(len(first.classes)),
-        "curves": [
-            charts.precision_recall(pr, i, best.tolerance_s) for i in range(len(first.classes))
-        ],
-        "tolerances": curves[0],
-        "by_tolerance": curves[1],
-        "tolerance_chart": charts.tolerance_curve(curves[0], _means(curves[1], first)),
+        "pictures": {k: _uri("image/svg+xml", figures.to_svg(f)) for k, f in pictures.items()},
+        "tolerances": tolerances,
+        "by_tolerance": by_tolerance,
         "confusion": diagnosis.confusion,
         "diagnosis": diagnosis,
-        "misses": _misses(diagnosis, first.classes),
-        "false_alarms": _false_alarms(diagnosis, first.classes),
-        "calibration": charts.calibration_chart(diagnosis.calibration),
+        "misses": _misses(diagnosis),
+        "false_positives": _false_positives(diagnosis),
     }
 
 
@@ -289,39 +251,21 @@ def _tolerances(results: Mapping[str, Result]) -> tuple[list[int], np.ndarray]:
     return tolerances, np.stack([at[t] for t in tolerances], axis=1)
 
 
-def _means(values: np.ndarray, result: Result) -> dict[str, np.ndarray]:
-    mean = values.mean(axis=-1)
-    kinds = ("all", "visible", "not shown") if len(result.classes) != 3 else ("all",)
-    return dict(zip(kinds, mean, strict=False))
+def _misses(d: Diagnosis) -> list[dict[str, Any]]:
+    labels, spots = d.axis.labels, d.axis.spots
+    return [
+        _event(labels, i, d.axis.label_game[i], d.label_score[i], spots, d.label_spot[i])
+        | {"visible": bool(labels.visible[i])}
+        for i in _few_of_each(d.misses, labels.label)
+    ]
 
 
-def _misses(d: Diagnosis, classes: Sequence[str]) -> list[dict[str, Any]]:
-    rows = []
-    for i in _few_of_each(d.misses, d.labels.label):
-        spot = d.label_spot[i]
-        rows.append(
-            _event(d.labels, i, classes)
-            | {
-                "visible": bool(d.labels.value[i]),
-                "confidence": float(d.label_score[i]),
-                "instead": classes[d.spots.label[spot]] if spot >= 0 else None,
-            }
-        )
-    return rows
-
-
-def _false_alarms(d: Diagnosis, classes: Sequence[str]) -> list[dict[str, Any]]:
-    rows = []
-    for i in _few_of_each(d.false_alarms, d.spots.label):
-        label = d.spot_label[i]
-        rows.append(
-            _event(d.spots, i, classes)
-            | {
-                "confidence": float(d.spots.value[i]),
-                "instead": classes[d.labels.label[label]] if label >= 0 else None,
-            }
-        )
-    return rows
+def _false_positives(d: Diagnosis) -> list[dict[str, Any]]:
+    labels, spots = d.axis.labels, d.axis.spots
+    return [
+        _event(spots, i, d.axis.spot_game[i], spots.confidence[i], labels, d.spot_label[i])
+        for i in _few_of_each(d.false_positives, spots.label)
+    ]
 
 
 def _few_of_each(order: np.ndarray, label: np.ndarray) -> list[int]:
@@ -335,37 +279,45 @@ def _few_of_each(order: np.ndarray, label: np.ndarray) -> list[int]:
     return kept[:_LISTED]
 
 
-def _event(columns: Columns, i: int, classes: Sequence[str]) -> dict[str, Any]:
-    half, ms = int(columns.half[i]), int(columns.position_ms[i])
+def _event(
+    events: Events, i: int, game: int, confidence: float, others: Events, other: int
+) -> dict[str, Any]:
+    """Event `i` for a list, with what was taken for it, or it for: `other`, -1 for nothing."""
+    half, ms = int(events.half[i]), int(events.position_ms[i])
     return {
-        "index": int(columns.game[i]),
+        "index": int(game),
         "half": half,
         "ms": ms,
         "time": game_time(half, ms),
-        "label": classes[int(columns.label[i])],
+        "label": events.classes[events.label[i]],
+        "confidence": float(confidence),
+        "instead": others.classes[others.label[other]] if other >= 0 else None,
     }
 
 
-def _spot_list(match: Match, classes: Sequence[str]) -> dict[str, Any]:
-    """The most confident spots of a match without labels, by time, with their pictures."""
-    spots = match.spots
-    pictures = dict(match.pictures)
+def _spot_list(game: Game) -> dict[str, Any]:
+    """The most confident spots of a game without labels, by time, with their pictures."""
+    spots, pictures = game.spots, dict(game.pictures)
     loud = np.argsort(-spots.confidence, kind="stable")[:_SPOTS_LISTED]
     order = loud[np.lexsort((spots.position_ms[loud], spots.half[loud]))]
     rows = [
         {
             "time": game_time(int(spots.half[i]), int(spots.position_ms[i])),
-            "label": classes[int(spots.label[i])],
+            "label": spots.classes[spots.label[i]],
             "confidence": float(spots.confidence[i]),
             "picture": _data_uri(pictures[int(i)]) if int(i) in pictures else None,
         }
         for i in order
     ]
-    return {"game": match.game, "rows": rows, "hidden": len(spots) - len(rows)}
+    return {"game": game.name, "rows": rows, "hidden": len(spots) - len(rows)}
 
 
 def _data_uri(content: bytes) -> str:
     kind = next((kind for magic, kind in _IMAGE_TYPES.items() if content.startswith(magic)), None)
     if kind is None:
         raise InputError("a thumbnail is neither PNG nor JPEG")
+    return _uri(kind, content)
+
+
+def _uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -7,7 +7,6 @@ hard for both cancels out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,9 +74,8 @@ def bootstrap(tally: Tally, metric: str, *, resamples: int, seed: int = 0) -> In
         Of the draws; the same seed and games give the same draws.
     """
     tally = tally.at(METRICS[metric])
-    point = _scores(tally.total(), metric)
-    drawn = _scores_of_draws([tally], metric, resamples, seed)[0]
-    return Intervals(*(_estimate(one[0], many) for one, many in zip(point, drawn, strict=True)))
+    drawn = _scores(tally, metric, _draws(tally, resamples, seed))
+    return Intervals(*map(_estimate, _scores(tally, metric), drawn))
 
 
 def compare(
@@ -92,53 +90,43 @@ def compare(
     """
     if not np.array_equal(first.labels, second.labels):
         raise UsageError("the two systems were not scored on the same games and labels")
-    first, second = (tally.at(METRICS[metric]) for tally in (first, second))
-    points = [_scores(tally.total(), metric) for tally in (first, second)]
-    draws = _scores_of_draws([first, second], metric, resamples, seed)
-    estimates = [
-        _estimate(points[1][i][0] - points[0][i][0], draws[1][i] - draws[0][i]) for i in range(2)
-    ]
-    games = _game_scores(second, metric) - _game_scores(first, metric)
+    both = [tally.at(METRICS[metric]) for tally in (first, second)]
+    weights = _draws(first, resamples, seed)
+    points = [_scores(tally, metric) for tally in both]
+    draws = [_scores(tally, metric, weights) for tally in both]
+    estimates = [_estimate(points[1][i] - points[0][i], draws[1][i] - draws[0][i]) for i in (0, 1)]
+    games = _game_scores(both[1], metric) - _game_scores(both[0], metric)
     return Comparison(metric, estimates[0], estimates[1], games)
 
 
-def _scores_of_draws(
-    tallies: Sequence[Tally], metric: str, resamples: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Score the same draws of games for each tally, a batch at a time."""
-    games = len(tallies[0].labels)
+def _draws(tally: Tally, resamples: int, seed: int) -> np.ndarray:
+    """How often each draw holds each game; ``(resamples, games)``."""
+    games = len(tally.labels)
     generator = np.random.default_rng(seed)
-    weights = generator.multinomial(games, np.full(games, 1 / games), size=resamples)
-    result = []
-    for tally in tallies:
-        parts = [
-            _scores(tally.total(weights[start : start + _BATCH]), metric)
-            for start in range(0, resamples, _BATCH)
-        ]
-        result.append(
-            (np.concatenate([a for a, _ in parts]), np.concatenate([c for _, c in parts]))
-        )
-    return result
+    return generator.multinomial(games, np.full(games, 1 / games), size=resamples)
 
 
-def _scores(tally: Tally, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Average-mAP ``(blocks, 3)`` and average AP a class ``(blocks, classes)``."""
-    values = official_ap(tally, METRICS[metric])
-    per_class = over_tolerances(np.moveaxis(values, 2, 0))
-    average = per_class.mean(axis=-1)
-    average[:, 2] *= unshown_scale(tally.classes, METRICS[metric])
-    return average, per_class[:, 0]
+def _scores(
+    tally: Tally, metric: str, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average-mAP ``(sums, 3)`` and average AP a class ``(sums, classes)`` of weighted games.
+
+    A batch of `weights` ``(sums, games)`` at a time; None: all games once.
+    """
+    weights = np.ones((1, len(tally.labels))) if weights is None else weights
+    averages, classes = [], []
+    for start in range(0, len(weights), _BATCH):
+        values = official_ap(tally.total(weights[start : start + _BATCH]), METRICS[metric])
+        per_class = over_tolerances(np.moveaxis(values, 2, 0))
+        averages.append(per_class.mean(axis=-1))
+        averages[-1][:, 2] *= unshown_scale(tally.classes, METRICS[metric])
+        classes.append(per_class[:, 0])
+    return np.concatenate(averages), np.concatenate(classes)
 
 
 def _game_scores(tally: Tally, metric: str) -> np.ndarray:
     has = tally.labels.sum(axis=1) > 0
-    blocks = np.eye(len(has))
-    scores = np.concatenate(
-        [
-            _scores(tally.total(blocks[start : start + _BATCH]), metric)[1]
-            for start in range(0, len(blocks), _BATCH)
-        ]
-    )
+    scores = _scores(tally, metric, np.eye(len(has)))[1]
     undefined = np.full(len(has), np.nan)
     return np.divide(
         (scores * has).sum(axis=1), has.sum(axis=1), out=undefined, where=has.any(axis=1)
@@ -147,4 +135,4 @@ def _game_scores(tally: Tally, metric: str) -> np.ndarray:
 
 def _estimate(value: np.ndarray, draws: np.ndarray) -> Estimate:
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return Estimate(value, low, high)
+    return Estimate(value[0], low, high)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.events import Events
 from action_spotting.errors import UsageError, unknown
 from action_spotting.evaluation import average_precision as ap
-from action_spotting.evaluation.matching import Axis, build_axis, match
+from action_spotting.evaluation.matching import Axis, build_axis, match_labels
 
 METRICS = {
     "loose": tuple(range(5, 61, 5)),
@@ -133,31 +133,23 @@ class Result:
     best: BestF1
 
     @property
-    def average_map(self) -> float:
-        """The average-mAP."""
-        return self._mean(0)
-
-    @property
-    def average_map_visible(self) -> float:
-        """The average-mAP of the visible actions."""
-        return self._mean(1)
-
-    @property
-    def average_map_unshown(self) -> float:
-        """The average-mAP of the actions not shown."""
+    def averages(self) -> tuple[float, float, float]:
+        """The average-mAP of all actions, of the visible ones, of those not shown."""
         scale = unshown_scale(self.classes, self.tolerances_s) if self.mode == "official" else 1
-        return self._mean(2) * scale
+        per_class = map(over_tolerances, self.ap)
+        means = (float("nan") if np.isnan(x).all() else float(np.nanmean(x)) for x in per_class)
+        shown, visible, unshown = means
+        return shown, visible, unshown * scale
+
+    @property
+    def average_map(self) -> float:
+        """The average-mAP of all actions."""
+        return self.averages[0]
 
     @property
     def per_class(self) -> np.ndarray:
         """The average AP of each class, all labels; ``(classes,)``."""
         return over_tolerances(self.ap[0])
-
-    def _mean(self, kind: int) -> float:
-        per_class = over_tolerances(self.ap[kind])
-        if np.isnan(per_class).all():
-            return float("nan")
-        return float(np.nanmean(per_class))
 
     def official(self) -> dict[str, float | list[float] | None]:
         """Give the fields of SoccerNet's ``evaluate`` under their own names.
@@ -165,20 +157,18 @@ class Result:
         Those on visible and not shown actions are None for the classes of version 1.
         """
         fields: dict[str, float | list[float] | None] = {}
-        averages = (self.average_map, self.average_map_visible, self.average_map_unshown)
         for kind, suffix in enumerate(("", "_visible", "_unshown")):
             told = kind == 0 or len(self.classes) != 3
             per_class = over_tolerances(self.ap[kind]).tolist()
-            fields[f"a_mAP{suffix}"] = averages[kind] if told else None
+            fields[f"a_mAP{suffix}"] = self.averages[kind] if told else None
             fields[f"a_mAP_per_class{suffix}"] = per_class if told else None
         return fields
 
 
 def average_map(
-    annotations: Sequence[Annotations],
-    spots: Sequence[Spots],
+    labels: Sequence[Events],
+    spots: Sequence[Events],
     *,
-    classes: Sequence[str] = ACTIONS_V2,
     metric: str = "tight",
     mode: str = "official",
 ) -> Result:
@@ -186,10 +176,8 @@ def average_map(
 
     Parameters
     ----------
-    annotations, spots
-        One element a game, both in the same order of games.
-    classes
-        What the label indices refer to.
+    labels, spots
+        One table a game, both in the same order of games and of one class vocabulary.
     metric
         ``loose`` (5 to 60 s), ``tight`` (1 to 5 s), ``at1`` … ``at5``.
     mode
@@ -198,38 +186,39 @@ def average_map(
     Raises
     ------
     UsageError
-        Unknown metric or mode, or the two sides differ in their number of games.
+        Unknown metric or mode, or the two sides differ in their number of games or their classes.
 
     Examples
     --------
-    >>> half, time = np.array([1, 2]), np.array([1000, 5000])
-    >>> goals = Annotations(half, time, np.array([2, 2]), np.array([True, False]))
-    >>> spots = Spots(half, time, np.array([2, 2]), np.array([0.9, 0.4]))
-    >>> round(average_map([goals], [spots], metric="at1").per_class[2], 6)
+    >>> half, time, goal = np.array([1, 2]), np.array([1000, 5000]), np.array([2, 2])
+    >>> labels = Events(half, time, goal, visible=np.array([True, False]))
+    >>> spots = Events(half, time, goal, np.array([0.9, 0.4]))
+    >>> round(average_map([labels], [spots], metric="at1").per_class[2], 6)
     np.float64(1.0)
     """
-    return score(annotations, spots, classes=classes, metrics=[metric], mode=mode)[metric]
+    return score(labels, spots, metrics=[metric], mode=mode)[metric]
 
 
 def score(
-    annotations: Sequence[Annotations],
-    spots: Sequence[Spots],
+    labels: Sequence[Events],
+    spots: Sequence[Events],
     *,
-    classes: Sequence[str] = ACTIONS_V2,
     metrics: Sequence[str] = ("loose", "tight"),
     mode: str = "official",
 ) -> dict[str, Result]:
     """As `average_map`, under several metrics; what they share is computed once."""
-    tolerances = all_tolerances(metrics)
-    axis = set_axis(annotations, spots, classes, tolerances, mode)
-    found = match_all(axis, tolerances)
-    tally = count(axis, found, classes, tolerances)
+    axis, found, tally = _count(labels, spots, metrics, mode)
     if mode == "official":
         return {metric: official_result(tally, metric) for metric in metrics}
     return {metric: exact_result(axis, found, tally, metric) for metric in metrics}
 
 
-def all_tolerances(metrics: Sequence[str]) -> tuple[int, ...]:
+def tally_games(labels: Sequence[Events], spots: Sequence[Events], metrics: Sequence[str]) -> Tally:
+    """Count game by game what the official scores under `metrics` follow from."""
+    return _count(labels, spots, metrics, "official", games=len(labels))[2]
+
+
+def check_metrics(metrics: Sequence[str]) -> tuple[int, ...]:
     """Give the tolerances in seconds of all `metrics`, ascending."""
     for metric in metrics:
         if metric not in METRICS:
@@ -237,53 +226,43 @@ def all_tolerances(metrics: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted({t for metric in metrics for t in METRICS[metric]}))
 
 
-def set_axis(
-    annotations: Sequence[Annotations],
-    spots: Sequence[Spots],
-    classes: Sequence[str],
-    tolerances_s: Sequence[int],
-    mode: str = "official",
-) -> Axis:
-    """Lay a set on one axis, wide enough for the widest tolerance."""
+def _count(
+    labels: Sequence[Events],
+    spots: Sequence[Events],
+    metrics: Sequence[str],
+    mode: str,
+    games: int | None = None,
+) -> tuple[Axis, np.ndarray, Tally]:
+    """Match at every tolerance, then count; game by game when their number `games` is given.
+
+    Gives the axis, the spot of each label (-1 for none; ``(tolerances, labels)``), and the counts.
+    """
+    tolerances = check_metrics(metrics)
     if mode not in MODES:
         raise UsageError(unknown("mode", mode, MODES))
-    if len(annotations) != len(spots):
-        raise UsageError(f"{len(annotations)} games with labels, {len(spots)} with spots")
-    return build_axis(
-        annotations, spots, len(classes), tolerance_s=max(tolerances_s), exact=mode == "exact"
-    )
-
-
-def match_all(axis: Axis, tolerances_s: Sequence[int]) -> np.ndarray:
-    """Match at every tolerance: the spot of each label, -1 for none; ``(tolerances, labels)``."""
-    pairs = axis.pairs(max(tolerances_s))
-    return np.stack([match(pairs, axis.reach(tolerance)) for tolerance in tolerances_s])
-
-
-def count(
-    axis: Axis,
-    found: np.ndarray,
-    classes: Sequence[str],
-    tolerances_s: Sequence[int],
-    games: int | None = None,
-) -> Tally:
-    """Count labels, spots and matches; game by game when their number `games` is given."""
-    blocks = games or 1
-    shape = (blocks, 2, len(classes))
-    bins = ap.threshold_bins(axis.spots.value)
-    label_block, spot_block = (axis.labels.game, axis.spots.game) if games else (0, 0)
-    labels = (label_block * 2 + axis.labels.value.astype(int)) * len(classes) + axis.labels.label
+    if len(labels) != len(spots):
+        raise UsageError(f"{len(labels)} games with labels, {len(spots)} with spots")
+    axis = build_axis(labels, spots, tolerance_s=max(tolerances), exact=mode == "exact")
+    pairs = axis.pairs(max(tolerances))
+    found = np.stack([match_labels(pairs, axis.reach(tolerance)) for tolerance in tolerances])
+    classes = axis.labels.classes
+    if axis.spots.classes != classes:
+        raise UsageError("labels and spots are of different classes")
+    shape = (games or 1, 2, len(classes))
+    label_block, spot_block = (axis.label_game, axis.spot_game) if games else (0, 0)
+    known = (label_block * 2 + axis.labels.visible) * len(classes) + axis.labels.label
     cells = (spot_block * 2 + axis.spot_visible) * len(classes) + axis.spots.label
-    cells = cells * 201 + bins
+    cells = cells * 201 + ap.threshold_bins(axis.spots.confidence)
     size = int(np.prod(shape)) * 201
     matched = [np.bincount(cells[row[row >= 0]], minlength=size) for row in found]
-    return Tally(
-        classes=tuple(classes),
-        tolerances_s=tuple(tolerances_s),
-        labels=np.bincount(labels, minlength=size // 201).reshape(shape),
+    tally = Tally(
+        classes=classes,
+        tolerances_s=tolerances,
+        labels=np.bincount(known, minlength=size // 201).reshape(shape),
         detected=np.bincount(cells, minlength=size).reshape(*shape, 201),
         matched=np.stack(matched, axis=0).reshape(-1, *shape, 201).swapaxes(0, 1),
     )
+    return axis, found, tally
 
 
 def official_result(tally: Tally, metric: str) -> Result:
@@ -304,10 +283,8 @@ def exact_result(axis: Axis, found: np.ndarray, tally: Tally, metric: str) -> Re
     """Score matches at every threshold."""
     rows = [tally.tolerances_s.index(t) for t in METRICS[metric]]
     kinds = (np.ones(len(axis.spot_key), bool), axis.spot_visible, ~axis.spot_visible)
-    values = np.stack(
-        [_exact_kind(axis, found[rows], kind, tally, i) for i, kind in enumerate(kinds)]
-    )
-    return _result(tally, metric, "exact", values)
+    values = [_exact_kind(axis, found[rows], kind, tally, i) for i, kind in enumerate(kinds)]
+    return _result(tally, metric, "exact", np.stack(values))
 
 
 def over_tolerances(values: np.ndarray) -> np.ndarray:
@@ -345,14 +322,11 @@ def _exact_kind(
 ) -> np.ndarray:
     """AP at every threshold of the chosen spots; ``(tolerances, classes)``."""
     rank = np.zeros(len(spots), np.int64)
-    rank[spots] = ap.ranks(axis.spots.value[spots], axis.spots.label[spots])
-    rows = []
-    for row in found:
-        hits = row[row >= 0]
-        hits = hits[spots[hits]]
-        instances = _kind(tally.labels[0], 0, kind)
-        rows.append(ap.exact_ap(rank[hits], axis.spots.label[hits], instances))
-    return np.stack(rows)
+    rank[spots] = ap.ranks(axis.spots.confidence[spots], axis.spots.label[spots])
+    instances = _kind(tally.labels[0], 0, kind)
+    hits = (row[row >= 0] for row in found)
+    hits = (row[spots[row]] for row in hits)
+    return np.stack([ap.exact_ap(rank[r], axis.spots.label[r], instances) for r in hits])
 
 
 def _result(tally: Tally, metric: str, mode: str, values: np.ndarray) -> Result:

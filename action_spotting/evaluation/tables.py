@@ -10,7 +10,6 @@ from action_spotting.dataset.event_files import Finding
 from action_spotting.evaluation.evaluate import Evaluation
 from action_spotting.evaluation.game_set import GameSet
 from action_spotting.evaluation.resampling import Comparison, Estimate
-from action_spotting.evaluation.scoring import Result
 from action_spotting.io.tables import table
 
 _KINDS = ("all", "visible", "not shown")
@@ -118,15 +117,11 @@ def _averages(evaluation: Evaluation) -> str:
     for i, kind in enumerate(kinds):
         row = [kind]
         for result in evaluation.results.values():
-            row.append(_percent(_average(result, i)))
+            row.append(_percent(result.averages[i]))
             if evaluation.intervals:
                 row.append(_interval(evaluation.intervals[result.metric].average_map, i))
         rows.append(row)
     return table(header, rows)
-
-
-def _average(result: Result, kind: int) -> float:
-    return (result.average_map, result.average_map_visible, result.average_map_unshown)[kind]
 
 
 def _difference(estimate: Estimate, i: int) -> list[str]:

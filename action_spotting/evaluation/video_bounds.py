@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from action_spotting.dataset.event_files import WARNING, Finding
-from action_spotting.dataset.events import Annotations, Spots, game_time
+from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import VIDEO_STEMS, Half
 from action_spotting.dataset.media import probe
 from action_spotting.errors import InputError
@@ -24,33 +24,25 @@ def find_beyond(games: GameSet, root: Path) -> list[Finding]:
         A warning for each half with labels or spots more than a second behind its end.
     """
     findings = []
-    for i, game in enumerate(games.games):
+    for game, labels, spots in zip(games.games, games.labels, games.spots, strict=True):
         for number in (1, 2):
-            length = length_ms(Half(root, game, number))
-            if length is not None:
-                findings += _beyond(games.annotations[i], "labels", game, number, length)
-                findings += _beyond(games.spots[i], "spots", game, number, length)
+            length = _length_ms(Half(root, game, number))
+            for what, events in (("labels", labels), ("spots", spots)) if length else ():
+                late = events.position_ms[events.half == number]
+                late = late[late > length + _SLACK_MS]
+                if late.size:
+                    end, last = (game_time(number, int(ms)) for ms in (length, late.max()))
+                    message = f"{late.size} {what} lie behind the end of the half's video at {end}"
+                    findings.append(Finding(WARNING, game, f"{message} (the last at {last})"))
     return findings
 
 
-def length_ms(half: Half) -> int | None:
-    """Measure the video of a half; None where there is none that can be read."""
+def _length_ms(half: Half) -> int:
+    """Measure the video of a half; 0 where there is none that can be read."""
     for video in VIDEO_STEMS:
         with contextlib.suppress(InputError):
             clip = half.clip(video)
             seconds = clip.duration_s or probe(clip.path).duration_s
             if seconds > 0:
                 return int(1000 * seconds)
-    return None
-
-
-def _beyond(
-    events: Annotations | Spots, what: str, game: str, number: int, length: int
-) -> list[Finding]:
-    positions = events.position_ms[events.half == number]
-    late = positions[positions > length + _SLACK_MS]
-    if not late.size:
-        return []
-    end, last = game_time(number, length), game_time(number, int(late.max()))
-    message = f"{late.size} {what} lie behind the end of the half's video at {end}"
-    return [Finding(WARNING, game, f"{message} (the last at {last})")]
+    return 0

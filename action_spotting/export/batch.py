@@ -2,79 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from pathlib import Path
 
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.classes import actions
-from action_spotting.dataset.events import Spots
+from action_spotting.dataset.event_files import PREDICTIONS, parse_events, refuse_errors
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import PREDICTION_FILES, Half
 from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import SOCCERNET_SPLITS, read_splits, split_games
+from action_spotting.dataset.tree import RESULTS_NAME, Tree, results_names
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.challenge import RESULTS_NAME, write_challenge_zip
+from action_spotting.export.challenge import write_challenge_zip
 from action_spotting.export.match import Window, build_match, select
 from action_spotting.export.registry import SOCCERNET, check_formats, write_exports
-from action_spotting.io.files import MAX_JSON_BYTES, parse_json, read_bytes
+from action_spotting.io.files import parse_json
 from action_spotting.io.items import Summary, run_items
 
 NO_MEDIA = (
     "no media is known: the second half is taken to begin 45:00 after the first; with "
     "--SoccerNet_path DIR it begins where it truly does"
 )
-
-
-class Results(Protocol):
-    """Results files by name, ``league/season/game/file.json``."""
-
-    path: Path
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The names of all JSON files."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Give a file's content."""
-        ...
-
-    def where(self, name: str) -> str:
-        """Name a file in a message."""
-        ...
-
-
-class Finding(Protocol):
-    """Something odd in a results file."""
-
-    severity: str
-    message: str
-
-
-Parse = Callable[[bytes, str, Sequence[str]], tuple[Spots, Sequence[Any]]]
-"""``(content, where, classes) -> (spots, findings)``; ``Finding.severity`` is error or warning."""
-
-
-@dataclass(frozen=True)
-class ResultsFile:
-    """One results file alone, as `Results`."""
-
-    path: Path
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The file's name."""
-        return frozenset([self.path.name])
-
-    def read(self, name: str) -> bytes:
-        """Give the content, of at most 64 MiB."""
-        return read_bytes(self.path, MAX_JSON_BYTES)
-
-    def where(self, name: str) -> str:
-        """Give the path."""
-        return str(self.path)
 
 
 @dataclass(frozen=True)
@@ -108,31 +58,28 @@ class Exporter:
     top: int | None = None
     window: Window = field(default_factory=Window)
 
-    def game(self, game: str, folder: Path, spots: Spots) -> str | None:
-        """Export one game's spots into `folder`; give a warning, or None."""
-        clips, reasons = self._clips(game)
-        match = build_match(game, spots, actions(self.version), clips, folder=folder)
-        shown = select(match, threshold=self.threshold, top=self.top)
-        names = [name for name in self.formats if name != SOCCERNET]
-        write_exports(shown, names, folder, window=self.window)
-        return "; ".join(reasons) or None
+    @property
+    def per_game(self) -> list[str]:
+        """The formats that are made game by game."""
+        return [name for name in self.formats if name != SOCCERNET]
 
-    def _clips(self, game: str) -> tuple[dict[int, Clip | None], list[str]]:
-        """The media of both halves, and why there is none."""
+    def game(self, game: str, folder: Path, spots: Events) -> list[str]:
+        """Export one game's spots into `folder`; give warnings."""
         clips: dict[int, Clip | None] = {1: None, 2: None}
         reasons = []
-        if self.media is not None:
-            for number in clips:
-                try:
-                    clips[number] = Half(self.media, game, number).clip(self.video)
-                except InputError as error:
-                    reasons.append(f"{error}; taken to last 45:00")
-        return clips, reasons
+        for number in clips if self.media else ():
+            try:
+                clips[number] = Half(self.media or Path(), game, number).clip(self.video)
+            except InputError as error:
+                reasons.append(f"{error}; taken to last 45:00")
+        match = build_match(game, spots, clips, folder=folder)
+        shown = select(match, threshold=self.threshold, top=self.top)
+        write_exports(shown, self.per_game, folder, window=self.window)
+        return reasons
 
 
 def export_results(
-    results: Results,
-    parse: Parse,
+    results: Tree,
     exporter: Exporter,
     *,
     results_name: str | None = None,
@@ -144,14 +91,11 @@ def export_results(
     Parameters
     ----------
     results
-        Where they lie (``evaluation.archive.open_tree``, or a `ResultsFile`).
-    parse
-        Reads one (``evaluation.reading.parse_spots``).
+        Where they lie.
     exporter
         What to do with each.
     results_name
-        Of each game's file; None: ``Predictions-v2.json``, else ``results_spotting.json``, else
-        the only one there is.
+        Of each game's file; None: found out, see `tree.results_names`.
     split
         For the SoccerNet zip: all games of this split must be there.
     fail_fast
@@ -167,33 +111,40 @@ def export_results(
     UsageError
         Unknown format or split, no results, or a folder that cannot be written to.
     """
-    check_formats([name for name in exporter.formats if name != SOCCERNET])
+    check_formats(exporter.per_game)
     wanted = _wanted(split, exporter.media)
     games = find_results(results, exporter.version, results_name)
     _make_folder(exporter.out)
-    classes = actions(exporter.version)
 
     def work(game: str) -> tuple[str, str | None]:
-        spots, findings = parse(results.read(games[game]), results.where(games[game]), classes)
-        errors, warnings = _sorted(findings)
-        if errors:
-            raise InputError("; ".join(errors))
-        if any(name != SOCCERNET for name in exporter.formats):
-            alone = len(games) == 1 and not PurePosixPath(games[game]).parent.parts
-            folder = exporter.out if alone else exporter.out / game
-            warnings += [text for text in [exporter.game(game, folder, spots)] if text]
+        file = games[game]
+        spots, findings = parse_events(
+            results.read(file), results.where(file), PREDICTIONS, version=exporter.version
+        )
+        refuse_errors(findings)
+        warnings = [finding.message for finding in findings]
+        if exporter.per_game:
+            alone = len(games) == 1 and "/" not in file
+            warnings += exporter.game(game, exporter.out / ("" if alone else game), spots)
         return "done", "; ".join(warnings) or None
 
     items = {game: game for game in games}
     summary = run_items("export", items, work, unit="game", fail_fast=fail_fast)
     if SOCCERNET in exporter.formats:
-        _zip_all(results, parse, games, exporter, wanted, summary)
-    if exporter.media is None and summary.done and list(exporter.formats) != [SOCCERNET]:
+        path = exporter.out / (RESULTS_NAME.removesuffix(".json") + ".zip")
+        contents = ((game, results.read(file)) for game, file in games.items())
+        try:
+            write_challenge_zip(path, contents, version=exporter.version, wanted=wanted)
+        except InputError as error:
+            summary.failures[path.name] = str(error)
+        else:
+            summary.done.append(path.name)
+    if exporter.media is None and summary.done and exporter.per_game:
         summary.warnings["all games"] = NO_MEDIA
     return summary
 
 
-def find_results(results: Results, version: int = 2, name: str | None = None) -> dict[str, str]:
+def find_results(results: Tree, version: int = 2, name: str | None = None) -> dict[str, str]:
     """Find the results file of each game.
 
     Returns
@@ -207,33 +158,27 @@ def find_results(results: Results, version: int = 2, name: str | None = None) ->
     UsageError
         There is none, or a folder has several that could be meant.
     """
-    usual = [name] if name else [PREDICTION_FILES[version], RESULTS_NAME]
     folders: dict[str, list[str]] = {}
     for file in results.names:
-        folders.setdefault(str(PurePosixPath(file).parent), []).append(file)
+        folder, _, last = file.rpartition("/")
+        folders.setdefault(folder, []).append(last)
     found, unclear = {}, []
     for folder, files in sorted(folders.items()):
-        by_name = {PurePosixPath(file).name: file for file in sorted(files)}
-        chosen = next((by_name[n] for n in usual if n in by_name), None)
-        if chosen is None and name is None and len(files) == 1:
-            chosen = files[0]
-        if chosen is None:
-            unclear.append(folder)
-        else:
-            found[_game(results, chosen)] = chosen
+        chosen = [n for n in files if n == name] if name else results_names(files, version)
+        if len(chosen) == 1:
+            file = f"{folder}/{chosen[0]}" if folder else chosen[0]
+            found[folder or _game(results, file)] = file
+        elif chosen:
+            unclear.append(f"{folder or '.'} has {', '.join(chosen)}")
     if not found:
-        wanted = " or ".join(usual)
-        raise UsageError(
-            f"{results.path}: no {wanted} in it"
-            + (f"; {unclear[0]} has other JSON files, name one" if unclear else "")
-        )
+        usual = name or f"{PREDICTION_FILES[version]} or {RESULTS_NAME}"
+        hint = f"; {unclear[0]}: name one" if unclear else ""
+        raise UsageError(f"{results.path}: no {usual} in it{hint}")
     return found
 
 
-def _game(results: Results, file: str) -> str:
-    folder = PurePosixPath(file).parent
-    if folder.parts:
-        return str(folder)
+def _game(results: Tree, file: str) -> str:
+    """The game of a file that lies at the top."""
     content = parse_json(results.read(file), results.where(file))
     url = content.get("UrlLocal") if isinstance(content, dict) else None
     if isinstance(url, str) and url.strip() and _stays_below(url):
@@ -259,37 +204,3 @@ def _wanted(split: str | None, media: Path | None) -> list[str]:
         return []
     known = read_splits(media) if media else {name: getListGames(name) for name in SOCCERNET_SPLITS}
     return split_games(known, split, media or Path())
-
-
-def _sorted(findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
-    errors = [finding.message for finding in findings if finding.severity == "error"]
-    return errors, [finding.message for finding in findings if finding.severity != "error"]
-
-
-def _zip_all(
-    results: Results,
-    parse: Parse,
-    games: Mapping[str, str],
-    exporter: Exporter,
-    wanted: Sequence[str],
-    summary: Summary,
-) -> None:
-    path = exporter.out / (RESULTS_NAME.removesuffix(".json") + ".zip")
-
-    def check(content: bytes, game: str) -> list[str]:
-        try:
-            findings = parse(content, game, actions(exporter.version))[1]
-        except InputError as error:
-            return [str(error)]
-        return [f"{game}: {message}" for message in _sorted(findings)[0]]
-
-    def contents() -> Iterator[tuple[str, bytes]]:
-        for game, file in games.items():
-            yield game, results.read(file)
-
-    try:
-        write_challenge_zip(path, contents(), check=check, wanted=wanted)
-    except InputError as error:
-        summary.failures[path.name] = str(error)
-    else:
-        summary.done.append(path.name)

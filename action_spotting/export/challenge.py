@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from action_spotting.dataset.event_files import PREDICTIONS, parse_events, refuse_errors
+from action_spotting.dataset.tree import RESULTS_NAME
 from action_spotting.errors import InputError
 from action_spotting.io.files import parse_json, whole_file
-
-RESULTS_NAME = "results_spotting.json"
-"""The name of each game's file in the archive, which server and scorer expect."""
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 _LISTED = 10
@@ -21,7 +20,7 @@ def write_challenge_zip(
     path: Path,
     results: Iterable[tuple[str, bytes]],
     *,
-    check: Callable[[bytes, str], Sequence[str]],
+    version: int = 2,
     wanted: Sequence[str] = (),
 ) -> int:
     """Write results files into a zip, each checked first; the same results give the same bytes.
@@ -34,8 +33,8 @@ def write_challenge_zip(
         The zip.
     results
         Game (``UrlLocal``) and content of its results file, one at a time.
-    check
-        Gives what is wrong with a content; the second argument names it.
+    version
+        Of the classes.
     wanted
         Games that must all be there, such as those of the split ``challenge``.
 
@@ -55,7 +54,11 @@ def write_challenge_zip(
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for game, content in results:
                 games.add(game)
-                problems += check(content, game)
+                try:
+                    found = parse_events(content, game, PREDICTIONS, version=version)[1]
+                    refuse_errors(found, f"{game}: ")
+                except InputError as error:
+                    problems.append(str(error))
                 if not problems:
                     archive.writestr(*_member(game, content))
         problems += [f"{game}: no results" for game in wanted if game not in games]

@@ -8,13 +8,13 @@ where the first file ends; in a match of one file it starts where it truly does.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from action_spotting.dataset.events import Spots, game_time
+from action_spotting.dataset.events import Events, game_time
+from action_spotting.dataset.layout import relative
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError, UsageError, unknown
@@ -87,7 +87,7 @@ class Moment:
     confidence
         In [0, 1].
     index
-        Where the spot stands in the `Spots` it was made from.
+        Where the spot stands in the `Events` it was made from.
     """
 
     half: int
@@ -166,8 +166,7 @@ class Window:
 
 def build_match(
     game: str,
-    spots: Spots,
-    classes: Sequence[str],
+    spots: Events,
     clips: Mapping[int, Clip | None],
     *,
     folder: Path | None = None,
@@ -180,8 +179,6 @@ def build_match(
         SoccerNet's ``UrlLocal``, or any title.
     spots
         All spots; `select` chooses among them.
-    classes
-        What ``spots.label`` indexes.
     clips
         The media by half; both halves may lie in one file. None, or no entry, for a half without
         media, which then counts 45 minutes, or up to its last spot.
@@ -196,9 +193,8 @@ def build_match(
     Examples
     --------
     >>> import numpy as np
-    >>> spots = Spots(*(np.array(c) for c in ([2, 1], [1500, 61500], [2, 16], [0.9, 0.8])))
-    >>> from action_spotting.dataset.classes import ACTIONS_V2
-    >>> match = build_match("A - B", spots, ACTIONS_V2, {})
+    >>> spots = Events(*(np.array(c) for c in ([2, 1], [1500, 61500], [2, 16], [0.9, 0.8])))
+    >>> match = build_match("A - B", spots, {})
     >>> [(m.game_time, m.match_ms, m.name) for m in match.moments]
     [('1 - 01:01', 61500, 'Second yellow card'), ('2 - 00:01', 2701500, 'Goal')]
     """
@@ -207,8 +203,8 @@ def build_match(
         for number in set(spots.half.tolist())
     }
     halves = _lay_out(clips, last_ms, folder)
-    moments = _moments(spots, classes, {half.number: half for half in halves})
-    return Match(game, halves, moments, tuple(classes))
+    moments = _moments(spots, {half.number: half for half in halves})
+    return Match(game, halves, moments, spots.classes)
 
 
 def select(
@@ -268,12 +264,29 @@ def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float
         A file with an unknown class or a threshold that is no number in [0, 1].
     """
     try:
-        value = float(text)
+        given: object = float(text)
     except ValueError:
-        return _read_thresholds(Path(text), classes)
-    if not 0 <= value <= 1:
-        raise UsageError(f"threshold {text}: a number from 0 to 1 is expected")
-    return value
+        path = Path(text)
+        if not path.is_file():
+            raise UsageError(
+                f"threshold {text!r}: neither a number from 0 to 1 nor a JSON file"
+            ) from None
+        given = read_json(path)
+    if isinstance(given, float):
+        if not 0 <= given <= 1:
+            raise UsageError(f"threshold {text}: a number from 0 to 1 is expected")
+        return given
+    if not isinstance(given, dict):
+        raise InputError(f'{text}: expected {{"Goal": 0.3, …}}, one number a class')
+    problems = [unknown("class", name, classes) for name in given if name not in classes]
+    problems += [
+        f"threshold {value!r} of {name} is no number from 0 to 1"
+        for name, value in given.items()
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1
+    ]
+    if problems:
+        raise InputError(f"{text}: " + "; ".join(problems))
+    return {name: float(value) for name, value in given.items()}
 
 
 def plain_name(label: str) -> str:
@@ -326,7 +339,7 @@ def _lay_out(
         duration = _duration_ms(clip, number, clips, file_s)
         offset = file_start[clip.path] + file_ms
         fps = _usual_rate(found.fps)
-        name = _relative(clip.path, folder)
+        name = relative(clip.path, folder) if folder else clip.path.name
         halves.append(HalfMedia(number, offset, duration, file_ms, media_ms, fps, clip, name))
     return tuple(halves)
 
@@ -345,20 +358,12 @@ def _usual_rate(fps: float) -> float:
     return near if abs(near - fps) <= 0.0015 * near else fps or NOMINAL_FPS
 
 
-def _relative(path: Path, folder: Path | None) -> str:
-    if folder is None:
-        return path.name
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-
-
-def _moments(
-    spots: Spots, classes: Sequence[str], halves: Mapping[int, HalfMedia]
-) -> tuple[Moment, ...]:
+def _moments(spots: Events, halves: Mapping[int, HalfMedia]) -> tuple[Moment, ...]:
     moments = []
     columns = (spots.half, spots.position_ms, spots.label, spots.confidence)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for index, (half, position, label, confidence) in enumerate(rows):
-        media, name = halves[half], classes[label]
+        media, name = halves[half], spots.classes[label]
         position = min(position, media.duration_ms)
         at = media.offset_ms + position
         moments.append(Moment(half, position, at, name, plain_name(name), confidence, index))
@@ -373,20 +378,3 @@ def _only(match: Match, halves: tuple[HalfMedia, ...]) -> Match:
         if moment.half in start
     ]
     return replace(match, halves=halves, moments=tuple(moments))
-
-
-def _read_thresholds(path: Path, classes: Sequence[str]) -> dict[str, float]:
-    if not path.is_file():
-        raise UsageError(f"threshold {str(path)!r}: neither a number from 0 to 1 nor a JSON file")
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise InputError(f'{path}: expected {{"Goal": 0.3, …}}, one number a class')
-    problems = [unknown("class", name, classes) for name in content if name not in classes]
-    problems += [
-        f"threshold {value!r} of {name} is no number from 0 to 1"
-        for name, value in content.items()
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1
-    ]
-    if problems:
-        raise InputError(f"{path}: " + "; ".join(problems))
-    return {name: float(value) for name, value in content.items()}

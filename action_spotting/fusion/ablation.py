@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.events import Annotations, Spots, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
 from action_spotting.fusion.calibration import Score
@@ -109,8 +110,8 @@ def ablate(
         No game could be scored.
     """
     named = choices(models.modalities)
-    annotations: dict[str, Annotations] = {}
-    spots: dict[str, dict[str, Spots]] = {choice: {} for choice in named}
+    annotations: dict[str, Events] = {}
+    spots: dict[str, dict[str, Events]] = {choice: {} for choice in named}
 
     def work(game: str) -> tuple[str, str | None]:
         path = labels_path(root, game, models.label_version)

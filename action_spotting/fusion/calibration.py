@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.events import Events
 from action_spotting.errors import InputError
 from action_spotting.fusion.peak_picking import FLOOR, Peaks
 
@@ -51,7 +51,7 @@ class Score(Protocol):
         """Of each class, ``(classes,)``."""
 
 
-Scorer = Callable[[Sequence[Annotations], Sequence[Spots]], Score]
+Scorer = Callable[[Sequence[Events], Sequence[Events]], Score]
 """``score(annotations, spots)``, one element a game."""
 
 Picker = Callable[[np.ndarray, float], list[list[Peaks]]]
@@ -132,19 +132,24 @@ def from_dict(content: Any, classes: int, where: str) -> Calibration:
     return Calibration(**values)
 
 
-def to_spots(halves: Sequence[Peaks], confidence: Callable[[Peaks], np.ndarray]) -> Spots:
+def to_spots(
+    halves: Sequence[Peaks],
+    confidence: Callable[[Peaks], np.ndarray],
+    classes: tuple[str, ...],
+) -> Events:
     """Join the peaks of a game's halves (first, second) into spots with integer milliseconds."""
-    return Spots(
+    return Events(
         np.repeat(np.arange(1, len(halves) + 1), [len(p) for p in halves]),
         np.concatenate([np.round(p.time_s * 1000) for p in halves]).astype(np.int64),
         np.concatenate([p.label for p in halves]),
         np.concatenate([confidence(p) for p in halves]),
+        classes=classes,
     )
 
 
 def fit(
     pick: Picker,
-    annotations: Sequence[Annotations],
+    annotations: Sequence[Events],
     score: Scorer,
     *,
     classes: int,
@@ -191,7 +196,7 @@ def fit(
     return replace(fitted, threshold=threshold)
 
 
-def usual_average(scored: Score, annotations: Sequence[Annotations]) -> float:
+def usual_average(scored: Score, annotations: Sequence[Events]) -> float:
     """Average the AP over the classes with enough events; one lucky red card decides nothing.
 
     Over all classes where none has enough.
@@ -204,7 +209,7 @@ def usual_average(scored: Score, annotations: Sequence[Annotations]) -> float:
 
 def choose_share(
     pick: Picker,
-    annotations: Sequence[Annotations],
+    annotations: Sequence[Events],
     score: Scorer,
     classes: int,
     window_s: float,
@@ -213,14 +218,16 @@ def choose_share(
     windows_s = np.full(classes, window_s)
     averages = []
     for share in SHARES:
-        spots = [to_spots(game, _confidence) for game in pick(windows_s, share)]
+        spots = [
+            to_spots(game, _confidence, annotations[0].classes) for game in pick(windows_s, share)
+        ]
         averages.append(usual_average(score(annotations, spots), annotations))
     return SHARES[int(np.argmax(averages))]
 
 
 def choose_windows(
     pick: Callable[[np.ndarray], list[list[Peaks]]],
-    annotations: Sequence[Annotations],
+    annotations: Sequence[Events],
     score: Scorer,
     classes: int,
 ) -> np.ndarray:
@@ -231,7 +238,11 @@ def choose_windows(
     aps = np.array(
         [
             score(
-                annotations, [to_spots(g, _confidence) for g in pick(np.full(classes, w))]
+                annotations,
+                [
+                    to_spots(g, _confidence, annotations[0].classes)
+                    for g in pick(np.full(classes, w))
+                ],
             ).per_class
             for w in WINDOWS_S
         ]
@@ -247,9 +258,7 @@ def _widest(aps: np.ndarray) -> np.ndarray:
     return np.array(WINDOWS_S)[len(WINDOWS_S) - 1 - np.argmax(good[::-1], axis=0)]
 
 
-def match(
-    peaks: Peaks, annotations: Annotations, half: int, within_s: float = RIGHT_S
-) -> np.ndarray:
+def match(peaks: Peaks, annotations: Events, half: int, within_s: float = RIGHT_S) -> np.ndarray:
     """Tell which peaks are right: the most confident first, each taking its nearest free event."""
     right = np.zeros(len(peaks), dtype=bool)
     in_half = annotations.half == half

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.events import Annotations, read_labels
+from action_spotting.dataset.event_files import read_labels
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import align, compare_settings, open_feature, read_record
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
@@ -49,7 +50,7 @@ class Matches:
 
     halves: list[HalfData] = field(default_factory=list)
     games: list[str] = field(default_factory=list)
-    annotations: list[Annotations] = field(default_factory=list)
+    annotations: list[Events] = field(default_factory=list)
     dims: dict[str, int] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
@@ -163,14 +164,13 @@ def half_provenance(paths: Mapping[str, Path]) -> dict[str, Any]:
 
 def _annotations(
     root: Path, game: str, classes: Sequence[str], version: int, labels: bool
-) -> Annotations:
+) -> Events:
     if labels:
         return read_labels(labels_path(root, game, version), version=version, classes=classes)
-    none = np.zeros(0, dtype=np.int64)
-    return Annotations(none, none, none, none.astype(bool))
+    return Events.concat([], tuple(classes))
 
 
-def _open_half(half: Half, modalities: Sequence[str], annotations: Annotations) -> HalfData | None:
+def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> HalfData | None:
     paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
     if not paths:
         return None

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
-from action_spotting.dataset.events import Spots
+from action_spotting.dataset.events import Events
 from action_spotting.errors import InputError, UsageError
 from action_spotting.fusion import calibration as calibrations
 from action_spotting.fusion import settings as settings_room
@@ -128,7 +128,7 @@ class SpottingModel:
 
     def spot_half(
         self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
-    ) -> Spots:
+    ) -> Events:
         """Spot the events of one half.
 
         Parameters
@@ -143,14 +143,15 @@ class SpottingModel:
         """
         return self.spots(self.peaks(self.dense(features)), half=half, probability=probability)
 
-    def spots(self, peaks: Peaks, *, half: int = 1, probability: bool = False) -> Spots:
+    def spots(self, peaks: Peaks, *, half: int = 1, probability: bool = False) -> Events:
         """Turn the peaks of a half into spots, as `spot_half`."""
         mapping = self.calibration.probability if probability else self.calibration.score
-        return Spots(
+        return Events(
             np.full(len(peaks), half),
             np.round(peaks.time_s * 1000).astype(np.int64),
             peaks.label,
             mapping(peaks),
+            classes=self.classes,
         )
 
     @property

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.events import Spots, write_predictions
+from action_spotting.dataset.event_files import write_predictions
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import align, open_feature
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
@@ -17,7 +17,6 @@ from action_spotting.fusion.calibration import Calibration, to_spots
 from action_spotting.fusion.games import check_provenance, half_provenance
 from action_spotting.fusion.model import Dense, SpottingModel, load_model, pick_peaks, write_arrays
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
-from action_spotting.io.files import whole_file
 from action_spotting.io.items import Summary, run_items
 
 
@@ -69,11 +68,11 @@ class Ensemble:
 
     def spot_half(
         self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
-    ) -> Spots:
+    ) -> Events:
         """Spot the events of one half, as `SpottingModel.spot_half`."""
         peaks = self.peaks(self.dense(features))
         mapping = self.calibration.probability if probability else self.calibration.score
-        return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping)
+        return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping, self.classes)
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -109,7 +108,6 @@ def predict(
     models: Ensemble,
     out: Path,
     *,
-    archive: Path | None = None,
     scores: bool = False,
     without: Sequence[str] = (),
     fail_fast: bool = False,
@@ -124,8 +122,6 @@ def predict(
         What predicts.
     out
         The results folder.
-    archive
-        Zip the results folder to this file, as the challenge server takes it.
     scores
         Write dense scores too: ``<half>_scores.npz`` with ``logits`` and ``displacement_s``.
     without
@@ -149,14 +145,11 @@ def predict(
             root, game, models, scores_to=out if scores else None, without=without
         )
         path = predictions_path(out, game, models.label_version)
-        write_predictions(path, game, spots, models.classes)
+        write_predictions(path, game, spots)
         return "done", "; ".join(warnings) or None
 
     items = {game: game for game in games}
-    summary = run_items("predict", items, work, unit="game", fail_fast=fail_fast)
-    if archive and summary.done:
-        zip_predictions(out, [g for g in games if g in summary.done], archive, models.label_version)
-    return summary
+    return run_items("predict", items, work, unit="game", fail_fast=fail_fast)
 
 
 def predict_game(
@@ -165,7 +158,7 @@ def predict_game(
     models: Ensemble,
     scores_to: Path | None = None,
     without: Sequence[str] = (),
-) -> tuple[Spots, list[str]]:
+) -> tuple[Events, list[str]]:
     """Spot both halves of a game; gives the spots and warnings.
 
     Raises
@@ -189,7 +182,7 @@ def predict_game(
         if scores_to:
             path = scores_to / game / f"{number}_scores.npz"
             write_arrays(path, {"logits": dense.logits, "displacement_s": dense.displacement_s})
-    return to_spots(peaks, models.calibration.score), warnings
+    return to_spots(peaks, models.calibration.score, models.classes), warnings
 
 
 def load_features(
@@ -211,12 +204,3 @@ def load_features(
         if bad:
             warnings.append(f"{present[name].name}: {bad} rows hold NaN; treated as missing")
     return features, warnings
-
-
-def zip_predictions(out: Path, games: Sequence[str], archive: Path, version: int = 2) -> None:
-    """Zip the games' predictions; the same predictions give the same bytes."""
-    with whole_file(archive) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for game in sorted(games):
-            path = predictions_path(out, game, version)
-            name = path.relative_to(out).as_posix()
-            bundle.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED)

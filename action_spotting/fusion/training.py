@@ -289,7 +289,7 @@ class _State:
         dense = dense_games(self.model, self.valid_set)
         basis = self.model.calibration
         spots = [
-            to_spots(halves, lambda p: p.confidence)
+            to_spots(halves, lambda p: p.confidence, self.settings.classes)
             for halves in _peaks_of(dense, self.settings, basis.windows_s, basis.share)
         ]
         tight = calibrations.usual_average(

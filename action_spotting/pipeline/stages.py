@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from action_spotting.backend import load_tensorflow
-from action_spotting.dataset.events import read_labels, read_predictions
-from action_spotting.dataset.layout import Half, labels_path, predictions_path
+from action_spotting.dataset.layout import Half
 from action_spotting.dataset.modalities import base_of, pca_of
 from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import InputError, SpottingError
@@ -197,7 +194,7 @@ def train(outcome: Outcome) -> Summary:
         outcome.games(plan.valid_split),
         plan.model_dir,
         settings,
-        score=partial(average_map, classes=settings.classes, metric="tight"),
+        score=partial(average_map, metric="tight"),
         fail_fast=plan.fail_fast,
     )
     return Summary(
@@ -228,23 +225,12 @@ def score(outcome: Outcome) -> Summary:
 
 def report(outcome: Outcome) -> Summary:
     """Write the HTML report of the test split, with links to its videos."""
-    from action_spotting.evaluation.report import Match, write_report
+    from action_spotting.evaluation.report import games_of, write_report
 
-    plan = outcome.plan
-    matches = [
-        Match(
-            game,
-            read_predictions(predictions_path(plan.predictions, game)),
-            read_labels(labels_path(plan.root, game)),
-            videos={
-                half.number: relative(half.clip(plan.video).path, plan.report.parent)
-                for half in outcome.halves
-                if half.game == game and _has_media(half, plan.video)
-            },
-        )
-        for game in outcome.games(plan.test_split)
-    ]
-    write_report(plan.report, matches, title="Action spotting", notes=plan.notes)
+    plan, evaluation = outcome.plan, outcome.evaluation
+    if evaluation:
+        games = games_of(evaluation, report=plan.report, root=plan.root, video=plan.video)
+        write_report(plan.report, games, evaluation, notes=plan.notes)
     return Summary("report", done=[str(plan.report)])
 
 
@@ -261,11 +247,6 @@ def closing_text(outcome: Outcome) -> str:
     parts += [f"note: {note}" for note in outcome.plan.notes]
     parts.append(f"report: {outcome.plan.report}")
     return "\n\n".join(parts)
-
-
-def relative(path: Path, folder: Path) -> str:
-    """Give `path` as seen from `folder`, with ``/``."""
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def _all_here(summary: Summary) -> Summary:
@@ -296,11 +277,3 @@ def _absence(half: Half, video: str) -> str | None:
     except SpottingError as error:
         return str(error)
     return None
-
-
-def _has_media(half: Half, video: str) -> bool:
-    try:
-        half.clip(video)
-    except InputError:
-        return False
-    return True

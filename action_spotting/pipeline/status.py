@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from action_spotting.dataset.events import read_labels, read_predictions
+from action_spotting.dataset.event_files import read_labels, read_predictions
 from action_spotting.dataset.features import compare_settings, open_feature, read_record
 from action_spotting.dataset.layout import Half, labels_path, predictions_path
 from action_spotting.dataset.media import check_file

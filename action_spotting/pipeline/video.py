@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from action_spotting.backend import load_tensorflow
-from action_spotting.dataset.events import Spots, game_time, write_predictions
+from action_spotting.dataset.event_files import write_predictions
+from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.features import align, open_feature
-from action_spotting.dataset.layout import feature_path, predictions_path
+from action_spotting.dataset.layout import feature_path, predictions_path, relative
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import GPU, Pretrained
 from action_spotting.io.tables import table
 from action_spotting.pipeline.match_features import FeaturePlan, make_features, usable_modalities
-from action_spotting.pipeline.stages import relative
 
 SHORTEST_S = 1.0
 AUTO = "auto"
@@ -71,8 +71,6 @@ class VideoOutcome:
     ----------
     spots
         All of them.
-    classes
-        What their labels index.
     thresholds
         Confidence from which people see a spot, float ``(classes,)``.
     notices
@@ -81,19 +79,15 @@ class VideoOutcome:
         What was written, by what it is: predictions, report, …
     """
 
-    spots: Spots
-    classes: Sequence[str]
+    spots: Events
     thresholds: np.ndarray
     notices: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
 
     @property
-    def seen(self) -> Spots:
+    def seen(self) -> Events:
         """The spots that people see, in the order of the match."""
-        spots = self.spots
-        keep = np.flatnonzero(spots.confidence >= self.thresholds[spots.label])
-        keep = keep[np.lexsort((spots.position_ms[keep], spots.half[keep]))]
-        return take(spots, keep)
+        return self.spots.take(self.spots.confidence >= self.thresholds[self.spots.label]).sorted()
 
 
 def spot_video(plan: VideoPlan) -> VideoOutcome:
@@ -129,9 +123,9 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     modalities = make_features(wanted, notices)
     opened = {number: open_half(plan.out, number, modalities) for number in clips}
     halves = [models.spot_half(half, half=number) for number, half in opened.items() if half]
-    outcome = VideoOutcome(join(halves), models.classes, thresholds, notices)
+    outcome = VideoOutcome(Events.concat(halves), thresholds, notices)
     path = predictions_path(plan.out, "", models.label_version)
-    write_predictions(path, plan.videos[0].stem, outcome.spots, models.classes)
+    write_predictions(path, plan.videos[0].stem, outcome.spots)
     outcome.files["predictions"] = path
     _show(plan, clips, outcome)
     return outcome
@@ -172,7 +166,7 @@ def spots_table(outcome: VideoOutcome) -> str:
         return f"no spot reaches its class's threshold; {more}"
     rows = [
         [
-            outcome.classes[seen.label[i]],
+            seen.classes[seen.label[i]],
             game_time(int(seen.half[i]), int(seen.position_ms[i])),
             f"{seen.confidence[i]:.2f}",
         ]
@@ -211,23 +205,6 @@ def parse_threshold(text: str, best: np.ndarray) -> np.ndarray:
     return np.full(len(best), value)
 
 
-def join(halves: Sequence[Spots]) -> Spots:
-    """Put the spots of several halves into one."""
-    return Spots(
-        *(
-            np.concatenate([getattr(half, column) for half in halves])
-            for column in ("half", "position_ms", "label", "confidence")
-        )
-    )
-
-
-def take(spots: Spots, index: np.ndarray) -> Spots:
-    """Choose among spots."""
-    return Spots(
-        spots.half[index], spots.position_ms[index], spots.label[index], spots.confidence[index]
-    )
-
-
 def closing_text(outcome: VideoOutcome) -> str:
     """Word the end: the spots that people see, notices, where the files are."""
     parts = [spots_table(outcome)]
@@ -261,20 +238,20 @@ def _check_outputs(plan: VideoPlan) -> None:
 
 def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
     """Make what people and other tools look at, of the spots above their thresholds."""
-    from action_spotting.evaluation.report import Match, write_report
+    from action_spotting.evaluation.report import Game, write_report
     from action_spotting.export.match import build_match
     from action_spotting.export.registry import write_exports
     from action_spotting.export.thumbnails import thumbnails
 
     title, seen = plan.videos[0].stem, outcome.seen
-    match = build_match(title, seen, outcome.classes, clips, folder=plan.out)
+    match = build_match(title, seen, clips, folder=plan.out)
     for path in write_exports(match, plan.exports, plan.out):
         outcome.files[path.name] = path
     if match.moments:
         _make_videos(plan, match, outcome)
     elif plan.highlights or plan.overlay:
         outcome.notices.append("no spot reaches its threshold: no highlights, no overlay")
-    report = Match(
+    report = Game(
         title,
         seen,
         videos={number: relative(clip.path, plan.out) for number, clip in clips.items()},
@@ -282,7 +259,7 @@ def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> 
         pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(match)],
     )
     path = plan.out / "report.html"
-    write_report(path, [report], classes=outcome.classes, title=title, notes=outcome.notices)
+    write_report(path, [report], title=title, notes=outcome.notices)
     outcome.files["report"] = path
 
 

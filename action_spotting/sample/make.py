@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from action_spotting.dataset.events import UNSHOWN, game_time
+from action_spotting.dataset.event_files import UNSHOWN
+from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import labels_path
 from action_spotting.dataset.media import open_media
 from action_spotting.dataset.splits import SPLITS_FILE

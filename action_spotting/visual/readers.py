@@ -14,7 +14,6 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from itertools import chain, dropwhile, islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from action_spotting.cli.visual_options import GRABBERS
-from action_spotting.dataset.media import MEDIA_OPTIONS, first_frame, open_media
+from action_spotting.dataset.media import MEDIA_OPTIONS, ffmpeg_exe, first_frame, open_media
 from action_spotting.dataset.packets import list_packets
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.extraction.prefetch import ahead
@@ -247,6 +246,8 @@ class _Counting:
         count, shown = sum(1 for _ in self._pictures()), PyAVReader(self._path).recount(scan)
         if count == len(shown.times_s):
             return shown
+        if not count:
+            raise InputError(f"{self._path}: no picture could be decoded; try --grabber pyav")
         return replace(shown, times_s=np.arange(count) / scan.rate)
 
     def _pictures(self) -> Iterator[Any]:
@@ -296,12 +297,63 @@ class SkvideoReader(_Counting):
     """Decodes with scikit-video, which pipes every picture out of the ffmpeg program."""
 
     def _pictures(self) -> Iterator[Any]:
-        import skvideo.io
-
-        return skvideo.io.vreader(str(self._path.resolve()))
+        film = _film(self._path)
+        with _numpy_names():
+            pipe = _skvideo_pipe(self._path, film)
+        with pipe._proc as process:
+            try:
+                for picture in pipe.nextFrame():
+                    yield _turned(picture, film.matrix)
+            finally:
+                process.kill()
 
     def _bgr(self, picture: Any) -> np.ndarray:
-        return picture[..., ::-1]
+        return picture
+
+
+_NUMPY_NAMES = {"float": float, "int": int, "bool": bool}
+_numpy_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _numpy_names() -> Iterator[None]:
+    """Lend NumPy the names that it has dropped and that scikit-video 1.1.11 still uses."""
+    with _numpy_lock:
+        missing = {name: kind for name, kind in _NUMPY_NAMES.items() if not hasattr(np, name)}
+        try:
+            for name, kind in missing.items():
+                setattr(np, name, kind)
+            yield
+        finally:
+            for name in missing:
+                delattr(np, name)
+
+
+def _skvideo_pipe(path: Path, film: _Film) -> Any:
+    """Start scikit-video's reader on imageio-ffmpeg's program, which comes without an ffprobe."""
+    from skvideo.io import abstract, ffmpeg
+
+    program = Path(ffmpeg_exe())
+    abstract._HAS_FFMPEG = ffmpeg._HAS_FFMPEG = 1
+    ffmpeg._FFMPEG_PATH, ffmpeg._FFMPEG_APPLICATION = str(program.parent), program.name
+
+    class Pipe(ffmpeg.FFmpegReader):
+        def _probe(self) -> dict[str, dict[str, str]]:
+            size = {self.INFO_WIDTH: str(film.width), self.INFO_HEIGHT: str(film.height)}
+            return {"video": {**size, self.INFO_NB_FRAMES: "0"}}  # 0: to the end
+
+        def _getSupportedDecoders(self) -> Any:
+            return NotImplemented  # any suffix will do
+
+    before = {f"-{name}": value for name, value in MEDIA_OPTIONS.items()}
+    before["-noautorotate"] = "-nostdin"  # two options that take no value
+    after = {
+        "-map": f"0:v:{film.number}",
+        "-fps_mode": "passthrough",
+        "-vf": "scale=in_color_matrix=bt601",
+        "-pix_fmt": "bgr24",
+    }
+    return Pipe(str(path.resolve()), inputdict=before, outputdict=after)
 
 
 READERS: dict[str, type[Reader]] = dict(
@@ -313,11 +365,6 @@ def reader_class(grabber: str) -> type[Reader]:
     """Give the reader named `grabber`, or say why it does not work here."""
     if grabber not in READERS:
         raise UsageError(unknown("grabber", grabber, READERS))
-    if grabber == "skvideo" and not hasattr(np, "float"):
-        raise UsageError(
-            f"--grabber skvideo: scikit-video {version('scikit-video')} needs NumPy below 1.24, "
-            f"this is {np.__version__}; take --grabber pyav or opencv"
-        )
     return READERS[grabber]
 
 

@@ -15,7 +15,7 @@ import scipy.io.wavfile
 from action_spotting.audio.extractors import FFTExtractor, SoundOptions, VGGishExtractor
 from action_spotting.audio.fft import COLUMN
 from action_spotting.audio.plot import plot_sound
-from action_spotting.dataset.events import Annotations
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
@@ -199,9 +199,7 @@ def test_the_two_variables_people_edit_still_count(game, tmp_path, monkeypatch):
 
 def test_the_picture_marks_each_label(game):
     rows = np.zeros((20, 48), np.float32)
-    events = Annotations(
-        np.array([1, 1, 2]), np.array([2000, 4000, 1000]), np.array([2, 10, 2]), np.ones(3, bool)
-    )
+    events = Events(np.array([1, 1, 2]), np.array([2000, 4000, 1000]), np.array([2, 10, 2]))
     figure = plot_sound(rows, events, half=1)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["Goal", "Foul"]

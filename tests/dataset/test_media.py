@@ -7,12 +7,12 @@ from scipy.io import wavfile
 
 from action_spotting.dataset.media import (
     ffmpeg_exe,
-    length_s,
     open_media,
     origin_s,
     picture_stream,
     probe,
 )
+from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import LABEL_FILES
 
 
@@ -43,9 +43,9 @@ def _random_games(seed: int, games: int, labels: int, spots: int, classes: int =
     def columns(n):
         return (rng.integers(1, 3, n), rng.integers(0, 600_000, n), rng.integers(0, classes, n))
 
-    annotations = [Annotations(*columns(labels), rng.random(labels) < 0.7) for _ in range(games)]
-    found = [Spots(*columns(spots), rng.random(spots).round(2)) for _ in range(games)]
-    return annotations, found
+    truth = [Events(*columns(labels), visible=rng.random(labels) < 0.7) for _ in range(games)]
+    found = [Events(*columns(spots), rng.random(spots).round(2)) for _ in range(games)]
+    return truth, found
 
 
 @pytest.fixture(scope="session")

@@ -97,7 +97,7 @@ def test_check_only(evaluate, write_set, tmp_path, capsys):
     assert evaluate([*sides, "--check_only"]) == 1
     out = capsys.readouterr().out
     assert "did you mean 'Goal'" in out
-    assert "entry 1: could not convert string to float: 'high'" in out
+    assert "entry 1: confidence 'high' is no number" in out
     assert "1 of 2 games can be scored: 1 errors, 1 warnings" in out
     with pytest.raises(InputError, match="not scored:"):
         evaluate(sides)

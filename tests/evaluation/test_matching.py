@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.events import LAST_FRAME, Events
 from action_spotting.evaluation.matching import (
-    LAST_FRAME,
     build_axis,
     find_pairs,
     first_come,
-    match,
+    match_labels,
     nearest_visible,
 )
 
@@ -38,7 +39,7 @@ def test_match_is_taking_in_turn(label_times, scored, reach):
         best = max(near, key=lambda i: (confidence[i], -i), default=-1)
         free.discard(best)
         expected.append(best)
-    found = match(find_pairs(labels, spots, confidence, 12), reach)
+    found = match_labels(find_pairs(labels, spots, confidence, 12), reach)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -76,32 +77,39 @@ def test_nearest_label_as_the_official_loop_writes_it(frames, data):
     np.testing.assert_array_equal(got, closest > 0)
 
 
-def _one(half, ms, value, kind):
-    n = len(ms)
-    return kind(np.full(n, half), np.array(ms), np.zeros(n, int), np.array(value))
+def _labels(half, ms):
+    return Events(np.full(len(ms), half), np.array(ms), np.zeros(len(ms), int), classes=("Goal",))
+
+
+def _spots(half, ms, confidence):
+    return replace(_labels(half, ms), confidence=np.array(confidence))
 
 
 def test_official_axis_clamps_and_keeps_the_last_of_a_frame():
-    spots = _one(1, [100, 499, 7_200_000, 9_000_000], [0.9, 0.2, 0.3, 0.4], Spots)
-    axis = build_axis([_one(1, [0], [True], Annotations)], [spots], 1, tolerance_s=5)
-    np.testing.assert_array_equal(axis.spots.value, [0.2, 0.4])
+    spots = _spots(1, [100, 499, 7_200_000, 9_000_000], [0.9, 0.2, 0.3, 0.4])
+    axis = build_axis([_labels(1, [0])], [spots], tolerance_s=5)
+    np.testing.assert_array_equal(axis.spots.confidence, [0.2, 0.4])
     np.testing.assert_array_equal(axis.spot_key % axis.stride, [0, LAST_FRAME])
 
 
 def test_official_axis_forgets_a_frame_whose_last_entry_is_negative():
-    spots = _one(1, [100, 200], [0.9, -0.5], Spots)
-    axis = build_axis([_one(1, [0], [True], Annotations)], [spots], 1, tolerance_s=5)
+    axis = build_axis([_labels(1, [0])], [_spots(1, [100, 200], [0.9, -0.5])], tolerance_s=5)
     assert len(axis.spot_key) == 0
 
 
 def test_exact_axis_keeps_all():
-    spots = _one(2, [100, 100, 9_000_000], [0.9, 0.2, 0.4], Spots)
-    axis = build_axis([_one(2, [0], [True], Annotations)], [spots], 1, tolerance_s=5, exact=True)
+    spots = _spots(2, [100, 100, 9_000_000], [0.9, 0.2, 0.4])
+    axis = build_axis([_labels(2, [0])], [spots], tolerance_s=5, exact=True)
     np.testing.assert_array_equal(axis.spots.position_ms, [100, 100, 9_000_000])
 
 
+def test_extra_time_counts_exactly_and_not_officially():
+    sides = [_labels(3, [0])], [_spots(3, [0], [0.9])]
+    assert len(build_axis(*sides, tolerance_s=5).label_key) == 0
+    axis = build_axis(*sides, tolerance_s=5, exact=True)
+    assert match_labels(axis.pairs(5), axis.reach(5)).tolist() == [0]
+
+
 def test_windows_never_reach_into_another_half_class_or_game():
-    end = _one(1, [5000], [True], Annotations)
-    begin = _one(2, [0], [0.9], Spots)
-    axis = build_axis([end], [begin], 1, tolerance_s=60)
-    assert match(axis.pairs(60), axis.reach(60)).tolist() == [-1]
+    axis = build_axis([_labels(1, [5000])], [_spots(2, [0], [0.9])], tolerance_s=60)
+    assert match_labels(axis.pairs(60), axis.reach(60)).tolist() == [-1]

@@ -16,6 +16,7 @@ from action_spotting.dataset.classes import ACTIONS_V1, ACTIONS_V2
 from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import LABEL_FILES
 from action_spotting.evaluation.evaluate import score_folder
+from action_spotting.evaluation.game_set import load_set
 from action_spotting.evaluation.scoring import METRICS
 
 NAME = "results_spotting.json"
@@ -27,6 +28,7 @@ positions = st.one_of(
     st.integers(0, 40).map(lambda i: 400 * i),
     st.integers(600_000, 640_000),
     st.sampled_from([0, 1, 499, 500, END_MS - 501, END_MS - 1, END_MS, END_MS + 90_000]),
+    st.sampled_from([-1, -37, -499, -500, -501, -2000, 500 - END_MS, -END_MS, -END_MS - 499]),
 )
 confidences = st.one_of(
     st.sampled_from([0.0, 1.0, 0.5, 1 / 199, 0.25, 0.25 - 1e-12]), st.floats(0, 1)
@@ -58,7 +60,7 @@ def prediction_entries(draw, version: int):
         "gameTime": game_time(half, position),
         "label": draw(labels),
         "position": text(position),
-        "half": text(half),
+        "half": draw(st.sampled_from([text(half), half, float(half), True, " 2 "])),
         "confidence": number(confidence),
     }
 
@@ -132,6 +134,27 @@ def test_one_side_zipped(write_set, zip_folder, tmp_path, random_games):
     labels, predictions, names = write_set(tmp_path, games)
     assert_equal(zip_folder(labels), predictions, names, version=2, metric="at3")
     assert_equal(labels, zip_folder(predictions), names, version=2, metric="at3")
+
+
+@pytest.mark.parametrize("metric", ["tight", "at5"])
+def test_spots_just_before_the_half(write_set, tmp_path, metric):
+    """Half a second or more before the start they are false positives at the 120th minute."""
+    label = {"gameTime": "1 - 00:00", "label": "Goal", "position": "0", "visibility": "visible"}
+    late = label | {"position": str(END_MS - 900)}
+    spot = {"label": "Goal", "half": "1", "confidence": "0.7"}
+    for positions in ([-37], [-37, -700], [-700], [-2000, 100, -1]):
+        spots = [spot | {"position": str(ms), "confidence": 0.5 + ms / 1e4} for ms in positions]
+        folder = tmp_path / str(positions)
+        labels, predictions, names = write_set(
+            folder, [([label, late], spots), ([label], [spot | {"position": 5}])]
+        )
+        assert_equal(labels, predictions, names, version=2, metric=metric)
+        (finding,) = [
+            f
+            for f in load_set(labels, predictions, split="all").findings
+            if "before the half" in f.message
+        ]
+        assert finding.severity == "warning"
 
 
 def test_unshown_only(write_set, tmp_path):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from action_spotting.dataset.events import Annotations, Spots
+from action_spotting.dataset.events import Events
 from action_spotting.errors import UsageError
 from action_spotting.evaluation.average_precision import exact_ap, ranks, threshold_bins
 from action_spotting.evaluation.scoring import METRICS, average_map, over_tolerances, score
@@ -18,21 +20,22 @@ GOAL, CORNER = 2, 13
 
 def labels(*ms, label=GOAL, visible=True):
     n = len(ms)
-    return Annotations(np.ones(n, int), np.array(ms, int), np.full(n, label), np.full(n, visible))
+    columns = np.ones(n, int), np.array(ms, int), np.full(n, label)
+    return Events(*columns, visible=np.full(n, visible))
 
 
 def spots(*rows, label=GOAL):
     ms, confidence = zip(*rows, strict=True) if rows else ((), ())
     n = len(ms)
     columns = np.ones(n, int), np.array(ms, int), np.full(n, label)
-    return Spots(*columns, np.array(confidence, float))
+    return Events(*columns, np.array(confidence, float))
 
 
 def test_perfect_spots_score_one():
     result = average_map([labels(1000, 90_000)], [spots((1000, 0.9), (90_000, 0.8))])
     assert result.per_class[GOAL] == pytest.approx(1)
     assert result.average_map == pytest.approx(1 / 17)
-    assert result.average_map_visible == pytest.approx(1 / 17)
+    assert result.averages[1] == pytest.approx(1 / 17)
 
 
 def test_half_found_scores_six_of_eleven():
@@ -51,8 +54,8 @@ def test_tolerance_is_half_to_each_side():
 
 def test_single_tolerance_not_shown_is_not_scaled():
     one, two = [labels(1000, visible=False)], [spots((1000, 0.9))]
-    assert average_map(one, two, metric="at5").average_map_unshown == pytest.approx(1 / 17)
-    assert average_map(one, two, metric="tight").average_map_unshown == pytest.approx(1 / 13)
+    assert average_map(one, two, metric="at5").averages[2] == pytest.approx(1 / 17)
+    assert average_map(one, two, metric="tight").averages[2] == pytest.approx(1 / 13)
 
 
 def test_nothing_anywhere_scores_zero_officially_and_is_undefined_exactly():
@@ -62,7 +65,8 @@ def test_nothing_anywhere_scores_zero_officially_and_is_undefined_exactly():
 
 
 def test_version_1_has_no_visibility():
-    result = average_map([labels(0, label=1)], [spots((0, 1.0), label=1)], classes=("a", "b", "c"))
+    sides = labels(0, label=1), spots((0, 1.0), label=1)
+    result = average_map(*([replace(side, classes=("a", "b", "c"))] for side in sides))
     assert result.official()["a_mAP_visible"] is None
     assert result.official()["a_mAP"] == pytest.approx(1 / 3)
 
@@ -92,15 +96,7 @@ def test_order_of_games_changes_nothing(random_games, seed):
 def test_a_shift_of_both_sides_by_frames_changes_nothing(random_games, seed, shift):
     annotations, found = random_games(seed, games=2, labels=10, spots=40, classes=3)
     later = [
-        [
-            type(one)(
-                *[
-                    v + 500 * (shift // 500) if k == "position_ms" else v
-                    for k, v in vars(one).items()
-                ]
-            )
-            for one in side
-        ]
+        [replace(one, position_ms=one.position_ms + 500 * (shift // 500)) for one in side]
         for side in (annotations, found)
     ]
     for mode in ("official", "exact"):
@@ -113,7 +109,7 @@ def test_a_shift_of_both_sides_by_frames_changes_nothing(random_games, seed, shi
 def test_a_false_alarm_never_raises_an_ap(random_games, seed, confidence):
     annotations, found = random_games(seed, games=1, labels=10, spots=40, classes=3)
     one = found[0]
-    far = Spots(
+    far = Events(
         np.append(one.half, 1),
         np.append(one.position_ms, 5_000_000),
         np.append(one.label, 1),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import Spots
+from action_spotting.dataset.events import Events
 
 GREY_STEP = 16
 """The picture is one grey that grows by this much each second, from 32."""
@@ -82,15 +82,15 @@ def four_silent_seconds(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def spots_of() -> Callable[..., Spots]:
-    """Make `Spots` of rows (half, position_ms, label, confidence)."""
+def spots_of() -> Callable[..., Events]:
+    """Make `Events` of rows (half, position_ms, label, confidence)."""
 
-    def make(*rows: tuple[int, int, str, float], classes: Sequence[str] = ACTIONS_V2) -> Spots:
+    def make(*rows: tuple[int, int, str, float], classes: Sequence[str] = ACTIONS_V2) -> Events:
         columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
         half, position, label = (
             np.array(column, np.int64)
             for column in (columns[0], columns[1], [list(classes).index(c) for c in columns[2]])
         )
-        return Spots(half, position, label, np.array(columns[3], float))
+        return Events(half, position, label, np.array(columns[3], float), classes=tuple(classes))
 
     return make

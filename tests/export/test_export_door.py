@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.events import write_predictions
+from action_spotting.dataset.event_files import write_predictions
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.registry import FORMATS
 
@@ -35,7 +34,7 @@ def results(tmp_path, spots_of) -> Path:
     root = tmp_path / "results"
     rows = [(1, 1000, "Goal", 0.9), (2, 2000, "Yellow->red card", 0.6), (2, 3000, "Foul", 0.2)]
     for game, spots in zip(GAMES, (spots_of(*rows), spots_of(rows[2])), strict=True):
-        write_predictions(root / game / "Predictions-v2.json", game, spots, ACTIONS_V2)
+        write_predictions(root / game / "Predictions-v2.json", game, spots)
     return root
 
 
@@ -143,7 +142,7 @@ def test_a_split_asks_for_all_its_games(main, results, tmp_path, capsys):
 def test_what_is_wrong_is_said(main, results, spots_of, tmp_path):
     for path, message in [
         (tmp_path / "gone", "does not exist"),
-        (tmp_path / "gone.json", "cannot be read"),
+        (tmp_path / "gone.json", "does not exist"),
         (tmp_path, "no Predictions-v2.json or results_spotting.json"),
     ]:
         if path == tmp_path:
@@ -151,7 +150,7 @@ def test_what_is_wrong_is_said(main, results, spots_of, tmp_path):
         with pytest.raises((UsageError, InputError), match=message):
             main(arguments(path, tmp_path / "out", "csv"))
     (tmp_path / "file").touch()
-    write_predictions(results / "a/b/c/Predictions-v2.json", "", spots_of(), ACTIONS_V2)
+    write_predictions(results / "a/b/c/Predictions-v2.json", "", spots_of())
     with pytest.raises(UsageError, match="cannot write to"):
         main(arguments(results, tmp_path / "file" / "sub", "csv"))
     with pytest.raises(UsageError, match="at least 1"):

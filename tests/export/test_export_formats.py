@@ -15,11 +15,10 @@ import opentimelineio as otio
 import pysubs2
 import pytest
 import webvtt
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kloppy import sportscode
 
-from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip, ffmpeg_exe
 from action_spotting.errors import UsageError
 from action_spotting.export.match import Match, Window, build_match
@@ -166,12 +165,12 @@ def matches(six_seconds, four_silent_seconds, spots_of) -> dict[str, Match]:
     two = {1: Clip(six_seconds), 2: Clip(four_silent_seconds)}
     one = {1: Clip(six_seconds, 0.0, 3.0), 2: Clip(six_seconds, 3.5)}
     return {
-        "two files": build_match("league/season/A 1 - 0 B", spots, ACTIONS_V2, two),
-        "one file": build_match(NASTY, spots, ACTIONS_V2, one),
-        "no media": build_match(NASTY, spots, ACTIONS_V2, {}),
-        "first half alone": build_match("x", spots_of(rows[0]), ACTIONS_V2, {1: two[1]}),
-        "no spots": build_match("x", spots_of(), ACTIONS_V2, two),
-        "nothing": build_match("x", spots_of(), ACTIONS_V2, {}),
+        "two files": build_match("league/season/A 1 - 0 B", spots, two),
+        "one file": build_match(NASTY, spots, one),
+        "no media": build_match(NASTY, spots, {}),
+        "first half alone": build_match("x", spots_of(rows[0]), {1: two[1]}),
+        "no spots": build_match("x", spots_of(), two),
+        "nothing": build_match("x", spots_of(), {}),
     }
 
 
@@ -213,6 +212,8 @@ def test_the_same_spots_give_the_same_bytes(name, matches, tmp_path):
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10, deadline=None
 )
 @given(label=st.text(min_size=1))
+@example(label="\r")
+@example(label='\n-->\r\n,"')
 def test_a_name_cannot_break_a_file(name, label, matches, tmp_path):
     match = matches["first half alone"]
     moment = replace(match.moments[0], label=label, name="".join(label.split()) or "x")

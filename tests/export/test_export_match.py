@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from action_spotting.dataset.classes import ACTIONS_V1, ACTIONS_V2
-from action_spotting.dataset.events import Spots
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.match import (
@@ -24,7 +24,7 @@ from action_spotting.export.match import (
 def test_two_files_lie_end_to_end(six_seconds, four_silent_seconds, spots_of, tmp_path):
     spots = spots_of((2, 500, "Goal", 0.9), (1, 5000, "Foul", 0.8))
     clips = {1: Clip(six_seconds), 2: Clip(four_silent_seconds)}
-    match = build_match("A - B", spots, ACTIONS_V2, clips)
+    match = build_match("A - B", spots, clips)
     first, second = match.halves
     assert (first.offset_ms, second.offset_ms) == (0, first.media_ms)
     assert first.media_ms == pytest.approx(6000, abs=50)
@@ -40,7 +40,7 @@ def test_two_files_lie_end_to_end(six_seconds, four_silent_seconds, spots_of, tm
 def test_the_second_half_of_one_file_begins_where_it_truly_does(six_seconds, spots_of):
     spots = spots_of((1, 1000, "Goal", 0.9), (2, 1000, "Goal", 0.8))
     clips = {1: Clip(six_seconds, start_s=0.5), 2: Clip(six_seconds, start_s=3.5)}
-    match = build_match("A - B", spots, ACTIONS_V2, clips)
+    match = build_match("A - B", spots, clips)
     assert [half.offset_ms for half in match.halves] == [500, 3500]
     assert match.halves[0].duration_ms == 3000
     assert [m.match_ms for m in match.moments] == [1500, 4500]
@@ -51,14 +51,14 @@ def test_the_second_half_of_one_file_begins_where_it_truly_does(six_seconds, spo
 def test_a_half_without_media_counts_45_minutes_or_up_to_its_last_spot(spots_of):
     for last, start in ((1000, 2_700_000), (2_900_000, 2_900_000)):
         spots = spots_of((1, last, "Goal", 0.9), (2, 0, "Kick-off", 0.8))
-        match = build_match("A - B", spots, ACTIONS_V2, {})
+        match = build_match("A - B", spots, {})
         assert match.moments[-1].match_ms == start
         assert match.without_media == (1, 2)
 
 
 def test_a_spot_beyond_the_end_is_put_there(six_seconds, spots_of):
     spots = spots_of((1, 99_000, "Goal", 0.9))
-    match = build_match("A - B", spots, ACTIONS_V2, {1: Clip(six_seconds)})
+    match = build_match("A - B", spots, {1: Clip(six_seconds)})
     assert match.moments[0].position_ms == match.halves[0].duration_ms
     start, end = Window(2, 2).around(match, match.moments[0])
     assert end == match.end_ms
@@ -67,7 +67,7 @@ def test_a_spot_beyond_the_end_is_put_there(six_seconds, spots_of):
 
 def test_media_are_named_relative_to_the_folder_of_the_exports(six_seconds, spots_of, tmp_path):
     clips = {1: Clip(six_seconds)}
-    match = build_match("A", spots_of(), ACTIONS_V2, clips, folder=tmp_path / "out")
+    match = build_match("A", spots_of(), clips, folder=tmp_path / "out")
     assert not match.halves[0].name.startswith("/")
     assert (tmp_path / "out" / match.halves[0].name).resolve() == six_seconds.resolve()
 
@@ -75,12 +75,12 @@ def test_media_are_named_relative_to_the_folder_of_the_exports(six_seconds, spot
 def test_unreadable_media_is_named(tmp_path, spots_of):
     (tmp_path / "1.mkv").write_text("no video")
     with pytest.raises(InputError, match="not a media file"):
-        build_match("A", spots_of(), ACTIONS_V2, {1: Clip(tmp_path / "1.mkv")})
+        build_match("A", spots_of(), {1: Clip(tmp_path / "1.mkv")})
 
 
 def test_version_1_has_names_for_people(spots_of):
     spots = spots_of((1, 0, "subs", 0.9), classes=ACTIONS_V1)
-    assert build_match("A", spots, ACTIONS_V1, {}).moments[0].name == "Substitution"
+    assert build_match("A", spots, {}).moments[0].name == "Substitution"
 
 
 rows = st.lists(
@@ -97,7 +97,7 @@ rows = st.lists(
 def _match(table):
     columns = [np.array([row[i] for row in table], float) for i in range(4)]
     half, position, label = (column.astype(int) for column in columns[:3])
-    return build_match("A", Spots(half, position, label, columns[3]), ACTIONS_V2, {})
+    return build_match("A", Events(half, position, label, columns[3]), {})
 
 
 @given(rows, st.floats(0, 1), st.integers(0, 40))
@@ -123,7 +123,7 @@ def test_a_window_holds_its_spot_and_stays_in_its_half(table, before, after):
 
 def test_thresholds_by_class(spots_of):
     spots = spots_of((1, 0, "Goal", 0.3), (1, 1, "Foul", 0.3), (1, 2, "Foul", 0.5))
-    match = build_match("A", spots, ACTIONS_V2, {})
+    match = build_match("A", spots, {})
     kept = select(match, threshold={"Goal": 0.2})
     assert [(m.label, m.confidence) for m in kept.moments] == [("Goal", 0.3), ("Foul", 0.5)]
 

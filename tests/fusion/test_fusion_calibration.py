@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from action_spotting.dataset.events import Annotations
+from action_spotting.dataset.events import Events
 from action_spotting.errors import InputError
 from action_spotting.fusion import calibration as room
 from action_spotting.fusion.peak_picking import FLOOR, NO_PEAKS, Peaks
 
 
-def annotations(times_s, label=0, half=1) -> Annotations:
+def annotations(times_s, label=0, half=1) -> Events:
     n = len(times_s)
     ms = (1000 * np.array(times_s, float)).astype(np.int64)
-    return Annotations(np.full(n, half), ms, np.full(n, label), np.ones(n, bool))
+    return Events(np.full(n, half), ms, np.full(n, label))
 
 
 def peaks(times_s, confidence, label=0) -> Peaks:

@@ -10,14 +10,17 @@ import sys
 import zipfile
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
+from SoccerNet.Evaluation import ActionSpotting as official
 
-from action_spotting.dataset.events import read_predictions
+from action_spotting.dataset.event_files import read_predictions
 from action_spotting.dataset.features import record_path
 from action_spotting.dataset.layout import feature_path, labels_path, predictions_path
 from action_spotting.errors import InputError, UsageError
+from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.evaluation.scoring import average_map
 from action_spotting.fusion.settings import make_settings
 from action_spotting.io.locks import claim
@@ -55,7 +58,7 @@ def fit(root: Path, model_dir: Path, **given):
         ["league/season/valid 0"],
         model_dir,
         chosen,
-        score=partial(average_map, classes=chosen.classes, metric="tight"),
+        score=partial(average_map, metric="tight"),
         **options,
     )
 
@@ -202,7 +205,7 @@ def test_it_finds_events_and_does_not_without_their_features(data, trained, tmp_
 
     def tight(root: Path) -> float:
         predict(root, [TEST], load_models([trained]), tmp_path / "out")
-        from action_spotting.dataset.events import read_labels
+        from action_spotting.dataset.event_files import read_labels
 
         spots = read_predictions(predictions_path(tmp_path / "out", TEST))
         truth = read_labels(labels_path(data, TEST))
@@ -284,8 +287,13 @@ def test_the_doors_train_predict_zip_and_ablate(data, tmp_path, capsys):
     )
     first = predictions_path(out, TEST).read_bytes()
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        assert archive.namelist() == [f"{TEST}/Predictions-v2.json"]
-        assert archive.read(archive.namelist()[0]) == first
+        assert archive.namelist() == [f"{TEST}/results_spotting.json"]
+        assert json.loads(archive.read(archive.namelist()[0])) == json.loads(first)
+    with mock.patch.object(official, "getListGames", return_value=[TEST]):
+        theirs = official.evaluate(str(data), str(tmp_path / "a.zip"), metric="loose")
+    ours = score_folder(data, out).results["loose"]
+    assert theirs["a_mAP"] == pytest.approx(ours.average_map, abs=1e-9)
+    assert theirs["a_mAP"] > 0
     with np.load(out / TEST / "1_scores.npz") as scores:
         assert scores["logits"].shape == (90, 17)
     assert door("PredictSpotting")(predict) == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from action_spotting.dataset.events import read_predictions
+from action_spotting.dataset.event_files import read_predictions
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import list_games, list_halves

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.dataset.events import read_predictions
+from action_spotting.dataset.event_files import read_predictions
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import InputError, UsageError

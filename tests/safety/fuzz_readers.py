@@ -82,8 +82,8 @@ def spots_seeds() -> list[bytes]:
 
 
 def labels(folder: Path) -> Target:
-    """``dataset.labels.read_labels``, both versions."""
-    from action_spotting.dataset.events import read_labels
+    """``dataset.event_files.read_labels``, both versions."""
+    from action_spotting.dataset.event_files import read_labels
     from action_spotting.errors import SpottingError
 
     def read(path: Path) -> None:
@@ -96,28 +96,28 @@ def labels(folder: Path) -> Target:
 
 
 def predictions(folder: Path) -> Target:
-    """``dataset.labels.read_predictions``."""
-    from action_spotting.dataset.events import read_predictions
+    """``dataset.event_files.read_predictions``."""
+    from action_spotting.dataset.event_files import read_predictions
 
     return Target(on_disk(folder / "p.json", read_predictions), spots_seeds(), JSON)
 
 
 def scored_labels(_: Path) -> Target:
-    """``evaluation.reading.parse_annotations``, both versions."""
-    from action_spotting.dataset.event_files import parse_annotations
+    """``dataset.event_files.parse_events`` of labels, both versions."""
+    from action_spotting.dataset.event_files import LABELS, parse_events
 
     def read(data: bytes) -> None:
-        parse_annotations(data, "l.json", version=1)
-        parse_annotations(data, "l.json", version=2)
+        parse_events(data, "l.json", LABELS, version=1)
+        parse_events(data, "l.json", LABELS, version=2)
 
     return Target(read, labels_seeds(), JSON)
 
 
 def scored_spots(_: Path) -> Target:
-    """``evaluation.reading.parse_spots``."""
-    from action_spotting.dataset.event_files import parse_spots
+    """``dataset.event_files.parse_events`` of results."""
+    from action_spotting.dataset.event_files import PREDICTIONS, parse_events
 
-    return Target(lambda data: parse_spots(data, "p.json"), spots_seeds(), JSON)
+    return Target(lambda data: parse_events(data, "p.json", PREDICTIONS), spots_seeds(), JSON)
 
 
 def zip_bytes(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -130,7 +130,7 @@ def zip_bytes(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
 
 
 def results_zip(folder: Path) -> Target:
-    """``evaluation.archive.open_tree``, and every member of the zip read."""
+    """``dataset.tree.open_tree``, and every member of the zip read."""
     from action_spotting.dataset.tree import open_tree
 
     def read(path: Path) -> None:

@@ -58,16 +58,18 @@ from action_spotting.visual.boxes import Boxes, write_boxes
 r, n = np.random.default_rng(0).random, 9999
 write_boxes(disk / "b.npz", Boxes(9, 2.0, r(n), r((n, 4)), r(n), r(n), r((n, 3))), {})""",
     "predictions": """
-from action_spotting.dataset.events import Spots, write_predictions
+from action_spotting.dataset.event_files import write_predictions
+from action_spotting.dataset.events import Events
 o = np.ones(9999, int)
-write_predictions(disk / "Predictions-v2.json", "game", Spots(o, o, o, o))""",
+write_predictions(disk / "Predictions-v2.json", "game", Events(o, o, o, o))""",
     "movie": """
-from action_spotting.dataset.events import Spots
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
 from action_spotting.export.match import build_match
 from action_spotting.export.reel import highlights
-spots = Spots(np.array([1]), np.array([500]), np.array([0]), np.array([0.9]))
-highlights(build_match("game", spots, ["Goal"], {1: Clip(Path(media))}), disk / "reel.mp4")""",
+one = np.array([1])
+spots = Events(one, 500 * one, 0 * one, 0.9 * one)
+highlights(build_match("game", spots, {1: Clip(Path(media))}), disk / "reel.mp4")""",
 }
 """All that writes files of results."""
 

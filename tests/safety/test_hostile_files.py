@@ -20,7 +20,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from action_spotting.audio.vggish_weights import read_keras
-from action_spotting.dataset.events import read_labels
+from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.layout import read_video_ini
 from action_spotting.dataset.splits import list_games

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from action_spotting.audio.decode import open_sound
-from action_spotting.dataset.events import Spots
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.export.match import build_match
@@ -92,8 +92,9 @@ def sound(path: Path) -> int:
 
 
 def match_of(path: Path):
-    spots = Spots(np.array([1]), np.array([500]), np.array([0]), np.array([0.9]))
-    return build_match("game", spots, ["Goal"], {1: Clip(path)})
+    one = np.array([1])
+    spots = Events(one, 500 * one, 0 * one, 0.9 * one, classes=("Goal",))
+    return build_match("game", spots, {1: Clip(path)})
 
 
 OURS = {

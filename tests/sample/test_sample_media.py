@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from action_spotting.dataset.events import read_labels
+from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.layout import labels_path
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import list_games, list_halves

@@ -2,7 +2,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const LABELS = 74, BARE = 14, DEPTH = 72, FOOT = 22, REACH = 9;
 const byId = (id) => document.getElementById(id);
-const pick = { match: byId("match"), type: byId("class"), confidence: byId("confidence") };
+const pick = { game: byId("game"), type: byId("class"), confidence: byId("confidence") };
 let drawn = [];
 
 function element(name, attributes, parent) {
@@ -132,24 +132,24 @@ function jump(state, ms) {
 }
 
 function draw() {
-  const match = DATA.matches[Number(pick.match.value)];
+  const game = DATA.games[Number(pick.game.value)];
   byId("from").textContent = Number(pick.confidence.value).toFixed(2);
   byId("halves").textContent = "";
-  drawn = match.halves.map((half, i) =>
-    half.labels.length || half.spots.length || half.video ? drawHalf(half, i + 1, match.scored) : null);
+  drawn = game.halves.map((half, i) =>
+    half.labels.length || half.spots.length || half.video ? drawHalf(half, i + 1, game.scored) : null);
 }
 
 function option(select, value, text) {
   html("option", text, select).value = value;
 }
 
-DATA.matches.forEach((match, i) => option(pick.match, i, match.game));
+DATA.games.forEach((game, i) => option(pick.game, i, game.game));
 option(pick.type, "", "all");
 DATA.classes.forEach((entry, i) => option(pick.type, i, entry[0]));
 for (const control of Object.values(pick)) control.addEventListener("input", draw);
-document.querySelectorAll("button[data-match]").forEach((button) =>
+document.querySelectorAll("button[data-game]").forEach((button) =>
   button.addEventListener("click", () => {
-    pick.match.value = button.dataset.match;
+    pick.game.value = button.dataset.game;
     pick.type.value = "";
     pick.confidence.value = 0;
     draw();

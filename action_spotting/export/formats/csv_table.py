@@ -25,11 +25,15 @@ def export_csv(match: Match, window: Window | None = None) -> str:
     >>> print(export_csv(Match('A "B"', (), (), ())).strip())
     game,half,game_time,position_ms,match_ms,label,name,confidence
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
+    rows: list[tuple[str, ...]] = [HEADER]
     for m in match.moments:
         confidence = f"{m.confidence:.6f}"
         row = (m.half, m.game_time, m.position_ms, m.match_ms, m.label, m.name, confidence)
-        writer.writerow((match.game, *row))
-    return text.getvalue()
+        rows.append((match.game, *map(str, row)))
+    return "".join(map(_line, rows))
+
+
+def _line(row: tuple[str, ...]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(row)  # whose own line end makes it quote both "\r" and "\n"
+    return text.getvalue().removesuffix("\r\n") + "\n"
