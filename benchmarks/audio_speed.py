@@ -26,7 +26,8 @@ import scipy.io.wavfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.dataset.media import Clip, ffmpeg_exe
+from action_spotting.dataset.media import Clip
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 
 CORES = {"FFT": 1, "VGGish": 2, "old loop": 2, "FFT row by row": 1}

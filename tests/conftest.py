@@ -18,7 +18,7 @@ import av
 import numpy as np
 import pytest
 
-from action_spotting.dataset.media import ffmpeg_exe
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 from .odd_media import odd_media
 

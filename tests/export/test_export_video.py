@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
+from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.export.cuts import choose_cuts
 from action_spotting.export.footage import check_target
@@ -20,6 +20,7 @@ from action_spotting.export.match import Window, build_match
 from action_spotting.export.overlay import overlay, overlay_paths
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 slow = pytest.mark.slow
 

@@ -17,9 +17,10 @@ import pytest
 
 from action_spotting.audio.fft import COLUMN
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
+from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import Pretrained
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.pipeline.video import VideoPlan, spot_video
 from action_spotting.visual.frames import FrameOptions, with_frames
 
