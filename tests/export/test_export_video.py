@@ -117,14 +117,14 @@ def test_a_reel_shows_the_stretches_with_captions_and_sound(two_halves, tmp_path
 @slow
 def test_another_program_reads_what_was_made(two_halves, tmp_path):
     """Moviepy takes sizes, rate, length, picture and sound from what it reads."""
-    highlights(two_halves, tmp_path / "reel.mp4", top=4, window=Window(1, 1))
+    highlights(two_halves, tmp_path / "reel.mp4", top=1, window=Window(1, 1))
     first, _ = overlay(two_halves, tmp_path / "over.mp4")
-    for path, seconds, grey_s in [(tmp_path / "reel.mp4", 6.5, 3), (first, 6.0, 2)]:
+    for path, seconds, grey_s in [(tmp_path / "reel.mp4", 2.0, 2), (first, 6.0, 1)]:
         with VideoFileClip(str(path)) as film:
             assert film.size == [320, 180]
-            assert 25 <= film.fps < 30
+            assert film.fps == pytest.approx(25)
             assert film.duration == pytest.approx(seconds, abs=0.1)
-            corner = film.get_frame(2.5)[:45, 240:].mean()
+            corner = film.get_frame(1.5)[:45, 240:].mean()
             assert second(16 + corner * 219 / 255) == grey_s
             assert np.abs(film.audio.get_frame(np.arange(0.5, 0.6, 1e-4))).max() > 0.1
 
