@@ -151,6 +151,9 @@ def test_what_cannot_be_written_is_said_before_the_work(eight_seconds, light_mod
     ]:
         with pytest.raises(UsageError, match=message):
             spot([eight_seconds], tmp_path / "out", light_model, **more)
+    both = {"overlay": tmp_path / "a.mp4", "highlights": tmp_path / "A_half2.mp4"}
+    with pytest.raises(UsageError, match="name two files"):  # each video has its overlay
+        spot([eight_seconds, eight_seconds], tmp_path / "out", light_model, **both)
     assert not (tmp_path / "out").exists()
 
 
