@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kloppy import sportscode
 
-from action_spotting.dataset.media import Clip, ffmpeg_exe
+from action_spotting.dataset.media import Clip
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS, check_formats, write_exports
 from action_spotting.export.timeline import Timeline, Window, build_timeline
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 WINDOW = Window(3, 2)
 NASTY = "league/2015 \"x\"/A & B <1> - \\ '2'\n= ; # C é日本|"
