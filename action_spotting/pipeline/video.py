@@ -136,7 +136,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots)
     outcome.files["predictions"] = path
-    _show(plan, clips, outcome)
+    show(plan, clips, outcome)
     return outcome
 
 
@@ -246,10 +246,11 @@ def _check_outputs(plan: VideoPlan) -> None:
         check_target(plan.highlights, plan.videos, overlays)
 
 
-def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
+def show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
     """Make what people and other tools look at, of the spots above their thresholds.
 
-    The report first, then each of the others alone: one that fails is told and stops only itself.
+    The report first, then each of the others alone: one that fails stops only itself and is told in
+    ``outcome.failures``.
     """
     from action_spotting.evaluation.report import Game, write_report
     from action_spotting.export.registry import write_exports
