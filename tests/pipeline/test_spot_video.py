@@ -22,6 +22,7 @@ from action_spotting.pipeline.video import (
     parse_threshold,
     show,
     spot_video,
+    spots_table,
 )
 
 pytestmark = pytest.mark.xdist_group("chain")
@@ -93,7 +94,7 @@ def test_the_report_comes_first_and_what_fails_stops_only_itself(tone_video, tmp
     """1,200 spots are too many for an EDL; a reel over a video that is in the way fails, too."""
     ms = np.arange(1200)
     spots = Events(np.ones(1200, int), ms, np.full(1200, 2), np.full(1200, 0.9))
-    outcome = VideoOutcome(spots, np.full(17, 0.5))
+    outcome = VideoOutcome(spots, np.linspace(0, 1, 1200), np.full(17, 0.5))
     (tmp_path / "reel.mp4").mkdir()
     made = plan([tone_video], tmp_path, exports=("edl", "csv"), highlights=tmp_path / "reel.mp4")
     show(made, {1: Clip(tone_video)}, outcome)
@@ -102,14 +103,28 @@ def test_the_report_comes_first_and_what_fails_stops_only_itself(tone_video, tmp
     assert set(outcome.failures) == {"edl", "highlights"}
     assert outcome.exit_code == 3
     assert "FAILED edl: spots.edl: tone: 1200 spots" in closing_text(outcome)
-    assert "data:image/jpeg" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" in page
+    assert '<td class="n">0.900</td><td class="n">0.16</td>' in page  # the 200th spot's
+
+
+def test_the_table_has_the_spots_above_their_thresholds_with_probabilities():
+    spots = Events([2, 1, 1], [61_000, 5_000, 90_000], [2, 13, 2], [0.6, 0.9, 0.4])
+    outcome = VideoOutcome(spots, np.array([0.25, 0.75, 0.1]), np.full(17, 0.5))
+    lines = [line.split() for line in spots_table(outcome).splitlines()]
+    assert lines[0] == ["action", "half", "-", "time", "confidence", "probability"]
+    assert lines[1:3] == [
+        ["Corner", "1", "-", "00:05", "0.90", "0.75"],
+        ["Goal", "2", "-", "01:01", "0.60", "0.25"],
+    ]
+    assert lines[3][:2] == ["1", "weaker"]
 
 
 @pytest.mark.parametrize("name", [b"m\xff.mkv", b"<b> & '\" #%2e\n.mkv"])
 def test_a_video_of_any_name_is_shown(name, tone_video, tmp_path):
     video = tmp_path / os.fsdecode(name)
     shutil.copy(tone_video, video)
-    outcome = VideoOutcome(Events([1], [500], [2], [0.9]), np.full(17, 0.5))
+    outcome = VideoOutcome(Events([1], [500], [2], [0.9]), np.ones(1), np.full(17, 0.5))
     made = plan([video], tmp_path / "out", exports=tuple(FORMATS))
     show(made, {1: Clip(video)}, outcome)
     assert not outcome.failures
