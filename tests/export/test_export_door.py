@@ -224,7 +224,8 @@ def test_what_is_wrong_is_said(main, results, spots_of, tmp_path):
         main(arguments(results, tmp_path / "file" / "sub", "csv"))
     with pytest.raises(UsageError, match="at least 1"):
         main(arguments(tmp_path, tmp_path / "out", "csv", "--top=0"))
-    with pytest.raises(UsageError, match="window"):
-        main(arguments(tmp_path, tmp_path / "out", "csv", "--window_before_s=-1"))
+    for odd in ("-1", "1e308", "nan", "inf"):
+        with pytest.raises(UsageError, match="window"):
+            main(arguments(tmp_path, tmp_path / "out", "csv", f"--window_before_s={odd}"))
     with pytest.raises(SystemExit, match="2"):
         main(arguments(tmp_path, tmp_path / "out", "cvs"))
