@@ -63,7 +63,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "labels": read_labels,
     "predictions": read_predictions,
     "tree": lambda path: open_tree(path.parent, "predictions").read(path.name),
-    "zip": lambda path: open_tree(path, "predictions"),
+    "zip": lambda path: open_tree(path.rename(path.with_suffix(".zip")), "predictions"),
     "classes": read_classes,
     "video.ini": lambda path: read_video_ini(path, 1),
     "pickle": read_pickle,
