@@ -196,7 +196,7 @@ def test_the_second_half_of_one_file_is_on_its_own_clock(eight_seconds, light_mo
         exports=EXPORTS,
         highlights=out / "reel.mp4",
     )
-    seen = outcome.seen
+    seen = outcome.spots.take(outcome.rows)
     assert seen.position_ms[seen.half == 1].max() <= 3000
     assert seen.position_ms[seen.half == 2].max() <= 5500  # to the end of the last row
     spots = json.loads((out / "spots.json").read_text())
