@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting.dataset.feature_types import base_of, is_audio, pca_of
-from action_spotting.dataset.features import State, compare_settings, feature_state, read_record
+from action_spotting.dataset.features import State, compare_settings, feature_state, source_of
 from action_spotting.dataset.layout import feature_path, parse_feature
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
@@ -65,11 +65,12 @@ class FeaturePlan:
         lacking = {}
         for number in self.halves(name):
             path = feature_path(self.out, number, name)
-            state, reason = feature_state(path, None, settings or None)
+            source = source_of(self.clips[number])
+            state, reason = feature_state(path, None, settings or None, source)
             if self.overwrite or state in (State.MISSING, State.BROKEN):
                 lacking[number] = path
             elif state is State.STALE:
-                raise InputError(f"{reason}; --overwrite makes it anew")
+                raise InputError(f"{reason}; --overwrite makes it anew, another --out keeps it")
         return lacking
 
 
@@ -83,18 +84,14 @@ def make_features(plan: FeaturePlan, notices: list[str]) -> list[str]:
     Raises
     ------
     UsageError
-        The folder holds features of another video; or the first modality cannot be made as for
-        the model's training.
+        The first modality cannot be made as for the model's training.
     InputError
-        A half that cannot be read, or features there that were made with other settings.
+        A half that cannot be read, or features there that were made with other settings or from
+        another video.
     WeightsUnavailable
         The first modality's weights are not there.
     """
     modalities = _with_sound(plan, notices)
-    if not plan.overwrite:
-        for name in modalities:
-            for number, clip in plan.clips.items():
-                _check_source(feature_path(plan.out, number, base_of(name)), clip)
     todo, at_hand = _Todo(), []
     for name in modalities:
         try:
@@ -191,24 +188,8 @@ def _load_pca(plan: FeaturePlan, dims: int, like: Mapping[str, Any] | None) -> P
     return pca
 
 
-def _check_source(target: Path, clip: Clip) -> None:
-    """Refuse to go on with the features of another video that lie in the same folder."""
-    record = read_record(target) if target.exists() else None
-    source = (record or {}).get("source") or {}
-    now = (clip.path.name, clip.path.stat().st_size, clip.start_s, clip.duration_s)
-    then = tuple(source.get(key) for key in ("file", "bytes", "start_s", "duration_s"))
-    if source and now != then:
-        raise UsageError(
-            f"{target.parent} holds the features of another video ({source.get('file')}); choose "
-            "another --out, or --overwrite them"
-        )
-
-
 def _extract(plan: FeaturePlan, todo: _Todo, notices: list[str]) -> None:
     """Extract what is missing, half by half."""
-    for _, pairs in todo.projections:
-        for target in pairs:  # or an old one might outlive what it was made from
-            target.unlink(missing_ok=True)
     jobs = [Job(partial(replace, plan.clips[n]), todo.targets[n]) for n in sorted(todo.targets)]
     if not jobs:
         return
