@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -74,12 +74,14 @@ class FeaturePlan:
         return lacking
 
 
-def make_features(plan: FeaturePlan, notices: list[str]) -> list[str]:
+def make_features(
+    plan: FeaturePlan, notices: list[str], begin: Callable[[], object] = lambda: None
+) -> list[str]:
     """Make the features that are missing as the model's were made; gives the modalities at hand.
 
     What nothing is missing of is not loaded. The first of the modalities must be had; another
     whose weights are not there is left out with a notice, and so is the sound of a half that has
-    none.
+    none. `begin` is called when all that is needed is there.
 
     Raises
     ------
@@ -104,6 +106,7 @@ def make_features(plan: FeaturePlan, notices: list[str]) -> list[str]:
         at_hand.append(name)
         if silent := [str(n) for n in plan.clips if n not in plan.halves(name)]:
             notices.append(f"half {', '.join(silent)} has no sound; spotted without {name} there")
+    begin()
     _extract(plan, todo, notices)
     for pca, pairs in todo.projections:
         all_here([reduce_files(pca, pairs, overwrite=True, fail_fast=True)])
@@ -193,7 +196,7 @@ def _extract(plan: FeaturePlan, todo: _Todo, notices: list[str]) -> None:
     jobs = [Job(partial(replace, plan.clips[n]), todo.targets[n]) for n in sorted(todo.targets)]
     if not jobs:
         return
-    makers = {name: partial(_same, extractor) for name, extractor in todo.extractors.items()}
+    makers = {name: partial(todo.extractors.__getitem__, name) for name in todo.extractors}
     summaries = extract_all(makers, jobs, overwrite=plan.overwrite, fail_fast=True, workers=1)
     all_here(summaries)
     for summary in summaries:
@@ -201,7 +204,3 @@ def _extract(plan: FeaturePlan, todo: _Todo, notices: list[str]) -> None:
             number, _ = parse_feature(Path(item)) or (0, "")
             notice = f"half {number}: {warning}"
             notices += [notice] if notice not in notices else []
-
-
-def _same(extractor: Extractor) -> Extractor:
-    return extractor

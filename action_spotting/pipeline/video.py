@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,11 @@ class VideoOutcome:
         return self.spots.take(self.spots.confidence >= self.thresholds[self.spots.label]).sorted()
 
 
-def spot_video(plan: VideoPlan) -> VideoOutcome:
+def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> VideoOutcome:
     """Take a video through the whole chain; features already in ``plan.out`` are used again.
 
     Writes the features, ``Predictions-v2.json``, ``report.html`` and the exports into
-    ``plan.out``.
+    ``plan.out``. `begin` is called when all is checked, before anything is made.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
         pretrained=plan.pretrained,
         overwrite=plan.overwrite,
     )
-    modalities = make_features(wanted, notices)
+    modalities = make_features(wanted, notices, begin)
     opened = {number: open_half(plan.out, number, modalities) for number in clips}
     halves = [models.spot_half(half, half=number) for number, half in opened.items() if half]
     outcome = VideoOutcome(Events.concat(halves), thresholds, notices)
