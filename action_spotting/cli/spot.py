@@ -142,4 +142,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         partial(log_run, args.out, "spot", argv),
     )
     print(closing_text(outcome))
-    return 0
+    return outcome.exit_code

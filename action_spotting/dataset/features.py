@@ -209,6 +209,16 @@ def media_there(half: Half, video: str = "LQ") -> list[dict[str, Any]]:
     return there
 
 
+def check_media(path: Path, half: Half) -> None:
+    """Raise `InputError` where a feature file was made from other media than lie there now."""
+    record = read_record(path) or {}
+    if record.get("source") and (differences := compare_sources(record, media_there(half))):
+        raise InputError(
+            f"{path}: made from other media than lie there now: {'; '.join(differences)}; make it "
+            "anew"
+        )
+
+
 def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name what differs between the media of a record and each of those that are there.
 

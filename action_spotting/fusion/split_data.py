@@ -5,33 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.features import align, compare_settings, open_feature, read_record
+from action_spotting.dataset.features import (
+    align,
+    check_media,
+    compare_settings,
+    open_feature,
+    read_record,
+)
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
 
 
-@dataclass(frozen=True)
-class HalfData:
-    """One half: its feature files and its events.
+class HalfData(NamedTuple):
+    """One half: the feature files of the modalities that are there, and its events.
 
-    Attributes
-    ----------
-    half
-        Which half of which game.
-    rows
-        Rows that all its modalities have.
-    paths
-        The feature file of each modality that is there.
-    time_s
-        Times of the events; float array ``(n,)``.
-    label
-        Their classes; int array ``(n,)``.
+    `rows` are those that all its modalities have; `time_s` (seconds) and `label` (classes) are
+    arrays ``(n,)``.
     """
 
     half: Half
@@ -165,6 +160,8 @@ def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> Ha
     paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
     if not paths:
         return None
+    for path in paths.values():
+        check_media(path, half)
     rows = len(next(iter(open_features(paths).values())))
     mine = annotations.half == half.number
     return HalfData(
