@@ -3,10 +3,11 @@
 Row *i* describes the time *i*/2 s to (*i* + 1)/2 s of the half. Beside ``1_X.npy`` lies
 ``1_X.json``, the provenance record::
 
-    {"feature": "X", "settings": {…}, "versions": {…}, "source": {"file", "bytes", "duration_s"}}
+    {"feature": "X", "settings": {…}, "versions": {…},
+     "source": {"file", "bytes", "start_s", "duration_s"}}
 
-``settings`` is what two files must share to be used together. The released SoccerNet features
-have no record; they are taken as they are.
+``settings`` is what two files must share to be used together, ``source`` the media that the file
+belongs to. The released SoccerNet features have no record; they are taken as they are.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import contextlib
 import enum
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.layout import feature_name, side_path
+from action_spotting.dataset.layout import VIDEO_STEMS, Half, feature_name, side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
@@ -94,7 +95,10 @@ class FeatureWriter:
 
 @contextlib.contextmanager
 def write_feature(
-    path: Path, dims: int, settings: Mapping[str, Any], clip: Clip | None = None
+    path: Path,
+    dims: int,
+    settings: Mapping[str, Any],
+    source: Mapping[str, Any] | Clip | None = None,
 ) -> Iterator[FeatureWriter]:
     """Make a feature file row block by row block, whole or not at all, with its record.
 
@@ -109,8 +113,8 @@ def write_feature(
         Numbers in a row.
     settings
         What goes into the record as ``settings``.
-    clip
-        The media it is made from, for the record.
+    source
+        The media it is made from, or what another record says of them.
 
     Examples
     --------
@@ -126,13 +130,14 @@ def write_feature(
         try:
             yield writer
             if writer.rows == 0:
-                raise InputError(f"{clip.path if clip else path}: gives no row; is it too short?")
+                where = source.path if isinstance(source, Clip) else path
+                raise InputError(f"{where}: gives no row; is it too short?")
         except BaseException:
             writer.abandon()
             raise
         writer.close()
         path.unlink(missing_ok=True)
-        write_json(record_path(path), make_record(path, settings, clip))
+        write_json(record_path(path), make_record(path, settings, source))
 
 
 def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
@@ -158,12 +163,15 @@ def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
 
 
 def feature_state(
-    path: Path, dims: int | None = None, settings: Mapping[str, Any] | None = None
+    path: Path,
+    dims: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> tuple[State, str]:
     """Tell what lies at `path`, and why.
 
-    ``STALE`` is a valid file whose record names other settings; a file without a record is
-    taken as it is.
+    ``STALE`` is a valid file whose record names other settings, or other media than `source`
+    (see `source_of`); a file without a record is taken as it is.
     """
     if not path.exists():
         return State.MISSING, f"{path}: missing"
@@ -172,11 +180,60 @@ def feature_state(
         record = read_record(path)
     except InputError as error:
         return State.BROKEN, str(error)
-    if settings is not None and record is not None:
-        differences = compare_settings(record["settings"], settings)
-        if differences:
+    if record is not None:
+        if settings and (differences := compare_settings(record["settings"], settings)):
             return State.STALE, f"{path}: made with other settings: {'; '.join(differences)}"
+        if source and (differences := compare_sources(record, [source])):
+            return State.STALE, f"{path}: made from other media: {'; '.join(differences)}"
     return State.DONE, f"{path}: done"
+
+
+def source_of(clip: Clip) -> dict[str, Any]:
+    """Describe the media of a half as records do: file, bytes, start_s, duration_s."""
+    with open_plain(clip.path) as media:
+        size = os.fstat(media.fileno()).st_size
+    return {
+        "file": clip.path.name,
+        "bytes": size,
+        "start_s": clip.start_s,
+        "duration_s": clip.duration_s,
+    }
+
+
+def media_there(half: Half, video: str = "LQ") -> list[dict[str, Any]]:
+    """Describe all media of a half that lie there, of any quality; those of `video` come first."""
+    there = []
+    for quality in dict.fromkeys((video, *VIDEO_STEMS)):
+        with contextlib.suppress(InputError):
+            there.append(source_of(half.clip(quality, sound_files=True)))
+    return there
+
+
+def check_media(path: Path, half: Half) -> None:
+    """Raise `InputError` where a feature file was made from other media than lie there now."""
+    record = read_record(path) or {}
+    if record.get("source") and (differences := compare_sources(record, media_there(half))):
+        raise InputError(
+            f"{path}: made from other media than lie there now: {'; '.join(differences)}; make it "
+            "anew"
+        )
+
+
+def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name what differs between the media of a record and each of those that are there.
+
+    Where there are no media, or the record names none, nothing differs.
+
+    >>> compare_sources({"source": {"file": "1.mkv", "bytes": 5}}, [{"file": "1.mkv", "bytes": 7}])
+    ['bytes is 5, not 7']
+    """
+    source = record.get("source")
+    if not isinstance(source, Mapping) or source in there or not there:
+        return []
+    name = str(source.get("file"))
+    if name.endswith(".npz"):  # the boxes of an earlier detection
+        return []
+    return compare_settings(source, next((s for s in there if s["file"] == name), there[0]))
 
 
 def align(arrays: Mapping[Path, np.ndarray]) -> dict[Path, np.ndarray]:
@@ -203,7 +260,7 @@ def record_path(path: Path) -> Path:
 
 
 def make_record(
-    path: Path, settings: Mapping[str, Any], clip: Clip | None = None
+    path: Path, settings: Mapping[str, Any], source: Mapping[str, Any] | Clip | None = None
 ) -> dict[str, Any]:
     """Compose a provenance record; it holds no date, so that the same run gives the same bytes."""
     record: dict[str, Any] = {
@@ -211,15 +268,8 @@ def make_record(
         "settings": dict(settings),
         "versions": package_versions("action_spotting", "numpy"),
     }
-    if clip is not None:
-        with open_plain(clip.path) as media:
-            size = os.fstat(media.fileno()).st_size
-        record["source"] = {
-            "file": clip.path.name,
-            "bytes": size,
-            "start_s": clip.start_s,
-            "duration_s": clip.duration_s,
-        }
+    if source is not None:
+        record["source"] = source_of(source) if isinstance(source, Clip) else dict(source)
     return record
 
 

@@ -71,7 +71,7 @@ class Half:
         ----------
         video
             ``LQ`` (``1_224p.mkv`` or ``1.mkv``), ``720p`` (``1_720p.mkv``) or ``HQ``: the file,
-            start and duration that ``video.ini`` gives, ``1_HQ.mkv`` whole when there is none.
+            start and duration that ``video.ini`` gives.
         sound_files
             Take ``1.wav``, ``1_224p.mp3`` … where there is no video.
 
@@ -80,13 +80,18 @@ class Half:
         UsageError
             Unknown kind of video.
         InputError
-            The half has no such media; the message names what is there instead.
+            The half has no such media, and what is there instead; HQ media without video.ini.
         """
         if video not in VIDEO_STEMS:
             raise UsageError(unknown("video", video, VIDEO_STEMS))
         if video == "HQ" and (self.folder / "video.ini").exists():
             return read_video_ini(self.folder / "video.ini", self.number)
         found = self._media(video, sound_files)
+        if found and video == "HQ":
+            raise InputError(
+                f"{found}: no video.ini beside it, which tells where the half lies in it; fetch "
+                "SoccerNet's, or name the file 1.mkv if it is the half and nothing else"
+            )
         if found:
             return Clip(found)
         others = [kind for kind in VIDEO_STEMS if self._media(kind, sound_files)]

@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from action_spotting.dataset.feature_types import AUDIO
-from action_spotting.dataset.features import write_feature
+from action_spotting.dataset.features import source_of, write_feature
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.extraction import cluster
 from action_spotting.extraction.job import Job, shard_of, to_make
@@ -201,12 +201,24 @@ def extract_job(
     """
     work = _Work(job, fail_fast, {} if read is None else read, stop or threading.Event())
     groups: dict[Any, dict[Path, Extractor]] = {}
+    clip: Clip | Exception
+    source: Mapping[str, Any] | None = None
+    try:
+        clip = job.clip()
+        source = source_of(clip)
+    except ITEM_ERRORS as error:  # what is there needs no media
+        clip = error
     with contextlib.ExitStack() as claims:
         for target, name in job.targets.items():
             extractor = extractors[name]
             with work.noting([target]):
                 wanted = to_make(
-                    target, extractor.width, extractor.settings, overwrite=overwrite, run=run
+                    target,
+                    extractor.width,
+                    extractor.settings,
+                    source=source,
+                    overwrite=overwrite,
+                    run=run,
                 )
                 if claims.enter_context(wanted):
                     groups.setdefault(extractor.decoding, {})[target] = extractor
@@ -214,7 +226,9 @@ def extract_job(
                     work.results[target] = "skipped", None
         for group in groups.values():
             with work.noting(group):
-                work.decode(job.clip(), group)
+                if isinstance(clip, Exception):
+                    raise clip
+                work.decode(clip, group)
     return work.results
 
 

@@ -170,6 +170,7 @@ def to_make(
     width: int,
     settings: Mapping[str, Any],
     *,
+    source: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     run: str = "",
 ) -> Iterator[bool]:
@@ -179,6 +180,8 @@ def to_make(
     ----------
     target, width, settings
         The file, its numbers a row, and what its record must say.
+    source
+        The media it must be made from, as `source_of` describes them; None: any.
     overwrite
         Make it even if it is there.
     run
@@ -192,13 +195,18 @@ def to_make(
     Raises
     ------
     InputError
-        It is there, but made with other settings.
+        It is there, but made with other settings or from other media.
     InWork
         Another process is making it.
     """
 
     def wanted() -> bool:
-        return overwrite or not _is_there(target, width, settings)
+        if overwrite:
+            return True
+        state, reason = feature_state(target, width, settings, source)
+        if state is State.STALE:
+            raise InputError(f"{reason}; --overwrite makes it anew")
+        return state is not State.DONE
 
     # A claim that lies there with the file may be what a killed run left: it is looked into.
     if not claim_path(target).exists() and not wanted():
@@ -221,19 +229,10 @@ def make_file(
     width: int,
     settings: Mapping[str, Any],
     make: Callable[[], object],
-    *,
-    overwrite: bool = False,
-    run: str = "",
+    **how: Any,
 ) -> Outcome:
-    """Call `make` for a feature file unless a valid one is there; see `to_make`."""
-    with to_make(target, width, settings, overwrite=overwrite, run=run) as wanted:
+    """Call `make` for a feature file unless a valid one is there; `how` as for `to_make`."""
+    with to_make(target, width, settings, **how) as wanted:
         if wanted:
             make()
     return ("done" if wanted else "skipped"), None
-
-
-def _is_there(target: Path, width: int, settings: Mapping[str, Any]) -> bool:
-    state, reason = feature_state(target, width, settings)
-    if state is State.STALE:
-        raise InputError(f"{reason}; --overwrite makes it anew")
-    return state is State.DONE

@@ -168,3 +168,6 @@ _MAKERS: dict[str, tuple[Callable[[Pretrained, Mapping[str, Any]], Extractor], s
     "FFT": (_fft, "weights"),
 }
 """What makes a feature, and the option that names its weights."""
+
+MADE_HERE = tuple(_MAKERS)
+"""The features that are made here."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events
+from action_spotting.dataset.features import check_media
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.fusion.model import (
@@ -249,6 +250,8 @@ def _open_half(
     present = {name: path for name, path in paths.items() if path.exists()}
     if not present:
         return {}, [f"half {half.number} has no feature file"]
+    for path in present.values():
+        check_media(path, half)
     provenance = {name: provenance_of(path) for name, path in present.items()}
     for model in models.models:
         check_provenance(provenance, model.provenance, str(half.folder))

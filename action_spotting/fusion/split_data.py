@@ -11,7 +11,13 @@ import numpy as np
 
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.features import align, compare_settings, open_feature, read_record
+from action_spotting.dataset.features import (
+    align,
+    check_media,
+    compare_settings,
+    open_feature,
+    read_record,
+)
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
 
@@ -154,6 +160,8 @@ def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> Ha
     paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
     if not paths:
         return None
+    for path in paths.values():
+        check_media(path, half)
     rows = len(next(iter(open_features(paths).values())))
     mine = annotations.half == half.number
     return HalfData(

@@ -28,7 +28,7 @@ from action_spotting.fusion.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from action_spotting.fusion.chunks import Batches, prefetch
+from action_spotting.fusion.chunks import Batches
 from action_spotting.fusion.model import (
     MODEL_FILE,
     RowScores,
@@ -59,6 +59,7 @@ from action_spotting.fusion.split_data import (
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.locks import InWork, claim
+from action_spotting.io.threads import prefetch
 
 LOG_FILE = "log.csv"
 MACHINE_FILE = "machine.json"
@@ -296,7 +297,8 @@ class _Training:
     def run_epoch(self, epoch: int, tick: Callable[[int], Any]) -> float:
         """Train one epoch; gives its mean loss."""
         losses, began = [], time.monotonic()
-        for batch in prefetch(lambda i: self.batches(epoch, i), self.batches.per_epoch):
+        batches = (self.batches(epoch, i) for i in range(self.batches.per_epoch))
+        for batch in prefetch(batches, depth=1):
             losses.append(self._step(batch))
             tick(1)
         loss = float(np.mean([float(value) for value in losses]))

@@ -8,6 +8,7 @@ from pathlib import Path
 from action_spotting.extraction.registry import Pretrained
 
 MODALITIES = ("ResNET_TF2_PCA512", "YOLOv5", "VGGish", "FFT")
+"""What a run makes where it can."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Plan:
     model_dir, predictions, report
         Where the head, the results and the HTML report go.
     modalities
-        What the head is trained on: ``ResNET_TF2_PCA<n>``, ``YOLOv5``, ``VGGish``, ``FFT``.
+        What the head is trained on, such as ``ResNET_TF2_PCA<n>``; None: what the folder has or
+        can make, see `action_spotting.pipeline.check.default_modalities`.
     video
         Which media of a half are read: LQ, 720p or HQ.
     train_split, valid_split, test_split
@@ -29,7 +31,7 @@ class Plan:
     pretrained
         Weights of the feature networks.
     preset, epochs, seed
-        How the head is trained.
+        How the head is trained; preset None: ``small`` for the sample matches, else ``full``.
     fail_fast
         Stop at the first half that fails.
     sample
@@ -43,13 +45,13 @@ class Plan:
     model_dir: Path
     predictions: Path
     report: Path
-    modalities: tuple[str, ...] = MODALITIES
+    modalities: tuple[str, ...] | None = None
     video: str = "LQ"
     train_split: str = "train"
     valid_split: str = "valid"
     test_split: str = "test"
     pretrained: Pretrained = field(default_factory=Pretrained)
-    preset: str = "small"
+    preset: str | None = None
     epochs: int | None = None
     seed: int = 0
     fail_fast: bool = False

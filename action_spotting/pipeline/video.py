@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,11 +104,11 @@ class VideoOutcome:
         return keep[np.lexsort((spots.label[keep], spots.position_ms[keep], spots.half[keep]))]
 
 
-def spot_video(plan: VideoPlan) -> VideoOutcome:
+def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> VideoOutcome:
     """Take a video through the whole chain; features already in ``plan.out`` are used again.
 
     Writes the features, ``Predictions-v2.json``, ``report.html`` and the exports into
-    ``plan.out``.
+    ``plan.out``. `begin` is called when all is checked, before anything is made.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
         pretrained=plan.pretrained,
         overwrite=plan.overwrite,
     )
-    modalities = make_features(wanted, notices)
+    modalities = make_features(wanted, notices, begin)
     opened = {number: open_half(plan.out, number, modalities) for number in clips}
     peaks = [
         models.peaks(models.score_rows(half)) if half else NO_PEAKS for half in opened.values()

@@ -285,29 +285,24 @@ def pairs_by_name(pairs: Mapping[Path, Path]) -> dict[str, tuple[Path, Path]]:
 def reduce_one(
     pca: PCA, pair: tuple[Path, Path], *, overwrite: bool = False, run: str = ""
 ) -> Outcome:
-    """Project one feature file, ``(target, source)``; see `extraction.make_file`."""
+    """Project one feature file, ``(target, source)``; see `extraction.job.make_file`."""
     target, source = pair
-    settings = reduced_settings(pca, source)
-    reduce = partial(_reduce_file, pca, source, target, settings)
-    return make_file(target, pca.dims, settings, reduce, overwrite=overwrite, run=run)
+    record = read_record(source) or {}
+    features, media = record.get("settings"), record.get("source")
+    _check_same_settings(source, features, pca.settings)
+    settings = {"features": features, "pca": {"sha256": pca.sha256, "dims": pca.dims}}
 
+    def reduce() -> None:
+        array = open_feature(source, pca.width)
+        with write_feature(target, pca.dims, settings, media) as writer:
+            for _, block in _blocks(array):
+                try:
+                    writer.append(pca.transform(block))
+                except InputError as error:
+                    raise InputError(f"{source}: {error}; make it anew") from error
 
-def reduced_settings(pca: PCA, source: Path) -> dict[str, Any]:
-    """Compose the settings of the projection of `source`: its own, and the PCA's hash and size."""
-    record = read_record(source)
-    settings = record["settings"] if record else None
-    _check_same_settings(source, settings, pca.settings)
-    return {"features": settings, "pca": {"sha256": pca.sha256, "dims": pca.dims}}
-
-
-def _reduce_file(pca: PCA, source: Path, target: Path, settings: Mapping[str, Any]) -> None:
-    array = open_feature(source, pca.width)
-    with write_feature(target, pca.dims, settings) as writer:
-        for _, block in _blocks(array):
-            try:
-                writer.append(pca.transform(block))
-            except InputError as error:
-                raise InputError(f"{source}: {error}; make it anew") from error
+    how = {"source": media, "overwrite": overwrite, "run": run}
+    return make_file(target, pca.dims, settings, reduce, **how)
 
 
 def _blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -12,7 +12,6 @@ import numpy as np
 from action_spotting.dataset.feature_types import PICTURE
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import side_path
-from action_spotting.dataset.media import Clip
 from action_spotting.extraction.job import make_file
 from action_spotting.io.items import Outcome, Summary, run_items
 from action_spotting.io.threads import prefetch
@@ -111,7 +110,7 @@ def vectors_from_boxes(
         settings = {**settings, "definition": DEFINITION}
 
         def write() -> None:
-            with write_feature(target, len(DIMENSIONS), settings, Clip(source)) as writer:
+            with write_feature(target, len(DIMENSIONS), settings) as writer:
                 writer.append(vectors(boxes))
 
         return make_file(target, len(DIMENSIONS), settings, write, overwrite=overwrite)

@@ -180,7 +180,7 @@ def test_other_settings_and_other_videos_are_refused(eight_seconds, light_model,
     renamed = tmp_path / "other.mp4"
     shutil.copy(eight_seconds, renamed)
     (out / "1_YOLOv5.npy").unlink()
-    with pytest.raises(UsageError, match=r"features of another video \(plain\.mp4\)"):
+    with pytest.raises(InputError, match=r"other media: file is 'plain\.mp4', not 'other\.mp4'"):
         spot([renamed], out, light_model)
     spot([renamed], out, light_model, overwrite=True)
 

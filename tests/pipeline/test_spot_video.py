@@ -85,7 +85,7 @@ def test_another_video_does_not_get_the_features_of_the_first(
 ):
     model = undisturbed / "model"
     spot_video(plan([silent_video], tmp_path, model))
-    with pytest.raises(UsageError, match=r"features of another video \(silent.mp4\)"):
+    with pytest.raises(InputError, match=r"made from other media: .*file is 'silent\.mp4'"):
         spot_video(plan([tone_video], tmp_path, model))
     spot_video(plan([tone_video], tmp_path, model, overwrite=True))
 
