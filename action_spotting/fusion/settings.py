@@ -140,7 +140,10 @@ class HeadSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the settings as JSON-able values, under their names in ``model.json``."""
-        return msgspec.to_builtins(_Stored(**vars(self)))
+        return {
+            _OLDER.get(name, name): list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+        }
 
 
 def numbers() -> list[dataclasses.Field]:

@@ -19,6 +19,10 @@ from action_spotting.errors import InputError, UsageError, unknown
 _FEATURE_FILE = re.compile(r"[12]_(.+)\.npy")
 
 
+END_S = 1.0
+"""How far behind the last row an event may lie: labels are set by hand."""
+
+
 class HalfData(NamedTuple):
     """One half: the feature files of the modalities that are there, and its events.
 
@@ -53,6 +57,7 @@ def open_split(
     *,
     classes: Sequence[str],
     version: int = 2,
+    fps: float = 2.0,
 ) -> SplitData:
     """Look at the feature files (headers only) and labels of `games`.
 
@@ -74,10 +79,12 @@ def open_split(
             path = labels_path(root, game, version)
             annotations = read_labels(path, version=version, classes=classes)
             opened = [_open_half(Half(root, game, n), modalities, annotations) for n in (1, 2)]
+            halves = [half for half in opened if half]
+            for half in halves:
+                _check_end(half, fps, path)
         except InputError as error:
             data.failures[game] = str(error)
             continue
-        halves = [half for half in opened if half]
         if not halves:
             data.failures[game] = f"{root / game}: no feature file of {', '.join(modalities)}"
             continue
@@ -162,6 +169,19 @@ def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> Ha
     return HalfData(
         half, rows, paths, annotations.position_ms[mine] / 1000.0, annotations.label[mine]
     )
+
+
+def _check_end(data: HalfData, fps: float, labels: Path) -> None:
+    """Raise `InputError` where events lie behind the end of a half's features."""
+    end_s = data.rows / fps
+    late = data.time_s[data.time_s > end_s + END_S]
+    if len(late):
+        raise InputError(
+            f"{labels}: {len(late)} of {len(data.time_s)} events of half {data.half.number} lie "
+            f"behind its end, the last at {late.max():.1f} s; its {data.rows} rows at {fps:g} a "
+            f"second end at {end_s:.1f} s. Have the features another rate (--fps), are they of "
+            "another video, or of a file that was cut?"
+        )
 
 
 def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:

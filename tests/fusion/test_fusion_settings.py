@@ -30,7 +30,9 @@ GAMES = [f"league/season/train {i}" for i in range(3)]
 @pytest.mark.parametrize("head", ["dense", "netvlad"])
 def test_settings_survive_json(preset, head):
     settings = make_settings(preset, head=head, dilations=[1, 3], seed=5)
-    assert read_settings(json.loads(json.dumps(settings.as_dict())), "model.json") == settings
+    content = json.loads(json.dumps(settings.as_dict()))
+    assert content == settings.as_dict()
+    assert read_settings(content, "model.json") == settings
 
 
 @pytest.mark.parametrize(
@@ -178,3 +180,31 @@ def test_labels_of_version_1_are_folded(matches):
         labels_path(matches, game, 1).write_text(json.dumps({"annotations": entries}))
     found = open_split(matches, GAMES, NAMES, classes=("card", "subs", "soccer"), version=1)
     assert sorted(found.halves[0].label.tolist()) == [0, 1, 2]
+
+
+def test_labels_behind_the_end_of_the_features_leave_the_game_out(matches, classes):
+    path = matches / GAMES[1] / "1_Sound.npy"
+    for name in NAMES:
+        file = path.with_name(f"1_{name}.npy")
+        np.save(file, np.load(file)[:60])
+    found = open_split(matches, GAMES, NAMES, classes=classes)
+    assert list(found.failures) == [GAMES[1]]
+    assert re.search(
+        r"Labels-v2\.json: \d of 5 events of half 1 lie behind its end, the last at 3\d\.\d s; its "
+        r"60 rows at 2 a second end at 30\.0 s\. .* \(--fps\)",
+        found.failures[GAMES[1]],
+    )
+    with pytest.raises(
+        InputError, match=r"none of 3 games .* 90 rows at 4 a second end at 22\.5 s"
+    ):
+        open_split(matches, GAMES, NAMES, classes=classes, fps=4.0)
+
+
+@pytest.mark.parametrize(("late_ms", "usable"), [(1000, True), (1001, False)])
+def test_a_label_may_lie_a_second_behind_the_end(matches, classes, late_ms, usable):
+    end_ms = 1000 * 90 // 2
+    position = end_ms + late_ms
+    entry = {"gameTime": game_time(1, position), "label": "Goal", "position": str(position)}
+    labels_path(matches, GAMES[0]).write_text(json.dumps({"annotations": [entry]}))
+    found = open_split(matches, GAMES, NAMES, classes=classes)
+    assert (GAMES[0] in found.games) is usable
