@@ -10,17 +10,21 @@ from typing import Any
 
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.layout import LABEL_FILES, SOUND_SUFFIXES, VIDEO_SUFFIXES, Half
+from action_spotting.dataset.layout import (
+    LABEL_FILES,
+    SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Half,
+    parse_feature,
+)
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import is_name, read_json
 
 SPLITS_FILE = "splits.json"
 SOCCERNET_SPLITS = ("train", "valid", "test", "challenge")
 GROUPS = {"v1": ("train", "valid", "test"), "all": SOCCERNET_SPLITS}
-_HALF_FILE = re.compile(
-    r"[12](_.*)?("
-    + "|".join(re.escape(s) for s in (*VIDEO_SUFFIXES, *SOUND_SUFFIXES, ".npy"))
-    + ")"
+_MEDIA_FILE = re.compile(
+    r"[12](_.*)?(" + "|".join(map(re.escape, (*VIDEO_SUFFIXES, *SOUND_SUFFIXES))) + ")"
 )
 
 
@@ -97,9 +101,15 @@ def walk_games(root: Path) -> list[str]:
     games = []
     for folder, subfolders, files in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        if any(name in LABEL_FILES.values() or _HALF_FILE.fullmatch(name) for name in files):
+        if any(_is_of_game(name) for name in files):
             games.append(Path(folder).relative_to(root).as_posix())
     return sorted(games)
+
+
+def _is_of_game(name: str) -> bool:
+    feature = parse_feature(Path(name))
+    in_half = feature[0] in (1, 2) if feature else _MEDIA_FILE.fullmatch(name)
+    return bool(in_half) or name in LABEL_FILES.values()
 
 
 def check_splits(content: Any, where: str) -> dict[str, list[str]]:

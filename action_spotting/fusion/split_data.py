@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,6 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import align, compare_settings, open_feature, read_record
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
-
-_FEATURE_FILE = re.compile(r"[12]_(.+)\.npy")
 
 
 END_S = 1.0
@@ -185,12 +182,7 @@ def _check_end(data: HalfData, fps: float, labels: Path) -> None:
 
 
 def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:
-    found = {
-        match[1]
-        for game in games
-        for path in (root / game).iterdir()
-        if (match := _FEATURE_FILE.fullmatch(path.name))
-    }
+    found = {name for game in games for n in (1, 2) for name in Half(root, game, n).features()}
     if not found:
         raise UsageError(
             f"{root}: no feature file in any of {len(games)} games; extract features first"
