@@ -40,8 +40,8 @@ class Ensemble:
 
     Attributes
     ----------
-    classes
-        Names of the classes.
+    classes, fps, label_version
+        As in their settings.
     modalities
         All modalities that any of them takes.
     postprocessing
@@ -63,7 +63,7 @@ class Ensemble:
                     both = "" if name == "classes" else f" ({one} and {other})"
                     raise UsageError(f"the models differ in {name}{both}; an ensemble needs one")
         self.classes = first.classes
-        self.label_version = first.label_version
+        self.fps, self.label_version = first.fps, first.label_version
         names = [name for model in self.models for name in model.settings.modalities]
         self.modalities = tuple(dict.fromkeys(names))
         self.postprocessing = _average([model.postprocessing for model in self.models])
@@ -273,7 +273,7 @@ def _open_half(
     provenance = {name: provenance_of(path) for name, path in present.items()}
     for model in models.models:
         check_provenance(provenance, model.provenance, str(half.folder))
-    features = open_features(present)
+    features = open_features(present, models.fps)
     missing = [name for name in paths if name not in present]
     warnings = [f"half {half.number} is without {', '.join(missing)}"] if missing else []
     for name, rows in features.items():

@@ -11,13 +11,16 @@ import numpy as np
 
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.features import align, compare_settings, open_feature, read_record
+from action_spotting.dataset.feature_types import feature_type
+from action_spotting.dataset.features import (
+    ENDS_S,
+    align,
+    compare_settings,
+    open_feature,
+    read_record,
+)
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
-
-
-END_S = 1.0
-"""How far behind the last row an event may lie: labels are set by hand."""
 
 
 class HalfData(NamedTuple):
@@ -75,13 +78,11 @@ def open_split(
         try:
             path = labels_path(root, game, version)
             annotations = read_labels(path, version=version, classes=classes)
-            opened = [_open_half(Half(root, game, n), modalities, annotations) for n in (1, 2)]
-            halves = [half for half in opened if half]
-            for half in halves:
-                _check_end(half, fps, path)
+            opened = [_open_half(Half(root, game, n), modalities, annotations, fps) for n in (1, 2)]
         except InputError as error:
             data.failures[game] = str(error)
             continue
+        halves = [half for half in opened if half]
         if not halves:
             data.failures[game] = f"{root / game}: no feature file of {', '.join(modalities)}"
             continue
@@ -104,9 +105,9 @@ def read_rows(data: HalfData, name: str, start: int, stop: int) -> np.ndarray:
     return np.asarray(open_feature(data.paths[name])[start:stop], dtype=np.float32)
 
 
-def open_features(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
+def open_features(paths: Mapping[str, Path], fps: float) -> dict[str, np.ndarray]:
     """Map the features of a half, cut to one length; ``(rows, dims)`` by modality."""
-    arrays = align({path: open_feature(path) for path in paths.values()})
+    arrays = align({path: open_feature(path) for path in paths.values()}, fps)
     return {name: arrays[path] for name, path in paths.items()}
 
 
@@ -129,7 +130,9 @@ def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: st
 
 
 def check_fps(provenance: Mapping[str, Any], fps: float) -> None:
-    """Raise `UsageError` where a record names other rows a second than `fps`.
+    """Raise `UsageError` where a feature has other rows a second than `fps`.
+
+    The record tells them; without one, what SoccerNet released is known by its name.
 
     >>> check_fps({"Sound": {"window": {"fps": 5}}}, 2.0)
     Traceback (most recent call last):
@@ -137,7 +140,8 @@ def check_fps(provenance: Mapping[str, Any], fps: float) -> None:
     action_spotting.errors.UsageError: Sound has 5 rows a second, but fps is 2.0; give --fps 5
     """
     for name, settings in provenance.items():
-        for recorded in _values(settings, "fps"):
+        known = feature_type(name) if settings is None else None
+        for recorded in [known.fps] if known else _values(settings, "fps"):
             if recorded != fps:
                 raise UsageError(
                     f"{name} has {recorded} rows a second, but fps is {fps}; give --fps {recorded}"
@@ -157,28 +161,24 @@ def provenance_of(path: Path) -> Any:
     return record and record["settings"]
 
 
-def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> HalfData | None:
+def _open_half(
+    half: Half, modalities: Sequence[str], annotations: Events, fps: float
+) -> HalfData | None:
     paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
     if not paths:
         return None
-    rows = len(next(iter(open_features(paths).values())))
-    mine = annotations.half == half.number
-    return HalfData(
-        half, rows, paths, annotations.position_ms[mine] / 1000.0, annotations.label[mine]
-    )
-
-
-def _check_end(data: HalfData, fps: float, labels: Path) -> None:
-    """Raise `InputError` where events lie behind the end of a half's features."""
-    end_s = data.rows / fps
-    late = data.time_s[data.time_s > end_s + END_S]
-    if len(late):
+    rows = len(next(iter(open_features(paths, fps).values())))
+    mine = annotations.take(annotations.half == half.number)
+    data = HalfData(half, rows, paths, mine.position_ms / 1000.0, mine.label)
+    end_s, last_s = rows / fps, data.time_s.max(initial=0.0)
+    if last_s > end_s + ENDS_S:
         raise InputError(
-            f"{labels}: {len(late)} of {len(data.time_s)} events of half {data.half.number} lie "
-            f"behind its end, the last at {late.max():.1f} s; its {data.rows} rows at {fps:g} a "
-            f"second end at {end_s:.1f} s. Have the features another rate (--fps), are they of "
-            "another video, or of a file that was cut?"
+            f"{half.folder}: {(data.time_s > end_s + ENDS_S).sum()} of {len(data.time_s)} labels "
+            f"of half {half.number} lie behind its end, the last at {last_s:.1f} s; its {rows} "
+            f"rows at {fps:g} a second end at {end_s:.1f} s. Have the features another rate "
+            "(--fps), are they of another video, or of a file that was cut?"
         )
+    return data
 
 
 def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:

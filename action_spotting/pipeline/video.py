@@ -13,11 +13,11 @@ import numpy as np
 from action_spotting.backend import load_tensorflow
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events, game_time
-from action_spotting.dataset.features import align, open_feature
 from action_spotting.dataset.layout import feature_path, predictions_path, relative
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import SOME_FAILED, InputError, SpottingError, UsageError
 from action_spotting.extraction.registry import GPU, Pretrained
+from action_spotting.fusion.split_data import open_features
 from action_spotting.io.tables import table
 from action_spotting.pipeline.features import FeaturePlan, make_features
 
@@ -130,8 +130,11 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
         overwrite=plan.overwrite,
     )
     modalities = make_features(wanted, notices)
-    opened = {number: open_half(plan.out, number, modalities) for number in clips}
-    halves = [models.spot_half(half, half=number) for number, half in opened.items() if half]
+    halves = []
+    for number in clips:
+        paths = {name: feature_path(plan.out, number, name) for name in modalities}
+        if there := {name: path for name, path in paths.items() if path.exists()}:
+            halves.append(models.spot_half(open_features(there, models.fps), half=number))
     outcome = VideoOutcome(Events.concat(halves, models.classes), thresholds, notices)
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots)
@@ -182,14 +185,6 @@ def spots_table(outcome: VideoOutcome) -> str:
         for i in range(len(seen))
     ]
     return table(["action", "half - time", "confidence"], rows) + f"\n{more}"
-
-
-def open_half(folder: Path, number: int, modalities: Sequence[str]) -> dict[str, np.ndarray]:
-    """Open the features of a half, cut to one length; those that are not there are left out."""
-    paths = {name: feature_path(folder, number, name) for name in modalities}
-    there = {name: path for name, path in paths.items() if path.exists()}
-    arrays = align({path: open_feature(path) for path in there.values()}) if there else {}
-    return {name: arrays[path] for name, path in there.items()}
 
 
 def common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -158,3 +158,20 @@ def test_align_cuts_two_rows_and_refuses_three(tmp_path):
     assert [len(array) for array in cut.values()] == [100, 100]
     with pytest.raises(InputError, match=r"1_A\.npy has 100 rows, but .*1_B\.npy has 103"):
         align({a: np.zeros((100, 2)), b: np.zeros((103, 3))})
+
+
+@pytest.mark.parametrize(("fps", "apart"), [(1.0, 1), (2.0, 2), (25.0, 25)])
+def test_ends_may_be_a_second_apart_at_any_rate(tmp_path, fps, apart):
+    a, b = np.zeros((100, 2)), np.zeros((100 + apart, 2))
+    cut = align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": b}, fps)
+    assert [len(array) for array in cut.values()] == [100, 100]
+    with pytest.raises(InputError, match=f"more than 1 s apart at {fps:g} rows a second"):
+        align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": np.zeros((101 + apart, 2))}, fps)
+
+
+@pytest.mark.parametrize(("shape", "what"), [((0, 4), "row"), ((4, 0), "column")])
+def test_a_file_without_rows_or_columns_is_refused(tmp_path, shape, what):
+    path = tmp_path / "1_A.npy"
+    np.save(path, np.zeros(shape, np.float32))
+    with pytest.raises(InputError, match=f"has no {what}"):
+        open_feature(path)

@@ -20,7 +20,7 @@ from action_spotting.fusion.settings import (
     numbers,
     read_settings,
 )
-from action_spotting.fusion.split_data import check_provenance, open_split
+from action_spotting.fusion.split_data import check_fps, check_provenance, open_split
 
 NAMES = ("Picture", "Sound")
 GAMES = [f"league/season/train {i}" for i in range(3)]
@@ -165,6 +165,22 @@ def test_files_of_another_width_are_refused(matches, classes):
         open_split(matches, GAMES, NAMES, classes=classes)
 
 
+@pytest.mark.parametrize(
+    ("name", "fps", "right"),
+    [
+        ("baidu_soccer_embeddings", 2.0, 1),
+        ("baidu_soccer_embeddings_PCA512", 2.0, 1),
+        ("ResNET_5fps_TF2", 2.0, 5),
+        ("ResNET_TF2_PCA512", 1.0, 2),
+    ],
+)
+def test_a_released_feature_without_a_record_has_the_rate_of_its_name(name, fps, right):
+    with pytest.raises(UsageError, match=f"{name} has {right}.0 rows a second, but fps is {fps}"):
+        check_fps({name: None}, fps)
+    check_fps({name: None}, float(right))
+    check_fps({name: {"fps": fps}, "own": None}, fps)  # a record knows better than a name
+
+
 def test_a_model_refuses_features_with_another_provenance():
     with pytest.raises(UsageError, match="Sound: fps is 4, not 2"):
         check_provenance({"Sound": {"fps": 4}}, {"Sound": {"fps": 2}}, "game")
@@ -190,7 +206,7 @@ def test_labels_behind_the_end_of_the_features_leave_the_game_out(matches, class
     found = open_split(matches, GAMES, NAMES, classes=classes)
     assert list(found.failures) == [GAMES[1]]
     assert re.search(
-        r"Labels-v2\.json: \d of 5 events of half 1 lie behind its end, the last at 3\d\.\d s; its "
+        r"train 1: \d of 5 labels of half 1 lie behind its end, the last at 3\d\.\d s; its "
         r"60 rows at 2 a second end at 30\.0 s\. .* \(--fps\)",
         found.failures[GAMES[1]],
     )
