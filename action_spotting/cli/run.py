@@ -138,11 +138,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def status(plan: Plan, file: Path | None) -> int:
     """Say what is done; returns the exit code."""
     from action_spotting.io.files import write_json
-    from action_spotting.pipeline.plan import MODALITIES
+    from action_spotting.pipeline.plan import PICTURE_FIRST
     from action_spotting.pipeline.status import survey
 
     root = existing_folder(plan.root, "the dataset folder")
-    features = plan.modalities or MODALITIES
+    features = plan.modalities or PICTURE_FIRST
     manifest = survey(root, features, video=plan.video, results=plan.predictions)
     print(manifest)
     if file:

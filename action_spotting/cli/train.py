@@ -11,10 +11,10 @@ from typing import Any
 
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
+from action_spotting.dataset.feature_types import MODALITIES
 from action_spotting.fusion.settings import (
     FUSIONS,
     HEADS,
-    MODALITIES,
     PRECISIONS,
     PRESET_HELP,
     PRESETS,

@@ -13,11 +13,11 @@ import numpy as np
 from action_spotting.backend import load_tensorflow
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events, game_time
-from action_spotting.dataset.features import align, open_feature
 from action_spotting.dataset.layout import feature_path, predictions_path, relative
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import SOME_FAILED, InputError, SpottingError, UsageError
 from action_spotting.extraction.registry import GPU, Pretrained
+from action_spotting.fusion.split_data import open_features
 from action_spotting.io.tables import table
 from action_spotting.pipeline.features import FeaturePlan, make_features
 
@@ -137,10 +137,8 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
         overwrite=plan.overwrite,
     )
     modalities = make_features(wanted, notices, begin)
-    opened = {number: open_half(plan.out, number, modalities) for number in clips}
-    peaks = [
-        models.peaks(models.score_rows(half)) if half else NO_PEAKS for half in opened.values()
-    ]
+    opened = [_open_half(plan.out, number, modalities, models.fps) for number in clips]
+    peaks = [models.peaks(models.run(half)) if half else NO_PEAKS for half in opened]
     chosen = models.postprocessing
     spots = to_spots(peaks, chosen.spread, models.classes)
     probability = np.concatenate([chosen.probability(half) for half in peaks])
@@ -198,12 +196,14 @@ def spots_table(outcome: VideoOutcome) -> str:
     return table(["action", "half - time", "confidence", "probability"], cells) + f"\n{more}"
 
 
-def open_half(folder: Path, number: int, modalities: Sequence[str]) -> dict[str, np.ndarray]:
+def _open_half(
+    folder: Path, number: int, modalities: Sequence[str], fps: float
+) -> dict[str, np.ndarray]:
     """Open the features of a half, cut to one length; those that are not there are left out."""
+
     paths = {name: feature_path(folder, number, name) for name in modalities}
     there = {name: path for name, path in paths.items() if path.exists()}
-    arrays = align({path: open_feature(path) for path in there.values()}) if there else {}
-    return {name: arrays[path] for name, path in there.items()}
+    return open_features(there, fps) if there else {}
 
 
 def common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
