@@ -37,7 +37,7 @@ from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.layout import feature_path, labels_path
 from action_spotting.dataset.splits import list_games
-from action_spotting.fusion.settings import Settings
+from action_spotting.fusion.settings import HeadSettings
 from action_spotting.io.files import read_json, write_json
 from action_spotting.io.tables import table
 
@@ -69,13 +69,13 @@ PARTS: dict[str, dict[str, Any]] = {
     "no feature dropout": {"feature_dropout": 0.0},
     "no time masks": {"time_mask_rows": 0},
     "no shifts": {"shift_rows": 0},
-    "no centring": {"centre": False},
-    "chunks anywhere": {"anchored": 0.0},
+    "no centring": {"subtract_half_mean": False},
+    "chunks anywhere": {"event_fraction": 0.0},
 }
 SPOTTING: dict[str, dict[str, Any]] = {
     "no smoothing": {"smooth_s": 0.0},
     "hard NMS": {"soft_nms": False},
-    "no score map": {"score_map": False},
+    "no score map": {"spread_confidences": False},
 }
 """Parts that come after the network: the same weights, calibrated and scored anew."""
 
@@ -214,7 +214,7 @@ def report_cost(world: str, root: Path, work: Path, common: dict[str, Any]) -> N
     files = [path for game in games for path in (root / game).glob("*.npy")]
     rows = sum(len(open_feature(p)) for p in files if p.name.endswith(f"{PICTURE[0]}.npy"))
     gigabytes = sum(p.stat().st_size for p in files) / len(games) * 500 / 1e9
-    chunks = rows / len(games) * 300 / Settings().chunk_rows
+    chunks = rows / len(games) * 300 / HeadSettings().chunk_rows
     minutes = (chunks / found["chunks_s"] + 100 * found["match_s"]) / 60
     print(
         f"SoccerNet, projected: {chunks:.0f} chunks an epoch of 300 games, {minutes:.1f} min "
@@ -346,13 +346,15 @@ def calibrate(model: Any, root: Path, spotting: dict[str, Any]) -> Any:
     """Give a trained head other numbers of the spotting, and calibrate it anew."""
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion import training
-    from action_spotting.fusion.games import open_matches
+    from action_spotting.fusion.split_data import open_split
 
     model.settings = settings = replace(model.settings, **spotting)
-    valid = open_matches(
+    valid = open_split(
         root, list_games(root, "valid"), settings.modalities, classes=settings.classes, version=2
     )
-    model.calibration = training.calibrate(model, valid, partial(average_map, metric="tight"))
+    model.postprocessing = training.choose_postprocessing(
+        model, valid, partial(average_map, metric="tight")
+    )
     return model
 
 

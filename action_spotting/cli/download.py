@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 
 from action_spotting.cli import command
-from action_spotting.cli.visual_options import VIDEOS
+from action_spotting.dataset.layout import VIDEO_STEMS
 from action_spotting.io.files import expanded
 
 EXAMPLE = (
@@ -49,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
         default=["train", "valid", "test"],
         help="games",
     )
-    what.add_argument("--video", choices=VIDEOS, default="LQ", help="HQ comes with video.ini")
+    what.add_argument(
+        "--video", choices=tuple(VIDEO_STEMS), default="LQ", help="HQ comes with video.ini"
+    )
     what.add_argument(
         "--features",
         nargs="+",

@@ -18,8 +18,7 @@ from action_spotting.fusion.settings import (
     PRECISIONS,
     PRESET_HELP,
     PRESETS,
-    Number,
-    Settings,
+    HeadSettings,
     numbers,
 )
 from action_spotting.io.files import existing_folder
@@ -73,22 +72,23 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_fail_fast(where)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for number in numbers():
-        title = f"{number.group} (numbers; what is not given comes from the preset)"
+        title = f"{number.metadata['group']} (numbers; what is not given comes from the preset)"
         group = groups.setdefault(title, parser.add_argument_group(title))
-        group.add_argument(f"--{number.name}", default=None, **_option(number))
+        names = [f"--{name}" for name in (number.name, number.metadata["stored"]) if name]
+        group.add_argument(*names, default=None, **_option(number))
     return parser
 
 
-def _option(number: Number) -> dict[str, Any]:
-    """Give what ``add_argument`` needs for a number beside its name."""
-    default = number.default
+def _option(number: dataclasses.Field) -> dict[str, Any]:
+    """Give what ``add_argument`` needs for a number beside its names."""
+    default, text = number.default, number.metadata["help"]
     if isinstance(default, bool):
-        text = f"{number.text} (full: {'on' if default else 'off'})"
+        text += f" (full: {'on' if default else 'off'})"
         return {"action": argparse.BooleanOptionalAction, "help": text}
     if isinstance(default, tuple):
-        text = f"{number.text} (full: {' '.join(map(str, default))})"
+        text += f" (full: {' '.join(map(str, default))})"
         return {"type": int, "nargs": "+", "metavar": "N", "help": text}
-    return {"type": type(default), "metavar": "N", "help": f"{number.text} (full: {default})"}
+    return {"type": type(default), "metavar": "N", "help": f"{text} (full: {default})"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     version = args.label_version
     classes = read_classes(Path(args.classes), version) if args.classes else actions(version)
     names = [
-        f.name for f in dataclasses.fields(Settings) if f.name not in ("modalities", "classes")
+        f.name for f in dataclasses.fields(HeadSettings) if f.name not in ("modalities", "classes")
     ]
     given = {name: getattr(args, name) for name in names}
     settings = make_settings(

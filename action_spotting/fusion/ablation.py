@@ -14,15 +14,14 @@ from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
-from action_spotting.fusion.calibration import Score
+from action_spotting.fusion.postprocessing import Score
 from action_spotting.fusion.prediction import Ensemble, predict_game
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.items import Summary, run_items
 from action_spotting.io.tables import table
 
 METRICS = ("tight", "loose")
-TABLE_FILE = "ablation.json"
-CHART_FILE = "ablation.png"
+TABLE_FILE, CHART_FILE = "ablation.json", "ablation.png"
 TRUNK = "embedding"
 """The name of the fused trunk among the learned weights."""
 
@@ -38,40 +37,56 @@ class Ablation:
     ----------
     classes
         Names of the classes.
-    average
-        ``{metric: {choice: average-mAP}}``, in [0, 1].
-    per_class
-        ``{metric: {choice: AP of each class}}``.
-    shares
+    scores
+        ``{metric: {choice: Score}}``.
+    weights
         Learned weight of the trunk and of each modality's branch, ``{name: (classes,)}``, as
-        shares of their sum; empty where the head has none, or several heads are averaged.
+        fractions of their sum; empty where the head has none, or several heads are averaged.
     summary
         The games that were scored, and those that could not be.
     """
 
     classes: tuple[str, ...]
-    average: dict[str, dict[str, float]]
-    per_class: dict[str, dict[str, list[float]]]
-    shares: dict[str, list[float]]
+    scores: dict[str, dict[str, Score]]
+    weights: dict[str, np.ndarray]
     summary: Summary
 
     def __str__(self) -> str:
         """The tight table, the averages, the learned weights, and what failed."""
-        tight = self.per_class["tight"]
+        text = "tight AP, %\n" + self._by_class(
+            {choice: score.per_class for choice, score in self.scores["tight"].items()},
+            [
+                [f"average, {metric}", *(_percent(s.average_map) for s in scores.values())]
+                for metric, scores in self.scores.items()
+            ],
+        )
+        if self.weights:
+            text += "\n\nlearned weights, %\n" + self._by_class(self.weights, [])
+        return f"{text}\n{self.summary}"
+
+    def _by_class(self, columns: dict[str, np.ndarray], last: list[list[str]]) -> str:
         rows = [
-            [name, *(_percent(tight[choice][c]) for choice in tight)]
+            [name, *(_percent(values[c]) for values in columns.values())]
             for c, name in enumerate(self.classes)
         ]
-        for metric in METRICS:
-            rows.append([f"average, {metric}", *map(_percent, self.average[metric].values())])
-        text = "tight AP, %\n" + table(["class", *tight], rows)
-        if self.shares:
-            weights = [
-                [name, *(_percent(share[c]) for share in self.shares.values())]
-                for c, name in enumerate(self.classes)
-            ]
-            text += "\n\nlearned weights, %\n" + table(["class", *self.shares], weights)
-        return f"{text}\n{self.summary}"
+        return table(["class", *columns], rows + last)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give JSON-able values."""
+        return {
+            "classes": list(self.classes),
+            "average": {
+                metric: {choice: float(score.average_map) for choice, score in scores.items()}
+                for metric, scores in self.scores.items()
+            },
+            "per_class": {
+                metric: {choice: np.asarray(s.per_class).tolist() for choice, s in scores.items()}
+                for metric, scores in self.scores.items()
+            },
+            "shares": {name: values.tolist() for name, values in self.weights.items()},
+            "games": self.summary.done,
+            "failures": self.summary.failures,
+        }
 
 
 def choices(modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -104,78 +119,64 @@ def ablate(
     score
         ``score(annotations, spots, metric="tight" | "loose")``.
 
+    Returns
+    -------
+    Ablation
+        Its text is a table.
+
     Raises
     ------
     UsageError
         No game could be scored.
+
+    Examples
+    --------
+    >>> score = average_map  # doctest: +SKIP
+    >>> print(ablate(root, games, models, Path("out"), score=score))  # doctest: +SKIP
     """
     named = choices(models.modalities)
     annotations: dict[str, Events] = {}
-    spots: dict[str, dict[str, Events]] = {choice: {} for choice in named}
+    spots: dict[str, dict[str, Events]] = {}
 
     def work(game: str) -> tuple[str, str | None]:
         path = labels_path(root, game, models.label_version)
         truth = read_labels(path, version=models.label_version, classes=models.classes)
-        found = {c: predict_game(root, game, models, without=w)[0] for c, w in named.items()}
+        spots[game] = {c: predict_game(root, game, models, without=w)[0] for c, w in named.items()}
         annotations[game] = truth
-        for choice, mine in found.items():
-            spots[choice][game] = mine
         return "done", None
 
     summary = run_items("ablate", {game: game for game in games}, work)
     if not annotations:
         raise UsageError(f"no game could be scored\n{summary}")
     truths = list(annotations.values())
-    results = {
-        metric: {c: score(truths, [spots[c][g] for g in annotations], metric=metric) for c in named}
+    scores = {
+        metric: {c: score(truths, [spots[g][c] for g in annotations], metric=metric) for c in named}
         for metric in METRICS
     }
-    ablation = Ablation(
-        models.classes,
-        {m: {c: float(r.average_map) for c, r in x.items()} for m, x in results.items()},
-        {
-            m: {c: np.asarray(r.per_class).tolist() for c, r in x.items()}
-            for m, x in results.items()
-        },
-        learned_shares(models),
-        summary,
-    )
-    write_json(out / TABLE_FILE, as_dict(ablation))
-    draw(ablation, out / CHART_FILE)
+    ablation = Ablation(models.classes, scores, learned_weights(models), summary)
+    write_json(out / TABLE_FILE, ablation.as_dict())
+    _draw(ablation, out / CHART_FILE)
     return ablation
 
 
-def learned_shares(models: Ensemble) -> dict[str, list[float]]:
-    """Give the class weights that a single head with branches has learned."""
+def learned_weights(models: Ensemble) -> dict[str, np.ndarray]:
+    """Give the weights by class that a single head with branches has learned, as fractions."""
     settings = models.models[0].settings
     if len(models.models) > 1 or settings.head != "dense" or settings.fusion == "embedding":
         return {}
-    shares = np.asarray(models.models[0].network.shares)
+    weights = np.asarray(models.models[0].network.summand_weights)
     names = ([TRUNK] if settings.fusion == "hybrid" else []) + list(settings.modalities)
-    return dict(zip(names, (shares / shares.sum(axis=0)).tolist(), strict=True))
+    return dict(zip(names, weights / weights.sum(axis=0), strict=True))
 
 
-def as_dict(ablation: Ablation) -> dict[str, Any]:
-    """Give JSON-able values."""
-    return {
-        "classes": list(ablation.classes),
-        "average": ablation.average,
-        "per_class": ablation.per_class,
-        "shares": ablation.shares,
-        "games": ablation.summary.done,
-        "failures": ablation.summary.failures,
-    }
-
-
-def draw(ablation: Ablation, path: Path) -> None:
+def _draw(ablation: Ablation, path: Path) -> None:
     """Draw each class's tight AP: all modalities as a bar, each alone as a mark."""
     from matplotlib.figure import Figure
 
-    tight = ablation.per_class["tight"]
-    names = [*ablation.classes, "average"]
+    tight, names = ablation.scores["tight"], [*ablation.classes, "average"]
 
     def values(choice: str) -> np.ndarray:
-        return 100 * np.nan_to_num([*tight[choice], ablation.average["tight"][choice]])
+        return 100 * np.nan_to_num([*tight[choice].per_class, tight[choice].average_map])
 
     figure = Figure(figsize=(9, 0.36 * len(names) + 1.6), layout="constrained")
     axes = figure.subplots()

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from action_spotting.dataset.modalities import is_sound
-from action_spotting.fusion.games import HalfData, read_rows
+from action_spotting.dataset.feature_types import is_audio
 from action_spotting.fusion.normalisation import Normalisation
-from action_spotting.fusion.settings import Settings
+from action_spotting.fusion.settings import HeadSettings
+from action_spotting.fusion.split_data import HalfData, read_rows
 
 CLIP = 5.0
 SHIFTED = 0.25
-"""Share of the chunks whose modalities are shifted."""
+"""Fraction of the chunks whose modalities are shifted."""
 
 T = TypeVar("T")
 
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Chunks:
+class Chunks(NamedTuple):
     """Stretches of halves: which half, first row, number of rows; int arrays ``(n,)``."""
 
     half: np.ndarray
@@ -68,17 +66,17 @@ def normalise(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[np.n
     return np.clip(scaled, -CLIP, CLIP, out=scaled), usable
 
 
-class Drawer:
+class ChunkSampler:
     """Draws chunks: some anywhere, some at events with every class as likely as the others.
 
     A chunk lies within its half, and is shorter than the half: a network that sees a half's end
     only where it sees any chunk's end cannot learn where in the half it is.
     """
 
-    def __init__(self, halves: Sequence[HalfData], settings: Settings) -> None:
+    def __init__(self, halves: Sequence[HalfData], settings: HeadSettings) -> None:
         self._rows = np.array([half.rows for half in halves])
         self._length = settings.chunk_rows
-        self._anchored = settings.anchored
+        self._event_fraction = settings.event_fraction
         self._half = np.repeat(np.arange(len(halves)), [len(half.label) for half in halves])
         self._row = np.concatenate([half.time_s * settings.fps for half in halves]).astype(int)
         self._row = np.clip(self._row, 0, self._rows[self._half] - 1)
@@ -89,66 +87,18 @@ class Drawer:
         """Draw `count` chunks."""
         half = rng.choice(len(self._rows), count, p=self._rows / self._rows.sum())
         row = rng.integers(0, self._rows[half])
-        for i in np.flatnonzero(rng.random(count) < self._anchored if self._of_class else []):
+        for i in np.flatnonzero(rng.random(count) < self._event_fraction if self._of_class else []):
             event = rng.choice(self._of_class[rng.integers(len(self._of_class))])
             half[i], row[i] = self._half[event], self._row[event]
         total = self._rows[half]
         short = rng.integers((total + 1) // 2, total + 1)
         rows = np.where(total > self._length, self._length, np.minimum(short, self._length))
         first = np.maximum(0, row - rows + 1)
-        start = rng.integers(first, np.minimum(row, total - rows) + 1)
-        return Chunks(half, start, rows)
-
-
-def gather(
-    halves: Sequence[HalfData],
-    chunks: Chunks,
-    own: Mapping[Path, np.ndarray],
-    normalisation: Normalisation,
-    settings: Settings,
-    shifts: np.ndarray | None = None,
-) -> tuple[Arrays, Arrays]:
-    """Read a batch's features.
-
-    Parameters
-    ----------
-    halves, chunks
-        Where to read.
-    own
-        What to subtract from a file, where that is not the training set's mean.
-    normalisation
-        Of the training set.
-    settings
-        Modalities and chunk length.
-    shifts
-        Rows by which each modality is moved, int ``(modalities, n)``.
-
-    Returns
-    -------
-    dict, dict
-        By modality: normalised features, float32 ``(n, chunk_rows, dims)``, 0 where there is
-        none; and 1 where there is one, float32 ``(n, chunk_rows)``.
-    """
-    count = len(chunks.half)
-    features, present = {}, {}
-    for m, name in enumerate(settings.modalities):
-        mean, std = normalisation.mean[name], normalisation.std[name]
-        block = np.zeros((count, settings.chunk_rows, len(std)), dtype=np.float32)
-        mask = np.zeros((count, settings.chunk_rows), dtype=np.float32)
-        for i, (h, start, rows) in enumerate(chunks.each()):
-            data = halves[h]
-            if name not in data.paths:
-                continue
-            if shifts is not None:
-                start = min(max(start + int(shifts[m, i]), 0), data.rows - rows)
-            read = read_rows(data, name, start, start + rows)
-            block[i, :rows], mask[i, :rows] = normalise(read, own.get(data.paths[name], mean), std)
-        features[name], present[name] = block, mask
-    return features, present
+        return Chunks(half, rng.integers(first, np.minimum(row, total - rows) + 1), rows)
 
 
 def targets(
-    halves: Sequence[HalfData], chunks: Chunks, settings: Settings
+    halves: Sequence[HalfData], chunks: Chunks, settings: HeadSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Build a batch's targets from the events; a row's time is its middle.
 
@@ -181,26 +131,30 @@ def targets(
     return confidence, np.where(near > 0, distance, 0).astype(np.float32), near
 
 
-def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random.Generator) -> None:
-    """Leave some chunks a part of their modalities; hide short stretches; in place.
+def mask(present: Arrays, settings: HeadSettings, rng: np.random.Generator) -> None:
+    """Apply modality dropout and time masking to `present` ``(n, chunk_rows)``, in place.
 
-    Half of those lose the picture or the sound, with all that is made from it, as matches do; the
-    others keep a random number of modalities, and so does a chunk that has one of the two only.
-    In chunks that will be mixed the same ones go, so that a head learns what it is to have sound
-    alone, or the picture.
+    Of the chunks that lose modalities, half lose the picture or the sound, with all that is made
+    from it, as matches do; the others keep a random number of modalities, and so does a chunk
+    that has only one of the two. Mixup partners lose the same, so that a head learns what it is
+    to have the sound alone, or the picture.
     """
-    count, length = inside.shape
     names = settings.modalities
     there = np.stack([present[name].any(axis=1) for name in names])
-    thinned = _mirrored(rng.random((count,))) < settings.modality_dropout
-    rank = _mirrored(rng.random(there.shape)) + ~there
-    rank = np.argsort(np.argsort(rank, axis=0), axis=0)
-    left = 1 + np.floor(_mirrored(rng.random((count,))) * np.maximum(1, there.sum(axis=0) - 1))
-    sound = np.array([is_sound(name) for name in names])
-    medium = sound[:, None] == (_mirrored(rng.random((count,))) < 0.5)
+    count, length = present[names[0]].shape
+
+    def drawn(*shape: int) -> np.ndarray:
+        """Draw numbers that are the same for mixup partners: a chunk and its mirror image."""
+        at = np.arange(count)
+        return rng.random((*shape, count))[..., np.minimum(at, at[::-1])]
+
+    thinned = drawn() < settings.modality_dropout
+    rank = np.argsort(np.argsort(drawn(len(names)) + ~there, axis=0), axis=0)
+    kept = 1 + np.floor(drawn() * np.maximum(1, there.sum(axis=0) - 1))
+    sound = np.array([is_audio(name) for name in names])
+    medium = sound[:, None] == (drawn() < 0.5)
     both = (there & medium).any(axis=0) & (there & ~medium).any(axis=0)
-    whole = both & (_mirrored(rng.random((count,))) < 0.5)
-    dropped = thinned & np.where(whole, medium, rank >= left)
+    dropped = thinned & np.where(both & (drawn() < 0.5), medium, rank >= kept)
     at = np.arange(length)
     for name, drop in zip(names, dropped, strict=True):
         present[name][drop] = 0
@@ -210,56 +164,82 @@ def hide(present: Arrays, inside: np.ndarray, settings: Settings, rng: np.random
             present[name][(at >= start) & (at < start + rows)] = 0
 
 
-def _mirrored(drawn: np.ndarray) -> np.ndarray:
-    """Give the last of a batch what the first has, as `network.mixed` pairs them."""
-    at = np.arange(drawn.shape[-1])
-    return drawn[..., np.minimum(at, at[::-1])]
-
-
 class Batches:
-    """The batches of a training set; ``batches(epoch, number)`` makes one."""
+    """The batches of a training set; ``batches(epoch, number)`` makes one.
+
+    Parameters
+    ----------
+    halves
+        The training halves.
+    normalisation, half_means
+        What `fit_normalisation` gives.
+    settings
+        Sizes, seed, augmentation.
+    """
 
     def __init__(
         self,
         halves: Sequence[HalfData],
-        own: Mapping[Path, np.ndarray],
         normalisation: Normalisation,
-        settings: Settings,
+        half_means: Mapping[Path, np.ndarray],
+        settings: HeadSettings,
     ) -> None:
-        self._halves, self._own = halves, own
+        self._halves, self._half_means = halves, half_means
         self._normalisation, self._settings = normalisation, settings
-        self._draw = Drawer(halves, settings)
+        self._draw = ChunkSampler(halves, settings)
         rows = sum(half.rows for half in halves)
         chunks = settings.epoch_chunks or rows // settings.chunk_rows
         self.per_epoch = max(1, chunks // settings.batch_size)
 
     def __call__(self, epoch: int, number: int) -> dict[str, np.ndarray | Arrays]:
-        """Make batch `number` of `epoch`: features, present, inside, targets, mix, seed."""
+        """Make batch `number` of `epoch`: what ``batch_loss`` of the networks takes."""
         settings = self._settings
         rng = np.random.default_rng((settings.seed, epoch, number))
         chunks = self._draw(settings.batch_size, rng)
         shape = (len(settings.modalities), settings.batch_size)
         shifts = rng.integers(-settings.shift_rows, settings.shift_rows + 1, shape)
         shifts *= rng.random(shape) < SHIFTED
-        features, present = gather(
-            self._halves, chunks, self._own, self._normalisation, settings, shifts
-        )
-        inside = (np.arange(settings.chunk_rows) < chunks.rows[:, None]).astype(np.float32)
-        hide(present, inside, settings, rng)
+        features, present = self.gather(chunks, shifts)
+        mask(present, settings, rng)
         confidence, displacement, near = targets(self._halves, chunks, settings)
-        mix = np.ones(settings.batch_size)
+        mixed = np.ones(settings.batch_size)
         if settings.mixup:
-            mix = rng.beta(settings.mixup, settings.mixup, settings.batch_size)
+            mixed = rng.beta(settings.mixup, settings.mixup, settings.batch_size)
         return {
             "features": features,
             "present": present,
-            "inside": inside,
+            "inside": (np.arange(settings.chunk_rows) < chunks.rows[:, None]).astype(np.float32),
             "confidence": confidence,
             "displacement": displacement,
             "near": near,
-            "mix": np.maximum(mix, 1 - mix).astype(np.float32),
+            "mixup_lambda": np.maximum(mixed, 1 - mixed).astype(np.float32),
             "seed": rng.integers(0, 2**31 - 1, 2, dtype=np.int32),
         }
+
+    def gather(self, chunks: Chunks, shifts: np.ndarray) -> tuple[Arrays, Arrays]:
+        """Read the features of `chunks`; `shifts` ``(modalities, n)`` moves each by some rows.
+
+        Returns
+        -------
+        dict, dict
+            By modality: normalised features, float32 ``(n, chunk_rows, dims)``, 0 where there is
+            none; and 1 where there is one, float32 ``(n, chunk_rows)``.
+        """
+        shape = (len(chunks.half), self._settings.chunk_rows)
+        features, present = {}, {}
+        for name, moved in zip(self._settings.modalities, shifts.tolist(), strict=True):
+            mean, std = self._normalisation.mean[name], self._normalisation.std[name]
+            block = np.zeros((*shape, len(std)), dtype=np.float32)
+            usable = np.zeros(shape, dtype=np.float32)
+            for i, (h, start, rows) in enumerate(chunks.each()):
+                data = self._halves[h]
+                if path := data.paths.get(name):
+                    start = min(max(start + moved[i], 0), data.rows - rows)
+                    read = read_rows(data, name, start, start + rows)
+                    half_mean = self._half_means.get(path, mean)
+                    block[i, :rows], usable[i, :rows] = normalise(read, half_mean, std)
+            features[name], present[name] = block, usable
+        return features, present
 
 
 def prefetch(make: Callable[[int], T], count: int) -> Iterator[T]:

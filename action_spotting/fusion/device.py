@@ -30,15 +30,8 @@ def set_up(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def strategy() -> tf.distribute.Strategy:
-    """Give what spreads a training over several GPUs; with one or none, what does nothing."""
-    if len(tf.config.list_physical_devices("GPU")) > 1:
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
-
-
 def describe() -> dict[str, Any]:
-    """Tell what the last digits of a training hang on, besides its settings and its data."""
+    """Describe the hardware and the versions that can change the last digits of a training."""
     return {
         "note": "The same seed, settings and features give the same bytes on this machine. "
         "Elsewhere the last digits, and with them the chosen epoch, may differ: with another "
@@ -62,7 +55,7 @@ def _processor() -> str:
 
 
 @contextlib.contextmanager
-def mixed(precision: str) -> Iterator[None]:
+def compute_in(precision: str) -> Iterator[None]:
     """Make layers compute in bfloat16 where `precision` says so; variables stay float32."""
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(

@@ -1,6 +1,6 @@
 """A trained head: the folder it lives in, and what it says about a half.
 
-The folder holds ``model.json`` (settings, normalisation's names, provenance, calibration),
+The folder holds ``model.json`` (settings, provenance of the features, postprocessing),
 ``weights.npz`` (arrays only) and ``log.csv``. Nothing in it is code, and loading runs none.
 """
 
@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
-from action_spotting.dataset.events import Events
 from action_spotting.errors import InputError, UsageError
-from action_spotting.fusion import calibration as calibrations
-from action_spotting.fusion import settings as settings_room
-from action_spotting.fusion.calibration import Calibration
 from action_spotting.fusion.chunks import normalise
 from action_spotting.fusion.netvlad import NetVLADNetwork
 from action_spotting.fusion.network import SpottingNetwork
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.peak_picking import Peaks, pick, smooth
-from action_spotting.fusion.settings import Settings
-from action_spotting.io.files import read_json, whole_file, write_json
+from action_spotting.fusion.postprocessing import (
+    Postprocessing,
+    default_postprocessing,
+    read_postprocessing,
+)
+from action_spotting.fusion.settings import HeadSettings, read_settings
+from action_spotting.io.files import read_json, typed, whole_file, write_json
 from action_spotting.io.zips import read_npz
 
 VERSION = 1
@@ -39,56 +41,76 @@ NETWORKS: dict[str, type[SpottingNetwork] | type[NetVLADNetwork]] = {
 }
 
 
-@dataclass(frozen=True)
-class Dense:
+class RowScores(NamedTuple):
     """What the head says about every row of a half.
 
-    Attributes
-    ----------
-    logits
-        Float32 ``(rows, classes)``.
-    displacement_s
-        Seconds to where the event is meant to be, float32, same shape.
+    `logits` are float32 ``(rows, classes)``; `displacement_s`, of the same shape, are the seconds
+    to where the event is meant to be.
     """
 
     logits: np.ndarray
     displacement_s: np.ndarray
 
 
-class SpottingModel:
-    """A trained head, ready to spot.
+@dataclass(frozen=True)
+class ModelParts:
+    """What a model folder holds."""
 
-    Attributes
+    settings: HeadSettings
+    normalisation: Normalisation
+    provenance: Mapping[str, Any]
+    postprocessing: Postprocessing
+    weights: Sequence[np.ndarray]
+
+
+class _ModelFile(msgspec.Struct):
+    """What ``model.json`` holds."""
+
+    settings: dict[str, Any]
+    provenance: dict[str, dict[str, Any] | None]
+    calibration: dict[str, Any]
+
+
+class SpottingModel:
+    """A trained head.
+
+    Parameters
     ----------
     settings
         What it was trained with.
-    classes
-        The names of its columns.
-    dims
-        Numbers a row of each modality.
+    normalisation
+        Of its features; gives their widths.
     provenance
         Settings its features were made with, by modality (None: unknown).
-    calibration
-        Windows, score map, thresholds, temperature.
+    postprocessing
+        Windows, displacement scale, spread, thresholds; None: those without validation.
+
+    Attributes
+    ----------
+    dims
+        Numbers a row of each modality.
+    network
+        The Keras network, with random weights.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        settings: HeadSettings,
         normalisation: Normalisation,
         provenance: Mapping[str, Any],
-        calibration: Calibration | None = None,
+        postprocessing: Postprocessing | None = None,
     ) -> None:
         self.settings = settings
-        self.classes = settings.classes
         self.normalisation = normalisation
         self.provenance = dict(provenance)
-        self.calibration = calibration or calibrations.plain(len(settings.classes))
+        self.postprocessing = postprocessing or default_postprocessing(
+            len(settings.classes), settings.nms_window_s
+        )
         self.dims = {name: len(std) for name, std in normalisation.std.items()}
         self.network = make_network(settings, self.dims)
         self._run = tf.function(self.network.run_half, reduce_retracing=True)
 
-    def dense(self, features: Mapping[str, np.ndarray]) -> Dense:
+    def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
         """Run the head over a half.
 
         Parameters
@@ -96,6 +118,11 @@ class SpottingModel:
         features
             Raw rows ``(rows, dims)`` of any of the model's modalities, the others being taken
             as missing; rows with NaN too. Of unequal lengths (a row or two), the shortest counts.
+
+        Returns
+        -------
+        RowScores
+            Logits and displacements, float32 ``(rows, classes)``.
 
         Raises
         ------
@@ -119,45 +146,7 @@ class SpottingModel:
                 block, usable = self._prepare(name, known[name][:rows])
             inputs[name] = tf.constant(block)
             present[name] = tf.constant(usable.astype(np.float32))
-        logits, displacement_s = self._run(inputs, present)
-        return Dense(logits.numpy(), displacement_s.numpy())
-
-    def peaks(self, dense: Dense) -> Peaks:
-        """Pick the spots of a half from its dense outputs."""
-        return pick_peaks(dense, self.settings, self.calibration.windows_s, self.calibration.share)
-
-    def spot_half(
-        self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
-    ) -> Events:
-        """Spot the events of one half.
-
-        Parameters
-        ----------
-        features
-            As `dense`.
-        half
-            The half's number, for the result.
-        probability
-            Give probabilities that a spot is right (for people) instead of the confidences
-            spread for the 200-threshold AP (for scoring). The thresholds are of the latter.
-        """
-        return self.spots(self.peaks(self.dense(features)), half=half, probability=probability)
-
-    def spots(self, peaks: Peaks, *, half: int = 1, probability: bool = False) -> Events:
-        """Turn the peaks of a half into spots, as `spot_half`."""
-        mapping = self.calibration.probability if probability else self.calibration.score
-        return Events(
-            np.full(len(peaks), half),
-            np.round(peaks.time_s * 1000).astype(np.int64),
-            peaks.label,
-            mapping(peaks),
-            classes=self.classes,
-        )
-
-    @property
-    def thresholds(self) -> np.ndarray:
-        """Confidence of each class with the best F1 on the validation games, ``(classes,)``."""
-        return self.calibration.threshold
+        return RowScores(*(output.numpy() for output in self._run(inputs, present)))
 
     def _prepare(self, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if rows.ndim != 2 or rows.shape[1] != self.dims[name]:
@@ -167,34 +156,36 @@ class SpottingModel:
         rows = np.asarray(rows, dtype=np.float32)
         mean = self.normalisation.mean[name]
         usable = np.isfinite(rows).all(axis=1)
-        if self.settings.centre and usable.any():
+        if self.settings.subtract_half_mean and usable.any():
             mean = rows[usable].mean(axis=0, dtype=np.float64).astype(np.float32)
         return normalise(rows, mean, self.normalisation.std[name])
 
 
-def make_network(settings: Settings, dims: Mapping[str, int]) -> SpottingNetwork | NetVLADNetwork:
+def make_network(
+    settings: HeadSettings, dims: Mapping[str, int]
+) -> SpottingNetwork | NetVLADNetwork:
     """Make an untrained network with its variables."""
     network = NETWORKS[settings.head](settings)
-    rows = 4
     network(
-        {name: tf.zeros((2, rows, dims[name])) for name in settings.modalities},
-        {name: tf.ones((2, rows)) for name in settings.modalities},
-        tf.ones((2, rows)),
+        {name: tf.zeros((2, 4, dims[name])) for name in settings.modalities},
+        {name: tf.ones((2, 4)) for name in settings.modalities},
+        tf.ones((2, 4)),
     )
     return network
 
 
-def pick_peaks(dense: Dense, settings: Settings, windows_s: np.ndarray, share: float) -> Peaks:
-    """Pick the spots of a half from its smoothed outputs, moved by `share` of the displacement."""
+def pick_peaks(
+    scores: RowScores, settings: HeadSettings, nms_windows_s: np.ndarray, displacement_scale: float
+) -> Peaks:
+    """Pick the spots of a half from its smoothed outputs, moved by the scaled displacement."""
     logits, displacement_s = (
-        smooth(x.astype(np.float64), settings.smooth_s * settings.fps)
-        for x in (dense.logits, dense.displacement_s)
+        smooth(x.astype(np.float64), settings.smooth_s * settings.fps) for x in scores
     )
     return pick(
         expit(logits),
-        share * displacement_s,
+        displacement_scale * displacement_s,
         fps=settings.fps,
-        windows_s=windows_s,
+        windows_s=nms_windows_s,
         soft=settings.soft_nms,
     )
 
@@ -206,17 +197,15 @@ def save_model(folder: Path, model: SpottingModel, log: Sequence[Mapping[str, An
         arrays[f"mean_{name}"] = model.normalisation.mean[name]
         arrays[f"std_{name}"] = model.normalisation.std[name]
     write_arrays(folder / WEIGHTS_FILE, arrays)
-    write_json(
-        folder / MODEL_FILE,
-        {
-            "version": VERSION,
-            "settings": model.settings.as_dict(),
-            "dims": model.dims,
-            "provenance": model.provenance,
-            "calibration": model.calibration.as_dict(),
-            "log": list(log),
-        },
-    )
+    content = {
+        "version": VERSION,
+        "settings": model.settings.as_dict(),
+        "dims": model.dims,
+        "provenance": model.provenance,
+        "calibration": model.postprocessing.as_dict(),
+        "log": list(log),
+    }
+    write_json(folder / MODEL_FILE, content)
 
 
 def load_model(folder: Path) -> SpottingModel:
@@ -230,23 +219,14 @@ def load_model(folder: Path) -> SpottingModel:
         A file in it is damaged or does not fit the others.
     """
     parts = read_parts(folder)
-    model = SpottingModel(parts.settings, parts.normalisation, parts.provenance, parts.calibration)
+    model = SpottingModel(
+        parts.settings, parts.normalisation, parts.provenance, parts.postprocessing
+    )
     assign(model.network.variables, parts.weights, str(folder / WEIGHTS_FILE))
     return model
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a model folder holds."""
-
-    settings: Settings
-    normalisation: Normalisation
-    provenance: Mapping[str, Any]
-    calibration: Calibration
-    weights: Sequence[np.ndarray]
-
-
-def read_parts(folder: Path) -> Parts:
+def read_parts(folder: Path) -> ModelParts:
     """Read and check a model folder without building its network; errors as `load_model`."""
     path = folder / MODEL_FILE
     if not path.exists():
@@ -255,48 +235,50 @@ def read_parts(folder: Path) -> Parts:
     version = content.get("version") if isinstance(content, dict) else None
     if version != VERSION:
         raise UsageError(f"{path}: version {version!r}, this toolkit reads {VERSION}; train anew")
-    try:
-        settings = settings_room.from_dict(content["settings"], str(path))
-        provenance = dict(content["provenance"])
-        calibration = calibrations.from_dict(
-            content["calibration"], len(settings.classes), str(path)
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a whole model file ({error!r})") from error
-    arrays = read_arrays(folder / WEIGHTS_FILE)
+    stored = typed(content, _ModelFile, str(path))
+    settings = read_settings(stored.settings, f"{path}: settings")
+    chosen = read_postprocessing(stored.calibration, len(settings.classes), str(path))
+    where = folder / WEIGHTS_FILE
+    arrays = read_arrays(where)
     try:
         normalisation = Normalisation(
             {name: arrays[f"mean_{name}"] for name in settings.modalities},
             {name: arrays[f"std_{name}"] for name in settings.modalities},
         )
     except KeyError as error:
-        raise InputError(f"{folder / WEIGHTS_FILE}: no array {error}") from error
+        raise InputError(f"{where}: no array {error}") from error
     weights = [arrays[name] for name in sorted(arrays) if name.startswith("weight_")]
-    _check_sizes(settings, normalisation, weights, str(folder / WEIGHTS_FILE))
-    return Parts(settings, normalisation, provenance, calibration, weights)
+    if problem := _misfit(settings, normalisation, weights):
+        raise InputError(f"{where}: {problem}; train anew")
+    return ModelParts(settings, normalisation, stored.provenance, chosen, weights)
 
 
-def _check_sizes(
-    settings: Settings, normalisation: Normalisation, weights: Sequence[np.ndarray], where: str
-) -> None:
-    """Refuse arrays that cannot be this network's, before it takes memory by its settings."""
-    both = [*normalisation.mean.values(), *normalisation.std.values()]
-    if not all(array.ndim == 1 and array.size and array.dtype.kind == "f" for array in both):
-        raise InputError(f"{where}: mean and std are not rows of numbers; train anew")
-    dims = {name: len(std) for name, std in normalisation.std.items()}
-    if any(len(mean) != dims[name] for name, mean in normalisation.mean.items()):
-        raise InputError(f"{where}: mean and std are of different lengths; train anew")
+def _misfit(
+    settings: HeadSettings, normalisation: Normalisation, weights: Sequence[np.ndarray]
+) -> str:
+    """Name arrays that cannot be this network's, before it takes memory by its settings."""
+    mean, std = normalisation.mean, normalisation.std
+    for name, array in [*mean.items(), *std.items()]:
+        if array.ndim != 1 or not array.size or array.dtype != np.float32:
+            return f"mean and std of {name} are not rows of float32 numbers"
+    dims = {name: len(array) for name, array in std.items()}
+    if dims != {name: len(array) for name, array in mean.items()}:
+        return "mean and std are of different lengths"
+    if not all((array > 0).all() for array in std.values()):
+        return "a std is not more than 0"
     least = NETWORKS[settings.head].least_numbers(settings, dims)
     if sum(array.size for array in weights) < least:
-        raise InputError(f"{where}: holds less than the network of {MODEL_FILE} needs; train anew")
-    if not all(array.dtype.kind == "f" for array in weights):
-        raise InputError(f"{where}: holds weights that are no numbers; train anew")
+        return f"holds less than the network of {MODEL_FILE} needs"
+    if not all(array.dtype == np.float32 for array in weights):
+        return "its weights are not float32 numbers"
+    if not all(np.isfinite(array).all() for array in (*mean.values(), *std.values(), *weights)):
+        return "holds NaN or infinity"
+    return ""
 
 
 def assign(variables: Sequence[Any], values: Sequence[np.ndarray], where: str) -> None:
     """Set variables from arrays of the same shapes; `where` names their origin in the error."""
-    have, want = [v.shape for v in values], [tuple(v.shape) for v in variables]
-    if have != want:
+    if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
         raise InputError(f"{where}: arrays do not fit the settings in {MODEL_FILE}")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 from keras import Model, initializers, layers
 
-from action_spotting.fusion.settings import Settings
+from action_spotting.fusion.settings import HeadSettings
 
 CLUSTERS = 32
 """Of each of the two parts: half of the published vocabulary of 64."""
@@ -63,7 +63,7 @@ class Projection(layers.Dense):
 class NetVLADNetwork(Model):
     """Windows of concatenated features to class confidences; no displacement."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HeadSettings) -> None:
         super().__init__(dtype="float32")
         self.settings = settings
         self._project = Projection(PROJECTION)
@@ -71,13 +71,13 @@ class NetVLADNetwork(Model):
         self._classify = layers.Dense(len(settings.classes))
 
     @staticmethod
-    def least_numbers(settings: Settings, dims: Mapping[str, int]) -> int:
+    def least_numbers(settings: HeadSettings, dims: Mapping[str, int]) -> int:
         """Count the weights of projection, clusters and classifier without biases."""
         projected = 0 if sum(dims.values()) == PROJECTION else sum(dims.values())
         return PROJECTION * (projected + 2 * CLUSTERS * (len(settings.classes) + 2))
 
     def call(
-        self, features: Tensors, present: Tensors, inside: Any, mix: Any = None, seed: Any = None
+        self, features: Tensors, present: Tensors, inside: Any, seed: Any = None
     ) -> dict[str, Any]:
         """Give one row of logits a window, ``(batch, 1, classes)``; what is missing is 0."""
         return {"logits": self._classify_windows(self._rows(features, present), seed)[:, None]}

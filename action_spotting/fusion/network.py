@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from action_spotting.fusion.settings import Settings
+from action_spotting.fusion.settings import HeadSettings
 
 PRIOR = 0.01
 """The confidence that an untrained network gives."""
@@ -53,7 +53,7 @@ class Stack(layers.Layer):
     def call(self, x: Any, inside: Any, seed: Any = None) -> Any:
         """Run `x` ``(batch, rows, width)`` through the blocks."""
         for i, block in enumerate(self._blocks):
-            x = block(x, inside, None if seed is None else seed + i)
+            x = block(x, inside, _step(seed, i))
         return x
 
 
@@ -91,7 +91,7 @@ class SpottingNetwork(keras.Model):
     summand.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HeadSettings) -> None:
         super().__init__(dtype="float32")
         classes, width = len(settings.classes), settings.width
         self.settings = settings
@@ -105,19 +105,15 @@ class SpottingNetwork(keras.Model):
         if self._with_branches:
             self._branches = [Branch(settings) for _ in self.encoders]
         summands = self._with_trunk + self._with_branches * len(self.encoders)
-        self._share = self.add_weight(
-            name="share",
-            shape=(summands, classes),
-            initializer=keras.initializers.Constant(float(tf.math.log(tf.exp(1.0 / summands) - 1))),
+        equal = keras.initializers.Constant(float(tf.math.log(tf.exp(1.0 / summands) - 1)))
+        self._summand = self.add_weight(
+            name="summand", shape=(summands, classes), initializer=equal
         )
-        self._bias = self.add_weight(
-            name="bias",
-            shape=(classes,),
-            initializer=keras.initializers.Constant(float(tf.math.log(PRIOR / (1 - PRIOR)))),
-        )
+        prior = keras.initializers.Constant(float(tf.math.log(PRIOR / (1 - PRIOR))))
+        self._bias = self.add_weight(name="bias", shape=(classes,), initializer=prior)
 
     @staticmethod
-    def least_numbers(settings: Settings, dims: Mapping[str, int]) -> int:
+    def least_numbers(settings: HeadSettings, dims: Mapping[str, int]) -> int:
         """Count the weights of the convolutions, of which a network has at least so many."""
         width, narrow, classes = settings.width, settings.branch_width, len(settings.classes)
         count = sum(dims.values()) * width
@@ -130,12 +126,17 @@ class SpottingNetwork(keras.Model):
         return count
 
     @property
-    def shares(self) -> Any:
-        """Non-negative weight of each summand and class, ``(summands, classes)``."""
-        return tf.nn.softplus(self._share)
+    def summand_weights(self) -> Any:
+        """Non-negative weights of trunk and branches by class, ``(summands, classes)``."""
+        return tf.nn.softplus(self._summand)
 
     def call(
-        self, features: Tensors, present: Tensors, inside: Any, mix: Any = None, seed: Any = None
+        self,
+        features: Tensors,
+        present: Tensors,
+        inside: Any,
+        mixup_lambda: Any = None,
+        seed: Any = None,
     ) -> dict[str, Any]:
         """Run the head.
 
@@ -147,8 +148,8 @@ class SpottingNetwork(keras.Model):
             By modality, 1 where its row can be used, float32 ``(batch, rows)``.
         inside
             1 where the row belongs to the half, float32 ``(batch, rows)``.
-        mix
-            Share of each chunk when it is mixed with its mirror in the batch, ``(batch,)``.
+        mixup_lambda
+            Weight of each chunk when it is mixed with its partner in the batch, ``(batch,)``.
         seed
             Two int32 for dropout; None: none.
 
@@ -163,35 +164,31 @@ class SpottingNetwork(keras.Model):
         for i, (name, encoder) in enumerate(
             zip(self.settings.modalities, self.encoders, strict=True)
         ):
-            mask = present[name][:, :, None]
-            step = None if seed is None else seed + 100 * (i + 1)
-            embedding, mask = encoder(features[name], mask, inside, mix, step)
+            mask, step = present[name][:, :, None], _step(seed, 100 * (i + 1))
+            embedding, mask = encoder(features[name], mask, inside, mixup_lambda, step)
             embeddings.append(embedding)
             masks.append(mask)
-        logits, displacements, scale, branches = [], [], [], []
-        share = self.shares
+        outputs, weights, branches = [], [], []
+        summand = self.summand_weights
         if self._with_trunk:
             fused = self._fuse(embeddings, masks)
-            logit, displacement = self._outputs(self._trunk(fused, _like(inside, fused), seed))
-            logits.append(logit)
-            displacements.append(displacement)
-            scale.append(share[0] * tf.ones_like(inside))
+            outputs.append(self._outputs(self._trunk(fused, _like(inside, fused), seed)))
+            weights.append(summand[0] * tf.ones_like(inside))
         if self._with_branches:
-            own = share[-len(masks) :]
+            own = summand[-len(masks) :]
             there = [own[i] * mask for i, mask in enumerate(masks)]
             whole = tf.reduce_sum(own, axis=0) / (tf.add_n(there) + 1e-6)
-            scale += [weight * whole for weight in there]
+            weights += [weight * whole for weight in there]
             for i, (branch, x) in enumerate(zip(self._branches, embeddings, strict=True)):
-                step = None if seed is None else seed + 1000 * (i + 1)
-                logit, displacement = branch(x, _like(inside, x), step)
-                logits.append(logit)
-                displacements.append(displacement)
-                branches.append(logit + self._bias)
-        total = tf.add_n(scale) + 1e-6
+                outputs.append(branch(x, _like(inside, x), _step(seed, 1000 * (i + 1))))
+                branches.append(outputs[-1][0] + self._bias)
+        logits, displacements = (
+            tf.add_n([w * x for w, x in zip(weights, xs, strict=True)])
+            for xs in zip(*outputs, strict=True)
+        )
         return {
-            "logits": tf.add_n([s * z for s, z in zip(scale, logits, strict=True)]) + self._bias,
-            "displacement": tf.add_n([s * d for s, d in zip(scale, displacements, strict=True)])
-            / total,
+            "logits": logits + self._bias,
+            "displacement": displacements / (tf.add_n(weights) + 1e-6),
             "branches": branches,
         }
 
@@ -201,16 +198,16 @@ class SpottingNetwork(keras.Model):
         Parameters
         ----------
         batch
-            What `windows.Batches` makes.
+            What `chunks.Batches` makes.
         positive_weight
             Weight of a positive row of each class, ``(classes,)``.
         """
-        settings, mix = self.settings, batch["mix"]
-        share = mix[:, None, None]
-        other = tf.where(mix[:, None] < 1, batch["inside"][::-1], 0)
+        settings, given = self.settings, batch["mixup_lambda"]
+        weight = given[:, None, None]
+        other = tf.where(given[:, None] < 1, batch["inside"][::-1], 0)
         inside = tf.maximum(batch["inside"], other)
-        outputs = self(batch["features"], batch["present"], inside, mix=mix, seed=batch["seed"])
-        confidence = share * batch["confidence"] + (1 - share) * batch["confidence"][::-1]
+        outputs = self(batch["features"], batch["present"], inside, given, batch["seed"])
+        confidence = weight * batch["confidence"] + (1 - weight) * batch["confidence"][::-1]
 
         def entropy(logits: Any) -> Any:
             values = tf.nn.weighted_cross_entropy_with_logits(confidence, logits, positive_weight)
@@ -221,9 +218,8 @@ class SpottingNetwork(keras.Model):
             loss += settings.branch_weight * entropy(branch)
         if settings.displacement_s:
             away, near = batch["displacement"], batch["near"]
-            given = outputs["displacement"]
-            total = _huber(given, away, near * share)
-            total += _huber(given, away[::-1], near[::-1] * (1 - share))
+            total = _huber(outputs["displacement"], away, near * weight)
+            total += _huber(outputs["displacement"], away[::-1], near[::-1] * (1 - weight))
             loss += settings.displacement_weight * total / (tf.reduce_sum(near) + 1.0)
         return loss
 
@@ -252,7 +248,7 @@ class SpottingNetwork(keras.Model):
 class Encoder(layers.Layer):
     """Features of one modality to embeddings; a learned vector stands for what is missing."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HeadSettings) -> None:
         super().__init__(autocast=False)
         self._hidden = settings.feature_dropout
         self._project = layers.Dense(settings.width)
@@ -260,14 +256,14 @@ class Encoder(layers.Layer):
         self._missing = self.add_weight(name="missing", shape=(settings.width,))
 
     def call(
-        self, x: Any, mask: Any, inside: Any, mix: Any = None, seed: Any = None
+        self, x: Any, mask: Any, inside: Any, mixup_lambda: Any = None, seed: Any = None
     ) -> tuple[Any, Any]:
         """Give embeddings ``(batch, rows, width)`` and the mask after mixing."""
-        y = self._project(_dropout(x, self._hidden, None if seed is None else seed - 1))
+        y = self._project(_dropout(x, self._hidden, _step(seed, -1)))
         mask_y = _like(mask, y)
         y = y * mask_y + tf.cast(self._missing, y.dtype) * (1 - mask_y)
-        if mix is not None:
-            y, mask = mixed(y, mix), mixed(mask, mix)
+        if mixup_lambda is not None:
+            y, mask = mixup(y, mixup_lambda), mixup(mask, mixup_lambda)
         inside = _like(inside, y)
         return self._stack(y * inside, inside, seed), mask
 
@@ -275,7 +271,7 @@ class Encoder(layers.Layer):
 class Branch(layers.Layer):
     """A modality's own way from embedding to outputs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: HeadSettings) -> None:
         super().__init__()
         self._narrow = layers.Dense(settings.branch_width)
         self._stack = Stack(settings.branch_width, settings.branch_dilations, settings.dropout)
@@ -286,15 +282,20 @@ class Branch(layers.Layer):
         return self._outputs(self._stack(self._narrow(x) * inside, inside, seed))
 
 
-def mixed(x: Any, share: Any) -> Any:
-    """Mix each element of a batch with its mirror: ``share * x + (1 - share) * x[::-1]``."""
-    share = tf.cast(tf.reshape(share, [-1] + [1] * (len(x.shape) - 1)), x.dtype)
-    return share * x + (1 - share) * tf.reverse(x, [0])
+def mixup(x: Any, mixup_lambda: Any) -> Any:
+    """Mix each chunk of a batch with its partner, which is its mirror image in the batch."""
+    weight = _like(mixup_lambda[:, None, None], x)
+    return weight * x + (1 - weight) * tf.reverse(x, [0])
 
 
 def _huber(given: Any, wanted: Any, weight: Any) -> Any:
     away = tf.abs(given - wanted)
     return tf.reduce_sum(weight * tf.where(away < 1, 0.5 * away**2, away - 0.5))
+
+
+def _step(seed: Any, by: int) -> Any:
+    """Give each place of the network a seed of its own; None: no dropout."""
+    return None if seed is None else seed + by
 
 
 def _like(mask: Any, x: Any) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from action_spotting.fusion.games import HalfData, Matches, read_rows
+from action_spotting.fusion.split_data import HalfData, read_rows
 
 BLOCK_ROWS = 2048
 
@@ -22,18 +22,56 @@ class Normalisation:
     std: Mapping[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Sums over the usable rows of a half's modality, and how many rows are none."""
+def fit_normalisation(
+    halves: Sequence[HalfData], modalities: Iterable[str], *, subtract_half_mean: bool
+) -> tuple[Normalisation, dict[Path, np.ndarray], dict[str, str]]:
+    """Compute the normalisation of a training set over all usable rows.
 
-    count: int
-    total: np.ndarray
-    square: np.ndarray
-    bad_rows: int
+    Parameters
+    ----------
+    halves
+        The training halves.
+    modalities
+        Names of their features.
+    subtract_half_mean
+        Whether each half's own mean is to be subtracted (stadium, light, loudness).
+
+    Returns
+    -------
+    Normalisation
+        Its spread is what is left when the halves' means are subtracted.
+    dict
+        Each feature file's own mean, float32 ``(dims,)``; empty unless `subtract_half_mean`.
+    dict
+        Warnings by feature file: rows that hold NaN or infinity.
+    """
+    mean: dict[str, np.ndarray] = {}
+    std: dict[str, np.ndarray] = {}
+    half_means: dict[Path, np.ndarray] = {}
+    warnings: dict[str, str] = {}
+    for name in tqdm(modalities, desc="normalise", unit="modality", disable=None):
+        count, total, square, between = 0, np.zeros(1), np.zeros(1), np.zeros(1)
+        for data in (half for half in halves if name in half.paths):
+            path = data.paths[name]
+            rows, sums, squares = _sums(data, name)
+            count, total, square = count + rows, total + sums, square + squares
+            half_mean = sums / max(rows, 1)
+            between = between + rows * half_mean**2
+            if subtract_half_mean:
+                half_means[path] = half_mean.astype(np.float32)
+            if rows < data.rows:
+                bad = f"{data.rows - rows} of {data.rows} rows hold NaN or infinity"
+                warnings[str(path)] = f"{bad}; treated as missing"
+        overall = total / max(count, 1)
+        mean[name] = overall.astype(np.float32)
+        subtracted = between / max(count, 1) if subtract_half_mean else overall**2
+        variance = square / max(count, 1) - subtracted
+        std[name] = np.sqrt(np.maximum(variance, 1e-8)).astype(np.float32)
+    return Normalisation(mean, std), half_means, warnings
 
 
-def moments(data: HalfData, name: str) -> Moments:
-    """Stream one modality of a half: sums and sums of squares, float64 ``(dims,)``."""
+def _sums(data: HalfData, name: str) -> tuple[int, np.ndarray, np.ndarray]:
+    """Stream one modality of a half: usable rows, their sum and sum of squares ``(dims,)``."""
     count, total, square = 0, np.zeros(1), np.zeros(1)
     for start in range(0, data.rows, BLOCK_ROWS):
         block = read_rows(data, name, start, min(start + BLOCK_ROWS, data.rows)).astype(np.float64)
@@ -41,47 +79,4 @@ def moments(data: HalfData, name: str) -> Moments:
         count += len(block)
         total = total + block.sum(axis=0)
         square = square + np.square(block).sum(axis=0)
-    return Moments(count, total, square, data.rows - count)
-
-
-def survey(matches: Matches, *, centre: bool) -> tuple[Normalisation, dict[Path, np.ndarray]]:
-    """Compute the normalisation of a training set over all usable rows.
-
-    Rows with NaN are counted into the ``warnings`` of `matches`.
-
-    Parameters
-    ----------
-    matches
-        The training halves.
-    centre
-        Whether each half's own mean is to be subtracted (stadium, light, loudness).
-
-    Returns
-    -------
-    Normalisation
-        Its spread is what is left after centring.
-    dict
-        Each feature file's own mean, float32 ``(dims,)``; empty unless `centre`.
-    """
-    mean: dict[str, np.ndarray] = {}
-    std: dict[str, np.ndarray] = {}
-    own: dict[Path, np.ndarray] = {}
-    for name in tqdm(matches.dims, desc="normalise", unit="modality", disable=None):
-        count, total, square, level = 0, np.zeros(1), np.zeros(1), np.zeros(1)
-        for data in (half for half in matches.halves if name in half.paths):
-            found = moments(data, name)
-            count += found.count
-            total, square = total + found.total, square + found.square
-            middle = found.total / max(found.count, 1)
-            level = level + found.count * middle**2
-            if centre:
-                own[data.paths[name]] = middle.astype(np.float32)
-            if found.bad_rows:
-                matches.warnings[str(data.paths[name])] = (
-                    f"{found.bad_rows} of {data.rows} rows hold NaN or infinity; treated as missing"
-                )
-        together = total / max(count, 1)
-        mean[name] = together.astype(np.float32)
-        variance = square / max(count, 1) - (level / max(count, 1) if centre else together**2)
-        std[name] = np.sqrt(np.maximum(variance, 1e-8)).astype(np.float32)
-    return Normalisation(mean, std), own
+    return count, total, square

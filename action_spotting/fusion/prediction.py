@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.features import align, open_feature
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.fusion.calibration import Calibration, to_spots
-from action_spotting.fusion.games import check_provenance, half_provenance
-from action_spotting.fusion.model import Dense, SpottingModel, load_model, pick_peaks, write_arrays
+from action_spotting.fusion.model import (
+    RowScores,
+    SpottingModel,
+    load_model,
+    pick_peaks,
+    write_arrays,
+)
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
+from action_spotting.fusion.postprocessing import Postprocessing, to_spots
+from action_spotting.fusion.split_data import check_provenance, open_features, provenance_of
 from action_spotting.io.items import Summary, run_items
 
 
@@ -25,16 +29,24 @@ class Ensemble:
 
     One head is an ensemble of one.
 
-    Attributes
+    Parameters
     ----------
     models
         The heads.
+
+    Attributes
+    ----------
     classes
         Names of the classes.
     modalities
         All modalities that any of them takes.
-    calibration
-        Their common calibration.
+    postprocessing
+        The mean of theirs.
+
+    Raises
+    ------
+    UsageError
+        The heads differ in classes, rows a second or label version.
     """
 
     def __init__(self, models: Sequence[SpottingModel]) -> None:
@@ -46,59 +58,96 @@ class Ensemble:
                     raise UsageError(f"the models differ in {name}; an ensemble needs one")
         self.classes = first.classes
         self.label_version = first.label_version
-        self.modalities = tuple(
-            dict.fromkeys(m for x in self.models for m in x.settings.modalities)
-        )
-        self.calibration = average_calibration([m.calibration for m in self.models])
+        names = [name for model in self.models for name in model.settings.modalities]
+        self.modalities = tuple(dict.fromkeys(names))
+        self.postprocessing = _average([model.postprocessing for model in self.models])
 
-    def dense(self, features: Mapping[str, np.ndarray]) -> Dense:
-        """Run all heads over a half; those whose modalities are all missing are left out."""
+    def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
+        """Run all heads over a half, as `SpottingModel.score_rows`.
+
+        Those whose modalities are all missing are left out.
+        """
         usable = [m for m in self.models if set(m.settings.modalities) & set(features)]
-        outputs = [m.dense(features) for m in usable or self.models]
-        return Dense(
-            np.mean([o.logits for o in outputs], axis=0),
-            np.mean([o.displacement_s for o in outputs], axis=0),
-        )
+        outputs = [model.score_rows(features) for model in usable or self.models]
+        return RowScores(*(np.mean(arrays, axis=0) for arrays in zip(*outputs, strict=True)))
 
-    def peaks(self, dense: Dense) -> Peaks:
-        """Pick the spots of a half from its dense outputs."""
-        return pick_peaks(
-            dense, self.models[0].settings, self.calibration.windows_s, self.calibration.share
-        )
+    def peaks(self, scores: RowScores) -> Peaks:
+        """Pick the spots of a half from its rows' scores."""
+        chosen, settings = self.postprocessing, self.models[0].settings
+        return pick_peaks(scores, settings, chosen.nms_windows_s, chosen.displacement_scale)
 
     def spot_half(
         self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
     ) -> Events:
-        """Spot the events of one half, as `SpottingModel.spot_half`."""
-        peaks = self.peaks(self.dense(features))
-        mapping = self.calibration.probability if probability else self.calibration.score
+        """Spot the events of one half.
+
+        Parameters
+        ----------
+        features
+            Raw rows ``(rows, dims)`` by modality; what is missing is done without.
+        half
+            The half's number, for the result.
+        probability
+            Give probabilities that a spot is right (for people) instead of the confidences
+            spread for the 200-threshold AP (for scoring). The thresholds are of the latter.
+
+        Returns
+        -------
+        Events
+            With times in ms since the half's start and confidences in [0, 1].
+
+        Raises
+        ------
+        UsageError, InputError
+            As `SpottingModel.score_rows`.
+        """
+        peaks, chosen = self.peaks(self.score_rows(features)), self.postprocessing
+        mapping = chosen.probability if probability else chosen.spread
         return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping, self.classes)
 
     @property
     def thresholds(self) -> np.ndarray:
         """Confidence of each class with the best F1 on the validation games, ``(classes,)``."""
-        return self.calibration.threshold
+        return self.postprocessing.threshold
 
 
 def load_models(folders: Sequence[Path]) -> Ensemble:
-    """Load one model folder or several."""
+    """Load one model folder or several.
+
+    Parameters
+    ----------
+    folders
+        Folders that a training has made.
+
+    Returns
+    -------
+    Ensemble
+        Ready to spot; one head is an ensemble of one.
+
+    Raises
+    ------
+    UsageError
+        A folder holds no model, or one of another version; or the heads do not go together.
+    InputError
+        A file in a folder is damaged or does not fit the others.
+
+    Examples
+    --------
+    >>> models = load_models([Path("models/fusion")])  # doctest: +SKIP
+    >>> models.spot_half({"FFT": rows}).position_ms  # doctest: +SKIP
+    """
     return Ensemble([load_model(folder) for folder in folders])
 
 
-def average_calibration(calibrations: Sequence[Calibration]) -> Calibration:
-    """Average what the heads of an ensemble chose."""
-
-    def mean(name: str) -> Any:
-        return np.mean([getattr(c, name) for c in calibrations], axis=0)
-
-    tops = [c.top for c in calibrations if c.top is not None]
-    return Calibration(
-        mean("windows_s"),
-        float(mean("share")),
+def _average(chosen: Sequence[Postprocessing]) -> Postprocessing:
+    tops = [c.top for c in chosen if c.top is not None]
+    return Postprocessing(
+        np.mean([c.nms_windows_s for c in chosen], axis=0),
+        float(np.mean([c.displacement_scale for c in chosen])),
         float(np.mean(tops)) if tops else None,
-        mean("threshold"),
-        float(mean("temperature")),
-        float(mean("offset")),
+        np.mean([c.threshold for c in chosen], axis=0),
+        float(np.mean([c.temperature for c in chosen])),
+        float(np.mean([c.offset for c in chosen])),
     )
 
 
@@ -123,7 +172,7 @@ def predict(
     out
         The results folder.
     scores
-        Write dense scores too: ``<half>_scores.npz`` with ``logits`` and ``displacement_s``.
+        Write the rows' scores too: ``<half>_scores.npz`` with ``logits`` and ``displacement_s``.
     without
         Modalities to act as if they were missing.
     fail_fast
@@ -133,11 +182,19 @@ def predict(
     -------
     Summary
         Games done, and those that could not be done with the reason.
+
+    Raises
+    ------
+    UsageError
+        `without` names a modality that none of the models takes.
+
+    Examples
+    --------
+    >>> games = list_games(root, "test")  # doctest: +SKIP
+    >>> print(predict(root, games, load_models([model_dir]), Path("out")))  # doctest: +SKIP
     """
-    problems = [
-        unknown("modality", n, models.modalities) for n in set(without) - {*models.modalities}
-    ]
-    if problems:
+    if strange := sorted(set(without) - {*models.modalities}):
+        problems = [unknown("modality", name, models.modalities) for name in strange]
         raise UsageError("; ".join(problems))
 
     def work(game: str) -> tuple[str, str | None]:
@@ -168,39 +225,37 @@ def predict_game(
     UsageError
         The features were made with other settings than those of the training.
     """
-    halves = {n: load_features(Half(root, game, n), models, without) for n in (1, 2)}
+    halves = {n: _open_half(Half(root, game, n), models, without) for n in (1, 2)}
     if not any(features for features, _ in halves.values()):
         raise InputError(f"{root / game}: no feature file of {', '.join(models.modalities)}")
-    peaks, warnings = [], []
-    for number, (features, found) in halves.items():
-        warnings += found
+    peaks = []
+    for number, (features, _) in halves.items():
         if not features:
             peaks.append(NO_PEAKS)
             continue
-        dense = models.dense(features)
-        peaks.append(models.peaks(dense))
+        scores = models.score_rows(features)
+        peaks.append(models.peaks(scores))
         if scores_to:
-            path = scores_to / game / f"{number}_scores.npz"
-            write_arrays(path, {"logits": dense.logits, "displacement_s": dense.displacement_s})
-    return to_spots(peaks, models.calibration.score, models.classes), warnings
+            write_arrays(scores_to / game / f"{number}_scores.npz", scores._asdict())
+    warnings = [warning for _, found in halves.values() for warning in found]
+    return to_spots(peaks, models.postprocessing.spread, models.classes), warnings
 
 
-def load_features(
-    half: Half, models: Ensemble, without: Sequence[str] = ()
+def _open_half(
+    half: Half, models: Ensemble, without: Sequence[str]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Open the features of a half that `models` take; gives them and warnings."""
     paths = {name: half.feature(name) for name in models.modalities if name not in without}
     present = {name: path for name, path in paths.items() if path.exists()}
     if not present:
         return {}, [f"half {half.number} has no feature file"]
+    provenance = {name: provenance_of(path) for name, path in present.items()}
     for model in models.models:
-        check_provenance(half_provenance(present), model.provenance, str(half.folder))
-    arrays = align({path: open_feature(path) for path in present.values()})
-    features = {name: arrays[path] for name, path in present.items()}
+        check_provenance(provenance, model.provenance, str(half.folder))
+    features = open_features(present)
     missing = [name for name in paths if name not in present]
     warnings = [f"half {half.number} is without {', '.join(missing)}"] if missing else []
     for name, rows in features.items():
-        bad = int((~np.isfinite(rows).all(axis=1)).sum())
-        if bad:
+        if bad := int((~np.isfinite(rows).all(axis=1)).sum()):
             warnings.append(f"{present[name].name}: {bad} rows hold NaN; treated as missing")
     return features, warnings

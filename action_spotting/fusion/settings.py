@@ -1,35 +1,77 @@
-"""Every number of the head, with what it is for; presets for small and for large sets."""
+"""Every setting of the head, with what it is for; presets for small and for large sets."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
+
+import msgspec
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.errors import UsageError, unknown
+from action_spotting.io.files import is_name, typed
 
 MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 HEADS = ("dense", "netvlad")
 FUSIONS = ("embedding", "score", "hybrid")
 PRECISIONS = ("auto", "float32", "bfloat16")
-MOST = {"fps": 1000, "chunk_rows": 20_000, "smooth_s": 10}
-MOST_DILATION = 4096
-MOST_OTHERS = 2**32
 
 
-def _number(default: Any, group: str, text: str) -> Any:
-    return field(default=default, metadata={"group": group, "help": text})
+class Range(NamedTuple):
+    """What a number may be: from `low` to `high`, or to less than it."""
+
+    low: float = 0
+    high: float = 2**32
+    below: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies in it; NaN does not."""
+        return self.low <= value <= self.high and not (self.below and value == self.high)
+
+    def __str__(self) -> str:
+        return f"{self.low} or more, {'less than' if self.below else 'at most'} {self.high}"
+
+
+NOT_NEGATIVE, ONE_OR_MORE = Range(), Range(1)
+FRACTION, RATE = Range(0, 1), Range(0, 1, below=True)
+DILATION = Range(1, 4096)
+
+
+def _number(
+    default: Any, group: str, text: str, allowed: Range = NOT_NEGATIVE, stored: str = ""
+) -> Any:
+    allowed = FRACTION if isinstance(default, bool) else allowed
+    metadata = {"group": group, "help": text, "range": allowed, "stored": stored}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a head is trained with; stored in the model folder.
+class HeadSettings:
+    """What a head is trained with; stored in the model folder. `make_settings` makes checked ones.
+
+    Parameters
+    ----------
+    modalities
+        Names of features, as in ``1_<name>.npy``.
+    classes
+        Names of the classes, in the order of the head's outputs.
+    label_version
+        1 (``Labels.json``) or 2 (``Labels-v2.json``).
+    head
+        ``dense``, or ``netvlad`` (the pooling baseline).
+    fusion
+        Where the modalities meet: ``embedding``, ``score`` or ``hybrid``.
+    seed
+        The same seed gives the same model.
+    precision
+        ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the hardware has it.
+    numbers
+        Listed below, with what they are for and their range.
 
     Examples
     --------
-    >>> Settings(width=64).chunk_rows
+    >>> HeadSettings(width=64).chunk_rows
     224
     """
 
@@ -40,22 +82,28 @@ class Settings:
     fusion: str = "hybrid"
     seed: int = 0
 
-    fps: float = _number(2.0, "data", "feature rows a second")
-    chunk_rows: int = _number(224, "data", "rows of a training chunk")
+    fps: float = _number(2.0, "data", "feature rows a second", Range(0.01, 1000))
+    chunk_rows: int = _number(224, "data", "rows of a training chunk", Range(1, 20_000))
     epoch_chunks: int = _number(0, "data", "chunks an epoch; 0: as many as the rows fill once")
-    anchored: float = _number(0.5, "data", "share of chunks drawn at events, classes balanced")
-    centre: bool = _number(True, "data", "subtract each half's own mean from its features")
+    event_fraction: float = _number(
+        0.5, "data", "share of chunks drawn at events, classes balanced", FRACTION, "anchored"
+    )
+    subtract_half_mean: bool = _number(
+        True, "data", "subtract each half's own mean from its features", stored="centre"
+    )
 
-    width: int = _number(128, "network", "channels of embeddings and trunk")
-    branch_width: int = _number(64, "network", "channels of one modality's own branch")
-    encoder_dilations: tuple[int, ...] = _number((1,), "network", "encoder blocks' dilations")
+    width: int = _number(128, "network", "channels of embeddings and trunk", ONE_OR_MORE)
+    branch_width: int = _number(64, "network", "channels of one modality's own branch", ONE_OR_MORE)
+    encoder_dilations: tuple[int, ...] = _number(
+        (1,), "network", "encoder blocks' dilations", DILATION
+    )
     dilations: tuple[int, ...] = _number(
-        (1, 2, 4, 8, 16, 32, 64), "network", "trunk blocks' dilations (context in rows)"
+        (1, 2, 4, 8, 16, 32, 64), "network", "trunk blocks' dilations (context in rows)", DILATION
     )
     branch_dilations: tuple[int, ...] = _number(
-        (1, 4, 16), "network", "branch blocks' dilations (score, hybrid)"
+        (1, 4, 16), "network", "branch blocks' dilations (score, hybrid)", DILATION
     )
-    dropout: float = _number(0.1, "network", "share of channels hidden in every block")
+    dropout: float = _number(0.1, "network", "share of channels hidden in every block", RATE)
 
     positive_s: float = _number(2.0, "targets", "rows this close to an event are positive, s")
     displacement_s: float = _number(6.0, "targets", "largest displacement, s; 0: none is learned")
@@ -63,91 +111,77 @@ class Settings:
     displacement_weight: float = _number(0.5, "targets", "weight of the displacement loss")
     branch_weight: float = _number(0.3, "targets", "weight of each branch's own loss")
 
-    epochs: int = _number(20, "training", "epochs")
-    batch_size: int = _number(16, "training", "chunks a batch")
+    epochs: int = _number(20, "training", "epochs", ONE_OR_MORE)
+    batch_size: int = _number(16, "training", "chunks a batch", ONE_OR_MORE)
     learning_rate: float = _number(4e-3, "training", "peak learning rate")
     weight_decay: float = _number(0.02, "training", "decoupled weight decay (times the rate)")
-    warmup: float = _number(0.05, "training", "share of the steps that warm up")
-    mixup: float = _number(0.3, "training", "alpha of the mixing of chunks; 0: none")
+    warmup: float = _number(0.05, "training", "share of the steps that warm up", FRACTION)
+    mixup: float = _number(0.3, "training", "alpha of the mixup of chunks; 0: none")
     modality_dropout: float = _number(
-        0.5, "training", "share of the chunks that lose some of their modalities"
+        0.5, "training", "share of the chunks that lose some of their modalities", FRACTION
     )
-    feature_dropout: float = _number(0.1, "training", "share of features hidden in a chunk")
+    feature_dropout: float = _number(0.1, "training", "share of features hidden in a chunk", RATE)
     time_mask_rows: int = _number(12, "training", "longest stretch hidden in a modality; 0: none")
     shift_rows: int = _number(1, "training", "largest shift between modalities, rows")
     precision: str = "auto"
 
-    window_s: float = _number(0.0, "spotting", "suppression window, s; 0: chosen on validation")
-    smooth_s: float = _number(1.0, "spotting", "sigma of the smoothing over time, s; 0: none")
+    nms_window_s: float = _number(
+        0.0, "spotting", "suppression window, s; 0: chosen on validation", stored="window_s"
+    )
+    smooth_s: float = _number(
+        1.0, "spotting", "sigma of the smoothing over time, s; 0: none", Range(0, 10)
+    )
     soft_nms: bool = _number(True, "spotting", "lower neighbours instead of removing them")
-    score_map: bool = _number(True, "spotting", "spread confidences over the 200 thresholds")
+    spread_confidences: bool = _number(
+        True, "spotting", "spread confidences over the 200 thresholds", stored="score_map"
+    )
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the settings as JSON-able values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self).items()
-        }
+        """Give the settings as JSON-able values, under their names in ``model.json``."""
+        return msgspec.to_builtins(_Stored(**vars(self)))
 
 
-@dataclass(frozen=True)
-class Number:
-    """One of the numbers of `Settings`, for a command's options."""
-
-    name: str
-    group: str
-    text: str
-    default: Any
+def numbers() -> list[dataclasses.Field]:
+    """List the numbers; ``metadata`` holds group, help, range, stored (an older name)."""
+    return [f for f in dataclasses.fields(HeadSettings) if f.metadata]
 
 
-def numbers() -> list[Number]:
-    """List the numbers of `Settings` with their groups, help texts and defaults."""
-    return [
-        Number(f.name, f.metadata["group"], f.metadata["help"], f.default)
-        for f in dataclasses.fields(Settings)
-        if f.metadata
-    ]
+_OLDER = {f.name: f.metadata["stored"] for f in numbers() if f.metadata["stored"]}
+"""Names in ``model.json`` that differ: the older ones, so that no folder becomes unreadable."""
 
+_Stored: Any = msgspec.defstruct(
+    "HeadSettings",
+    [
+        (name, kind, msgspec.field(name=_OLDER.get(name)))
+        for name, kind in get_type_hints(HeadSettings).items()
+    ],
+    kw_only=True,
+    forbid_unknown_fields=True,
+)
+"""What ``model.json`` holds of the settings."""
+
+HeadSettings.__doc__ = f"{HeadSettings.__doc__}\n" + "\n".join(
+    f"    {f.name} ({f.type}: {f.metadata['range']}): {f.metadata['help']}" for f in numbers()
+)
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {
-        "chunk_rows": 64,
-        "epoch_chunks": 320,
-        "epochs": 15,
-        "width": 48,
-        "branch_width": 32,
-        "encoder_dilations": (1,),
-        "dilations": (1, 2, 4, 8),
-        "branch_dilations": (1, 2, 4),
+        "chunk_rows": 64, "epoch_chunks": 320, "epochs": 15, "width": 48, "branch_width": 32,
+        "encoder_dilations": (1,), "dilations": (1, 2, 4, 8), "branch_dilations": (1, 2, 4),
     },
     "full": {},
-}
+}  # fmt: skip
 HEAD_PRESETS: dict[str, dict[str, Any]] = {
     "dense": {},
     "netvlad": {
-        "chunk_rows": 30,
-        "epoch_chunks": 0,
-        "anchored": 0.0,
-        "centre": False,
-        "dropout": 0.4,
-        "positive_s": 0.25,
-        "displacement_s": 0.0,
-        "positive_weight": 1.0,
-        "epochs": 10,
-        "batch_size": 256,
-        "learning_rate": 3e-3,
-        "weight_decay": 0.0,
-        "mixup": 0.0,
-        "modality_dropout": 0.0,
-        "feature_dropout": 0.0,
-        "time_mask_rows": 0,
-        "shift_rows": 0,
-        "window_s": 15.0,
-        "smooth_s": 0.0,
-        "soft_nms": False,
-        "score_map": False,
+        "chunk_rows": 30, "epoch_chunks": 0, "event_fraction": 0.0, "subtract_half_mean": False,
+        "dropout": 0.4, "positive_s": 0.25, "displacement_s": 0.0, "positive_weight": 1.0,
+        "epochs": 10, "batch_size": 256, "learning_rate": 3e-3, "weight_decay": 0.0,
+        "mixup": 0.0, "modality_dropout": 0.0, "feature_dropout": 0.0, "time_mask_rows": 0,
+        "shift_rows": 0, "nms_window_s": 15.0, "smooth_s": 0.0, "soft_nms": False,
+        "spread_confidences": False,
     },
-}
+}  # fmt: skip
 """What a head needs instead of the preset's numbers.
 
 The baseline has its authors' own but for the rate and the epochs: they train at 1e-3 for as long
@@ -157,101 +191,75 @@ as it helps, which takes many more.
 PRESET_HELP = "small: a few matches, a CPU, about a minute; full: SoccerNet, a GPU or a patient CPU"
 
 
-def make_settings(preset: str = "full", **overrides: Any) -> Settings:
-    """Make settings from a preset and what shall differ from it; None leaves a value as it is.
+def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
+    """Make the settings of a training from a preset and what shall differ from it.
 
-    >>> make_settings("small", width=32).width
-    32
+    Parameters
+    ----------
+    preset
+        ``small`` (a few games, a CPU) or ``full`` (SoccerNet).
+    **overrides
+        Fields of `HeadSettings` (their older names too); None leaves a value as it is.
+
+    Returns
+    -------
+    HeadSettings
+        Checked settings.
+
+    Raises
+    ------
+    UsageError
+        An unknown preset, or values out of range: all of them in one message.
+
+    Examples
+    --------
+    >>> make_settings("small", width=32, modalities=["FFT"]).modalities
+    ('FFT',)
     """
     if preset not in PRESETS:
         raise UsageError(unknown("preset", preset, PRESETS))
+    newer = {old: new for new, old in _OLDER.items()}
     given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
+        newer.get(name, name): tuple(value) if isinstance(value, list) else value
         for name, value in overrides.items()
         if value is not None
     }
     head = given.get("head", "dense")
     if head not in HEADS:
         raise UsageError(unknown("head", head, HEADS))
-    values: dict[str, Any] = {**PRESETS[preset], **HEAD_PRESETS[head], **given}
-    return check(Settings(**values))
+    return _checked(HeadSettings(**{**PRESETS[preset], **HEAD_PRESETS[head], **given}))
 
 
-def from_dict(content: Mapping[str, Any], where: str) -> Settings:
+def read_settings(content: Any, where: str) -> HeadSettings:
     """Rebuild settings from a model folder's JSON; `where` names it in the error."""
-    known = {f.name: f for f in dataclasses.fields(Settings)}
-    strange = sorted(set(content) ^ set(known))
-    if strange:
-        raise InputError(f"{where}: settings missing or unknown: {', '.join(strange)}")
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
-    for name, value in values.items():
-        want = type(known[name].default)
-        if not isinstance(value, (int, float) if want is float else want):
-            raise InputError(f"{where}: setting {name} is {value!r}, expected {want.__name__}")
-    return check(Settings(**values))
+    return _checked(HeadSettings(**msgspec.structs.asdict(typed(content, _Stored, where))))
 
 
-def check(settings: Settings) -> Settings:
+def _checked(settings: HeadSettings) -> HeadSettings:
     """Return `settings`, or raise `UsageError` with every problem."""
     problems = [
-        unknown(kind, given, known)
-        for kind, given, known in (
-            ("head", settings.head, HEADS),
-            ("fusion", settings.fusion, FUSIONS),
-            ("precision", settings.precision, PRECISIONS),
-        )
-        if given not in known
+        unknown(kind, getattr(settings, kind), known)
+        for kind, known in (("head", HEADS), ("fusion", FUSIONS), ("precision", PRECISIONS))
+        if getattr(settings, kind) not in known
     ]
-    problems += _empty(settings) + _out_of_range(settings)
-    if problems:
-        raise UsageError("; ".join(problems))
-    return settings
-
-
-def _empty(settings: Settings) -> list[str]:
-    problems = []
     for name in ("modalities", "classes"):
         values = getattr(settings, name)
-        if not all(isinstance(value, str) for value in values):
-            return [f"{name}: {values!r} are not all names"]
+        if not all(isinstance(v, str) and is_name(v) and "/" not in v for v in values):
+            problems.append(f"{name}: {values!r} are not all names")
+            continue
         if not values:
             problems.append(f"{name}: name one at least")
         problems += [f"{name}: {v!r} is named twice" for v in set(values) if values.count(v) > 1]
-    return problems
-
-
-def _out_of_range(settings: Settings) -> list[str]:
-    at_least_one = ("chunk_rows", "epochs", "batch_size", "width", "branch_width")
-    shares = ("anchored", "warmup", "modality_dropout")
-    rates = ("dropout", "feature_dropout")
-    problems = [
-        f"{name} is {getattr(settings, name)}, expected 1 or more"
-        for name in at_least_one
-        if getattr(settings, name) < 1
-    ]
-    problems += [
-        f"{name} is {getattr(settings, name)}, expected 0 to 1"
-        for name in shares
-        if not 0 <= getattr(settings, name) <= 1
-    ]
-    problems += [
-        f"{name} is {getattr(settings, name)}, expected 0 or more, less than 1"
-        for name in rates
-        if not 0 <= getattr(settings, name) < 1
-    ]
-    problems += [
-        f"{f.name} is {value}, expected 0 or more, at most {MOST.get(f.name, MOST_OTHERS)}"
-        for f in dataclasses.fields(settings)
-        if isinstance(value := getattr(settings, f.name), (int, float))
-        and not 0 <= value <= MOST.get(f.name, MOST_OTHERS)
-    ]
-    problems += [
-        f"{f.name} is {value}, expected whole numbers of 1 or more, at most {MOST_DILATION}"
-        for f in dataclasses.fields(settings)
-        if f.metadata
-        and isinstance(value := getattr(settings, f.name), tuple)
-        and not all(isinstance(v, int) and 1 <= v <= MOST_DILATION for v in value)
-    ]
-    if settings.fps <= 0:
-        problems.append(f"fps is {settings.fps}, expected more than 0")
-    return problems
+    allowed = {"seed": NOT_NEGATIVE, **{f.name: f.metadata["range"] for f in numbers()}}
+    for name, limits in allowed.items():
+        value = getattr(settings, name)
+        if isinstance(value, tuple):
+            if not all(isinstance(v, int) and limits.holds(v) for v in value):
+                problems.append(f"{name} is {value}, expected whole numbers of {limits}")
+        elif not limits.holds(value):
+            problems.append(f"{name} is {value}, expected {limits}")
+    if settings.label_version not in (1, 2):
+        problems.append(f"label_version is {settings.label_version}, expected 1 or 2")
+    if problems:
+        raise UsageError("; ".join(problems))
+    return settings

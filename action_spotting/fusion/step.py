@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from action_spotting.fusion import device
-from action_spotting.fusion.games import Matches
-from action_spotting.fusion.settings import Settings
+from action_spotting.fusion.settings import HeadSettings
+from action_spotting.fusion.split_data import HalfData
 
-UNDECAYED = ["bias", "gamma", "beta", "missing", "share"]
+UNDECAYED = ["bias", "gamma", "beta", "missing", "summand"]
 
 
-def make_optimizer(network: keras.Model, settings: Settings, steps: int) -> keras.Optimizer:
+def make_optimizer(network: keras.Model, settings: HeadSettings, steps: int) -> keras.Optimizer:
     """Make the optimizer: AdamW, a rate that warms up and falls along a cosine, clipped gradients.
 
     Parameters
@@ -40,42 +40,27 @@ def make_optimizer(network: keras.Model, settings: Settings, steps: int) -> kera
     return optimizer
 
 
-def positive_weights(matches: Matches, settings: Settings) -> np.ndarray:
+def positive_weights(halves: Sequence[HalfData], settings: HeadSettings) -> np.ndarray:
     """Weigh a positive row of each class: the root of how rare it is, capped; ``(classes,)``."""
-    label = np.concatenate([half.label for half in matches.halves])
+    label = np.concatenate([half.label for half in halves])
     events = np.bincount(label, minlength=len(settings.classes))
     positive = np.maximum(events, 1) * 2 * settings.positive_s * settings.fps
-    weights = np.clip(np.sqrt(matches.rows / positive), 1, settings.positive_weight)
-    return weights.astype(np.float32)
+    weights = np.sqrt(sum(half.rows for half in halves) / positive)
+    return np.clip(weights, 1, settings.positive_weight).astype(np.float32)
 
 
 def make_step(
-    network: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    positive_weight: np.ndarray,
+    network: keras.Model, optimizer: keras.Optimizer, positive_weight: np.ndarray
 ) -> Callable[[Mapping[str, Any]], Any]:
-    """Make the training step: a batch in, its loss out; several GPUs share the batch."""
-    strategy = tf.distribute.get_strategy()
-    replicas = strategy.num_replicas_in_sync
+    """Make the training step: a batch in, its loss out."""
     weight = tf.constant(positive_weight)
 
-    def learn(batch: Mapping[str, Any]) -> Any:
+    @tf.function(jit_compile=device.has_gpu())
+    def step(batch: Mapping[str, Any]) -> Any:
         with tf.GradientTape() as tape:
-            loss = network.batch_loss(batch, weight) / replicas
+            loss = network.batch_loss(batch, weight)
         variables = network.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
-    @tf.function(jit_compile=device.has_gpu() and replicas == 1)
-    def step(batch: Mapping[str, Any]) -> Any:
-        return strategy.reduce("SUM", strategy.run(learn, (batch,)), axis=None)
-
-    def share(batch: Mapping[str, Any]) -> Any:
-        def part(context: Any) -> Any:
-            replica = context.replica_id_in_sync_group
-            mine = tf.nest.map_structure(lambda x: x[replica::replicas], dict(batch))
-            return {**mine, "seed": batch["seed"] + replica}
-
-        return strategy.experimental_distribute_values_from_function(part)
-
-    return step if replicas == 1 else lambda batch: step(share(batch))
+    return step

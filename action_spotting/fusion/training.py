@@ -1,4 +1,4 @@
-"""Training: the loop, its checkpoint, the choice of the epoch, the calibration at its end.
+"""Training: the loop, the choice of the epoch, the postprocessing chosen at its end.
 
 A checkpoint is written after every epoch; a training that was killed goes on from it to the
 identical model.
@@ -7,53 +7,62 @@ identical model.
 from __future__ import annotations
 
 import csv
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
-from action_spotting.fusion import calibration as calibrations
 from action_spotting.fusion import device
-from action_spotting.fusion.calibration import Calibration, Scorer, to_spots
-from action_spotting.fusion.chunks import Batches, prefetch
-from action_spotting.fusion.games import (
-    HalfData,
-    Matches,
-    check_fps,
-    check_provenance,
-    open_matches,
-    read_rows,
+from action_spotting.fusion.checkpoint import (
+    CHECKPOINT_FILE,
+    Epoch,
+    Story,
+    read_checkpoint,
+    write_checkpoint,
 )
+from action_spotting.fusion.chunks import Batches, prefetch
 from action_spotting.fusion.model import (
     MODEL_FILE,
-    Dense,
+    RowScores,
     SpottingModel,
     assign,
     make_network,
     pick_peaks,
-    read_arrays,
     save_model,
-    write_arrays,
 )
-from action_spotting.fusion.normalisation import survey
+from action_spotting.fusion.normalisation import fit_normalisation
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
-from action_spotting.fusion.settings import Settings
+from action_spotting.fusion.postprocessing import (
+    Picker,
+    Postprocessing,
+    Scorer,
+    average_of_common,
+    fit_postprocessing,
+    score_peaks,
+)
+from action_spotting.fusion.settings import HeadSettings
+from action_spotting.fusion.split_data import (
+    SplitData,
+    check_fps,
+    check_provenance,
+    open_split,
+    read_rows,
+)
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.locks import InWork, claim
 
-CHECKPOINT_FILE = "checkpoint.npz"
 LOG_FILE = "log.csv"
 MACHINE_FILE = "machine.json"
-"""What the last digits hang on: the part of the log that is no table."""
+"""Hardware and versions that can change the last digits; no part of the log."""
 
 
 @dataclass
@@ -104,7 +113,7 @@ def train(
     train_games: Sequence[str],
     valid_games: Sequence[str],
     model_dir: Path,
-    settings: Settings,
+    settings: HeadSettings,
     *,
     score: Scorer,
     resume: bool = False,
@@ -139,6 +148,11 @@ def train(
     after_epoch
         Called with each epoch's number, from 1, when its checkpoint is written.
 
+    Returns
+    -------
+    TrainingResult
+        The head, its log, and what was left out.
+
     Raises
     ------
     UsageError
@@ -146,9 +160,16 @@ def train(
         process trains there.
     InputError
         No usable game, no event of the classes, features that do not belong together.
+
+    Examples
+    --------
+    >>> settings = make_settings("small", modalities=("FFT",))  # doctest: +SKIP
+    >>> tight = partial(average_map, metric="tight")  # doctest: +SKIP
+    >>> games = list_games(root, "train"), list_games(root, "valid")  # doctest: +SKIP
+    >>> train(root, *games, Path("model"), settings, score=tight).best_epoch  # doctest: +SKIP
     """
     train_set, valid_set = (
-        open_matches(
+        open_split(
             root,
             games,
             settings.modalities,
@@ -167,103 +188,110 @@ def train(
         )
     check_fps(train_set.provenance, settings.fps)
     check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
-    state = _State(train_set, valid_set, settings, score)
     try:
         with claim(model_dir / MODEL_FILE):
-            state.begin(model_dir, resume=resume, overwrite=overwrite)
+            found = _find_checkpoint(model_dir, resume=resume, overwrite=overwrite)
+            training = _Training(train_set, valid_set, settings, score)
+            training.begin(model_dir if found else None)
             write_json(model_dir / MACHINE_FILE, device.describe())
-            _run_epochs(state, model_dir, tensorboard, after_epoch)
-            model = state.finish()
-            save_model(model_dir, model, state.log)
+            _run_epochs(training, model_dir, tensorboard, after_epoch)
+            model = training.finish()
+            log = msgspec.to_builtins(training.story.log)
+            save_model(model_dir, model, log)
     except InWork as error:
         raise UsageError(f"{model_dir}: {error}; name another --model_dir") from error
     return TrainingResult(
         model,
-        state.log,
-        state.best_epoch,
-        state.chunks / state.step_seconds if state.chunks else 0.0,
-        {**train_set.warnings, **valid_set.warnings},
+        log,
+        training.story.best_epoch,
+        training.chunks / training.step_seconds if training.chunks else 0.0,
+        {**training.warnings, **valid_set.warnings},
         failures,
     )
 
 
+def _find_checkpoint(model_dir: Path, *, resume: bool, overwrite: bool) -> bool:
+    """Tell whether to go on from a checkpoint; refuse what would lose a model."""
+    found = (model_dir / CHECKPOINT_FILE).exists() and not overwrite
+    if resume and not found:
+        raise UsageError(f"{model_dir}: no {CHECKPOINT_FILE} to go on from; leave out --resume")
+    if not found and not overwrite and (model_dir / MODEL_FILE).exists():
+        raise UsageError(f"{model_dir}: already holds a model; --overwrite trains anew")
+    return found
+
+
 def _run_epochs(
-    state: _State,
+    training: _Training,
     model_dir: Path,
     tensorboard: Path | None,
     after_epoch: Callable[[int], None] | None,
 ) -> None:
-    settings = state.settings
-    total = settings.epochs * state.batches.per_epoch
+    epochs, batches = training.settings.epochs, training.batches.per_epoch
+    begun = len(training.story.log)
     with tqdm(
-        total=total,
-        initial=len(state.log) * state.batches.per_epoch,
-        desc="train",
-        unit="batch",
-        disable=None,
+        total=epochs * batches, initial=begun * batches, desc="train", unit="batch", disable=None
     ) as bar:
-        for epoch in range(len(state.log), settings.epochs):
-            loss = state.run_epoch(epoch, bar.update)
-            tight = state.validate(epoch)
-            bar.set_postfix(loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{state.best:.3f}")
-            state.save(model_dir)
-            write_log(model_dir / LOG_FILE, state.log)
+        for epoch in range(begun, epochs):
+            loss = training.run_epoch(epoch, bar.update)
+            tight = training.validate(epoch)
+            bar.set_postfix(
+                loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{training.story.best:.3f}"
+            )
+            training.save(model_dir)
+            write_log(model_dir / LOG_FILE, training.story.log)
             if tensorboard:
-                _write_tensorboard(tensorboard, state.log[-1])
+                _write_tensorboard(tensorboard, training.story.log[-1])
             if after_epoch:
                 after_epoch(epoch + 1)
 
 
-class _State:
-    """All that changes while training, and all that a checkpoint must hold."""
+class _Training:
+    """All that changes while training."""
 
     def __init__(
-        self, train_set: Matches, valid_set: Matches, settings: Settings, score: Scorer
+        self,
+        train_set: SplitData,
+        valid_set: SplitData,
+        settings: HeadSettings,
+        score: Scorer,
     ) -> None:
         self.settings, self.score = settings, score
         self.train_set, self.valid_set = train_set, valid_set
-        self.log: list[dict[str, Any]] = []
-        self.best, self.best_epoch = -1.0, 0
         self.chunks, self.step_seconds = 0, 0.0
-
-    def begin(self, model_dir: Path, *, resume: bool, overwrite: bool) -> None:
-        """Set everything up, from the checkpoint where there is one."""
-        path = model_dir / CHECKPOINT_FILE
-        found = path.exists() and not overwrite
-        if resume and not found:
-            raise UsageError(f"{model_dir}: no {CHECKPOINT_FILE} to go on from; leave out --resume")
-        if not found and not overwrite and (model_dir / MODEL_FILE).exists():
-            raise UsageError(f"{model_dir}: already holds a model; --overwrite trains anew")
-        device.set_up(self.settings.seed)
-        arrays = read_arrays(path) if found else {}
-        if found:
-            self._check_same(arrays, path)
-        self._survey()
-        with device.strategy().scope():
-            self._build()
-        if found:
-            self._restore(arrays, path)
-
-    def _survey(self) -> None:
-        self.normalisation, own = survey(self.train_set, centre=self.settings.centre)
-        self.batches = Batches(self.train_set.halves, own, self.normalisation, self.settings)
-
-    def _build(self) -> None:
-        settings = self.settings
-        keras.utils.set_random_seed(settings.seed)
-        dims = {name: self.train_set.dims[name] for name in settings.modalities}
-        with device.mixed(settings.precision):
-            self.network = make_network(settings, dims)
-        self.model = SpottingModel(settings, self.normalisation, self.train_set.provenance)
-        if settings.window_s:
-            windows_s = np.full(len(settings.classes), settings.window_s)
-            self.model.calibration = replace(self.model.calibration, windows_s=windows_s)
-        self.optimizer = make_optimizer(
-            self.network, settings, settings.epochs * self.batches.per_epoch
+        self.story = Story(
+            settings.as_dict(),
+            train_set.games,
+            valid_set.games,
+            dims=train_set.dims,
+            provenance=train_set.provenance,
         )
+
+    def begin(self, resumed: Path | None) -> None:
+        """Set everything up, from the checkpoint in the folder `resumed` where there is one."""
+        device.set_up(self.settings.seed)
+        saved = read_checkpoint(resumed, self.story) if resumed else None
+        settings, halves = self.settings, self.train_set.halves
+        normalisation, half_means, warnings = fit_normalisation(
+            halves, self.train_set.dims, subtract_half_mean=settings.subtract_half_mean
+        )
+        self.warnings = {**self.train_set.warnings, **warnings}
+        self.batches = Batches(halves, normalisation, half_means, settings)
+        keras.utils.set_random_seed(settings.seed)
+        with device.compute_in(settings.precision):
+            self.network = make_network(settings, self.train_set.dims)
+        self.model = SpottingModel(settings, normalisation, self.train_set.provenance)
+        steps = settings.epochs * self.batches.per_epoch
+        self.optimizer = make_optimizer(self.network, settings, steps)
         self.best_weights = self._weights()
-        weights = positive_weights(self.train_set, settings)
-        self._step = make_step(self.network, self.optimizer, weights)
+        weight = positive_weights(halves, settings)
+        self._step = make_step(self.network, self.optimizer, weight)
+        if saved:
+            story, arrays = saved
+            assign(self.network.trainable_variables, arrays["weight"], str(resumed))
+            assign(self.optimizer.variables, arrays["optimizer"], str(resumed))
+            self.best_weights = list(arrays["best"])
+            self.story.log, self.story.best = story.log, story.best
+            self.story.best_epoch = story.best_epoch
 
     def run_epoch(self, epoch: int, tick: Callable[[int], Any]) -> float:
         """Train one epoch; gives its mean loss."""
@@ -279,145 +307,88 @@ class _State:
                 f"the loss is {loss} in epoch {epoch + 1}; lower --learning_rate "
                 f"(now {self.settings.learning_rate})"
             )
-        self.log.append({"epoch": epoch + 1, "loss": round(loss, 6)})
+        self.story.log.append(Epoch(epoch + 1, round(loss, 6)))
         return loss
 
     def validate(self, epoch: int) -> float:
         """Score the weights on the validation games; remember them when they are best."""
         weights = self._weights()
         assign(self.model.network.trainable_variables, weights, "")
-        dense = dense_games(self.model, self.valid_set)
-        basis = self.model.calibration
-        spots = [
-            to_spots(halves, lambda p: p.confidence, self.settings.classes)
-            for halves in _peaks_of(dense, self.settings, basis.windows_s, basis.share)
-        ]
-        tight = calibrations.usual_average(
-            self.score(self.valid_set.annotations, spots), self.valid_set.annotations
-        )
-        self.log[-1]["tight"] = round(tight, 6)
-        if tight >= self.best:
-            self.best, self.best_epoch = tight, epoch + 1
+        chosen, annotations = self.model.postprocessing, self.valid_set.annotations
+        pick = picker(self.model, self.valid_set)
+        peaks = pick(chosen.nms_windows_s, chosen.displacement_scale)
+        tight = average_of_common(score_peaks(self.score, annotations, peaks), annotations)
+        self.story.log[-1].tight = round(tight, 6)
+        if tight >= self.story.best:
+            self.story.best, self.story.best_epoch = tight, epoch + 1
             self.best_weights = weights
         return tight
 
     def finish(self) -> SpottingModel:
-        """Calibrate the best epoch's head on the validation games."""
+        """Choose the postprocessing of the best epoch's head on the validation games."""
         assign(self.model.network.trainable_variables, self.best_weights, "")
-        self.model.calibration = calibrate(self.model, self.valid_set, self.score)
+        self.model.postprocessing = choose_postprocessing(self.model, self.valid_set, self.score)
         return self.model
 
     def save(self, model_dir: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
-        groups = {
+        """Write the checkpoint."""
+        arrays = {
             "weight": self._weights(),
             "optimizer": [v.numpy() for v in self.optimizer.variables],
             "best": self.best_weights,
         }
-        arrays = {
-            f"{group}_{i:04d}": np.asarray(value)
-            for group, values in groups.items()
-            for i, value in enumerate(values)
-        }
-        story = {"log": self.log, "best": self.best, "best_epoch": self.best_epoch}
-        text = json.dumps({**self._identity(), **story}, sort_keys=True)
-        arrays["story"] = np.frombuffer(text.encode(), dtype=np.uint8)
-        write_arrays(model_dir / CHECKPOINT_FILE, arrays)
+        write_checkpoint(model_dir, self.story, arrays)
 
     def _weights(self) -> list[np.ndarray]:
         return [v.numpy() for v in self.network.trainable_variables]
 
-    def _identity(self) -> dict[str, Any]:
-        return {
-            "settings": self.settings.as_dict(),
-            "train": self.train_set.games,
-            "valid": self.valid_set.games,
-        }
 
-    def _check_same(self, arrays: Mapping[str, np.ndarray], path: Path) -> None:
-        try:
-            self._story = json.loads(arrays["story"].tobytes())
-            differences = [
-                f"{name} was {self._story['settings'].get(name)!r}, now {value!r}"
-                for name, value in self.settings.as_dict().items()
-                if self._story["settings"].get(name) != value
-            ]
-            for split in ("train", "valid"):
-                if self._story[split] != self._identity()[split]:
-                    differences.append(f"the {split} games are others")
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: not a whole checkpoint; --overwrite trains anew") from error
-        if differences:
-            raise UsageError(
-                f"{path.parent} holds a training with other settings: {'; '.join(differences)}. "
-                "Name another --model_dir, or --overwrite to train anew"
-            )
-
-    def _restore(self, arrays: Mapping[str, np.ndarray], path: Path) -> None:
-        def group(name: str) -> list[np.ndarray]:
-            return [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}_")]
-
-        assign(self.network.trainable_variables, group("weight"), str(path))
-        assign(self.optimizer.variables, group("optimizer"), str(path))
-        self.best_weights = group("best")
-        self.log = self._story["log"]
-        self.best, self.best_epoch = self._story["best"], self._story["best_epoch"]
-
-
-def calibrate(model: SpottingModel, valid_set: Matches, score: Scorer) -> Calibration:
+def choose_postprocessing(
+    model: SpottingModel, valid_set: SplitData, score: Scorer
+) -> Postprocessing:
     """Choose what comes after the network on the validation games."""
-    settings, dense = model.settings, dense_games(model, valid_set)
-    return calibrations.fit(
-        lambda windows_s, share: _peaks_of(dense, settings, windows_s, share),
+    return fit_postprocessing(
+        picker(model, valid_set),
         valid_set.annotations,
         score,
-        classes=len(settings.classes),
-        window_s=settings.window_s,
-        score_map=settings.score_map,
+        classes=len(model.settings.classes),
+        nms_window_s=model.settings.nms_window_s,
+        spread=model.settings.spread_confidences,
     )
 
 
-def dense_games(model: SpottingModel, matches: Matches) -> dict[tuple[str, int], Dense]:
-    """Run a head over all halves of `matches`, by game and half."""
-    return {
-        (data.half.game, data.half.number): model.dense(load_half(data)) for data in matches.halves
-    }
+def picker(model: SpottingModel, data: SplitData) -> Picker:
+    """Run a head over all halves; gives the function that picks the peaks of every game."""
+    rows: dict[tuple[str, int], RowScores] = {}
+    for half in data.halves:
+        features = {name: read_rows(half, name, 0, half.rows) for name in half.paths}
+        rows[half.half.game, half.half.number] = model.score_rows(features)
+
+    def pick(nms_windows_s: np.ndarray, displacement_scale: float) -> list[list[Peaks]]:
+        def peaks(game: str, number: int) -> Peaks:
+            scores = rows.get((game, number))
+            if scores is None:
+                return NO_PEAKS
+            return pick_peaks(scores, model.settings, nms_windows_s, displacement_scale)
+
+        return [[peaks(game, number) for number in (1, 2)] for game in data.games]
+
+    return pick
 
 
-def load_half(data: HalfData) -> dict[str, np.ndarray]:
-    """Read the features of one half."""
-    return {name: read_rows(data, name, 0, data.rows) for name in data.paths}
-
-
-def _peaks_of(
-    dense: Mapping[tuple[str, int], Dense],
-    settings: Settings,
-    windows_s: np.ndarray,
-    share: float,
-) -> list[list[Peaks]]:
-    games = dict.fromkeys(game for game, _ in dense)
-
-    def peaks(half: tuple[str, int]) -> Peaks:
-        if half not in dense:
-            return NO_PEAKS
-        return pick_peaks(dense[half], settings, windows_s, share)
-
-    return [[peaks((game, number)) for number in (1, 2)] for game in games]
-
-
-def write_log(path: Path, log: Sequence[Mapping[str, Any]]) -> None:
+def write_log(path: Path, log: Sequence[Epoch]) -> None:
     """Write the training log as CSV."""
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(log[0]))
-        writer.writeheader()
-        writer.writerows(log)
+        writer = csv.writer(handle)
+        writer.writerow(Epoch.__struct_fields__)
+        writer.writerows(msgspec.structs.astuple(row) for row in log)
 
 
-def _write_tensorboard(folder: Path, row: Mapping[str, Any]) -> None:
+def _write_tensorboard(folder: Path, row: Epoch) -> None:
     # tf.summary.scalar needs TensorBoard to be installed; the events it writes do not.
     metadata = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
     )
-    with tf.summary.create_file_writer(str(folder)).as_default(step=row["epoch"]):
+    with tf.summary.create_file_writer(str(folder)).as_default(step=row.epoch):
         for name in ("loss", "tight"):
-            tf.summary.write(name, tf.constant(row[name], tf.float32), metadata=metadata)
+            tf.summary.write(name, tf.constant(getattr(row, name), tf.float32), metadata=metadata)

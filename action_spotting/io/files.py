@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from action_spotting.errors import InputError, UsageError
 
@@ -24,6 +26,8 @@ _SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_B
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EBADF}
 _DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _DAY_S = 86_400
+
+T = TypeVar("T")
 
 _being_made: set[Path] = set()
 
@@ -266,6 +270,20 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
         nested too deep; the message names the file and the place.
     """
     return parse_json(read_bytes(path, max_bytes), str(path))
+
+
+def typed(content: Any, kind: type[T], where: str) -> T:
+    """Check JSON content against a type of the library msgspec; `where` names its origin.
+
+    >>> typed({"epochs": {"best": "3"}}, dict[str, dict[str, int]], "model.json")
+    Traceback (most recent call last):
+    ...
+    action_spotting.errors.InputError: model.json: Expected `int`, got `str` - at `$[...][...]`
+    """
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def parse_json(data: bytes, where: str) -> Any:

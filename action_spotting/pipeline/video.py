@@ -18,7 +18,7 @@ from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import GPU, Pretrained
 from action_spotting.io.tables import table
-from action_spotting.pipeline.match_features import FeaturePlan, make_features, usable_modalities
+from action_spotting.pipeline.features import FeaturePlan, make_features
 
 SHORTEST_S = 1.0
 AUTO = "auto"
@@ -114,7 +114,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     wanted = FeaturePlan(
         out=plan.out,
         clips=clips,
-        modalities=usable_modalities(models.modalities, clips, notices),
+        modalities=models.modalities,
         provenance=common_provenance([model.provenance for model in models.models]),
         model_dirs=plan.model_dirs,
         pretrained=plan.pretrained,

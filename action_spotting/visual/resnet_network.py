@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.cli.visual_options import CHANNEL_ORDERS, ENGINES, PRECISIONS
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import expanded
 from action_spotting.io.pretrained import HDF5_ERRORS, PretrainedFile, find, open_hdf5
+from action_spotting.visual.choices import CHANNEL_ORDERS, ENGINES, PRECISIONS
 
 SHAPE = (224, 224, 3)
 WIDTH = 2048

@@ -8,12 +8,19 @@ import re
 import numpy as np
 import pytest
 
+from action_spotting.cli.train import build_parser
 from action_spotting.dataset.events import game_time
 from action_spotting.dataset.features import record_path
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import InputError, UsageError
-from action_spotting.fusion.games import check_provenance, open_matches
-from action_spotting.fusion.settings import PRESETS, from_dict, make_settings, numbers
+from action_spotting.fusion.settings import (
+    PRESETS,
+    HeadSettings,
+    make_settings,
+    numbers,
+    read_settings,
+)
+from action_spotting.fusion.split_data import check_provenance, open_split
 
 NAMES = ("Picture", "Sound")
 GAMES = [f"league/season/train {i}" for i in range(3)]
@@ -23,7 +30,7 @@ GAMES = [f"league/season/train {i}" for i in range(3)]
 @pytest.mark.parametrize("head", ["dense", "netvlad"])
 def test_settings_survive_json(preset, head):
     settings = make_settings(preset, head=head, dilations=[1, 3], seed=5)
-    assert from_dict(json.loads(json.dumps(settings.as_dict())), "model.json") == settings
+    assert read_settings(json.loads(json.dumps(settings.as_dict())), "model.json") == settings
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ def test_settings_survive_json(preset, head):
         ({"dropout": 1.5}, "dropout is 1.5, expected 0 or more, less than 1"),
         ({"feature_dropout": 1.0}, "feature_dropout is 1.0, expected 0 or more, less than 1"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0, expected 0 or more"),
-        ({"fps": 0.0}, "fps is 0.0, expected more than 0"),
+        ({"fps": 0.0}, "fps is 0.0, expected 0.01 or more"),
         ({"dilations": (0,)}, "dilations .* expected whole numbers of 1 or more"),
         ({"modalities": ()}, "modalities: name one at least"),
         ({"modalities": ("A", "A")}, "'A' is named twice"),
@@ -47,27 +54,55 @@ def test_wrong_settings_are_named(given, message):
         make_settings(**given)
 
 
+OLDER = {"anchored": 0.25, "centre": False, "window_s": 3.0, "score_map": False}
+NEWER = ("event_fraction", "subtract_half_mean", "nms_window_s", "spread_confidences")
+
+
+def test_older_names_are_understood_and_are_those_in_the_file():
+    made = make_settings("small", **OLDER)
+    assert made == make_settings("small", **dict(zip(NEWER, OLDER.values(), strict=True)))
+    assert OLDER.items() <= made.as_dict().items()
+    assert not set(NEWER) & set(made.as_dict())
+
+
+def test_the_command_takes_older_and_newer_names():
+    where = ["--soccernet_dirpath", "data", "--model_dir", "model"]
+    numbers = ["--anchored", "0.25", "--no-centre", "--window_s", "3", "--no-score_map"]
+    newer = ["--event_fraction", "0.25", "--no-subtract_half_mean", "--nms_window_s", "3"]
+    newer += ["--no-spread_confidences"]
+    parse = build_parser().parse_args
+    found = parse([*where, *numbers])
+    assert [getattr(found, name) for name in NEWER] == list(OLDER.values())
+    assert found == parse([*where, *newer])
+
+
+def test_the_manual_of_the_settings_names_every_number_with_its_range():
+    manual = HeadSettings.__doc__
+    assert all(f"{number.name} ({number.type}: " in manual for number in numbers())
+    assert "dropout (float: 0 or more, less than 1): share of channels hidden" in manual
+
+
 def test_a_file_with_strange_settings_is_refused():
     content = make_settings().as_dict()
     with pytest.raises(InputError, match="missing or unknown: colour"):
-        from_dict({**content, "colour": 1}, "model.json")
+        read_settings({**content, "colour": 1}, "model.json")
     with pytest.raises(InputError, match="setting width is 'wide', expected int"):
-        from_dict({**content, "width": "wide"}, "model.json")
+        read_settings({**content, "width": "wide"}, "model.json")
 
 
 def test_every_number_has_a_group_and_a_help_text():
-    assert all(n.group and n.text for n in numbers())
+    assert all(n.metadata["group"] and n.metadata["help"] for n in numbers())
     assert len({n.name for n in numbers()}) == len(numbers())
 
 
 def test_a_modality_that_is_nowhere_is_answered_with_the_nearest(matches, classes):
     with pytest.raises(UsageError, match="unknown modality 'Pictures'; did you mean 'Picture'"):
-        open_matches(matches, GAMES, ("Pictures",), classes=classes)
+        open_split(matches, GAMES, ("Pictures",), classes=classes)
 
 
 def test_a_modality_that_a_half_lacks_is_no_error(matches, classes):
     (matches / GAMES[1] / "2_Sound.npy").unlink()
-    found = open_matches(matches, GAMES, NAMES, classes=classes)
+    found = open_split(matches, GAMES, NAMES, classes=classes)
     assert not found.failures
     assert [len(half.paths) for half in found.halves] == [2, 2, 2, 1, 2, 2]
 
@@ -85,7 +120,7 @@ def test_a_modality_that_a_half_lacks_is_no_error(matches, classes):
 )
 def test_a_game_that_cannot_be_used_is_left_out_alone(matches, classes, breakage, message):
     breakage(matches / GAMES[2])
-    found = open_matches(matches, GAMES[1:], NAMES, classes=classes)
+    found = open_split(matches, GAMES[1:], NAMES, classes=classes)
     assert list(found.failures) == [GAMES[2]]
     assert found.games == [GAMES[1]]
     assert re.search(message, found.failures[GAMES[2]])
@@ -95,7 +130,7 @@ def test_when_no_game_can_be_used_the_reasons_are_told(matches, classes):
     for game in GAMES:
         labels_path(matches, game).unlink()
     with pytest.raises(InputError, match=r"none of 3 games can be used: .*Labels-v2\.json"):
-        open_matches(matches, GAMES, NAMES, classes=classes)
+        open_split(matches, GAMES, NAMES, classes=classes)
 
 
 def test_features_made_with_different_settings_are_refused(matches, classes):
@@ -104,13 +139,13 @@ def test_features_made_with_different_settings_are_refused(matches, classes):
     record["settings"]["weights"]["sha256"] = "xyz"
     path.write_text(json.dumps(record))
     with pytest.raises(InputError, match=r"weights\.sha256 is 'xyz', not 'abc'"):
-        open_matches(matches, GAMES, NAMES, classes=classes)
+        open_split(matches, GAMES, NAMES, classes=classes)
 
 
 def test_files_of_another_width_are_refused(matches, classes):
     np.save(matches / GAMES[1] / "2_Sound.npy", np.zeros((94, 7), "f4"))
     with pytest.raises(InputError, match=r"2_Sound\.npy has 7 numbers a row, but .* has 6"):
-        open_matches(matches, GAMES, NAMES, classes=classes)
+        open_split(matches, GAMES, NAMES, classes=classes)
 
 
 def test_a_model_refuses_features_with_another_provenance():
@@ -126,5 +161,5 @@ def test_labels_of_version_1_are_folded(matches):
     ]
     for game in GAMES:
         labels_path(matches, game, 1).write_text(json.dumps({"annotations": entries}))
-    found = open_matches(matches, GAMES, NAMES, classes=("card", "subs", "soccer"), version=1)
+    found = open_split(matches, GAMES, NAMES, classes=("card", "subs", "soccer"), version=1)
     assert sorted(found.halves[0].label.tolist()) == [0, 1, 2]

@@ -162,12 +162,12 @@ def test_the_branches_that_are_there_stand_in_for_those_that_are_not():
     from action_spotting.fusion.model import make_network
 
     network = make_network(settings(fusion="score"), {"Picture": 3, "Sound": 2})
-    network._share.assign(tf.random.normal(network._share.shape))
+    network._summand.assign(tf.random.normal(network._summand.shape))
     features = {"Picture": tf.random.normal((1, 5, 3)), "Sound": tf.random.normal((1, 5, 2))}
     present = {"Picture": tf.zeros((1, 5)), "Sound": tf.ones((1, 5))}
     found = network(features, present, tf.ones((1, 5)))
     evidence = found["branches"][1] - network._bias
-    wanted = tf.reduce_sum(network.shares, axis=0) * evidence + network._bias
+    wanted = tf.reduce_sum(network.summand_weights, axis=0) * evidence + network._bias
     assert found["logits"].numpy() == pytest.approx(wanted.numpy(), abs=1e-4)
 
 
@@ -177,17 +177,17 @@ def test_what_is_loaded_says_what_was_saved(data, trained):
 
     features = {name: np.load(feature_path(data / TEST, 1, name)) for name in NAMES}
     one, two = load_model(trained), load_model(trained)
-    assert (one.dense(features).logits == two.dense(features).logits).all()
+    assert (one.score_rows(features).logits == two.score_rows(features).logits).all()
     assert one.provenance["Sound"]["weights"]["sha256"] == "abc"
     ensemble = Ensemble([one, two])
-    assert ensemble.dense(features).logits == pytest.approx(one.dense(features).logits)
+    assert ensemble.score_rows(features).logits == pytest.approx(one.score_rows(features).logits)
     alone = ensemble.spot_half({"Sound": features["Sound"]}, half=2, probability=True)
     assert set(alone.half) == {2}
     assert alone.confidence.max() <= 1
     with pytest.raises(UsageError, match="none of the model's modalities"):
-        one.dense({"Video": features["Sound"]})
+        one.score_rows({"Video": features["Sound"]})
     with pytest.raises(InputError, match=r"Sound has shape \(90, 12\), expected \(rows, 6\)"):
-        one.dense({"Sound": features["Picture"]})
+        one.score_rows({"Sound": features["Picture"]})
 
 
 def test_a_modality_to_leave_out_must_be_the_models(data, trained, tmp_path):

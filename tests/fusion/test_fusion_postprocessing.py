@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from action_spotting.dataset.events import Events
 from action_spotting.errors import InputError
-from action_spotting.fusion import calibration as room
+from action_spotting.fusion import postprocessing as room
 from action_spotting.fusion.peak_picking import FLOOR, NO_PEAKS, Peaks
 
 
@@ -26,17 +26,19 @@ def peaks(times_s, confidence, label=0) -> Peaks:
 
 
 def test_each_event_is_found_once_and_by_the_most_confident():
-    found = room.match(peaks([9.0, 10.0, 31.0], [0.5, 0.9, 0.8]), annotations([10.5, 40]), 1)
+    found = room.true_positives(
+        peaks([9.0, 10.0, 31.0], [0.5, 0.9, 0.8]), annotations([10.5, 40]), 1
+    )
     assert found.tolist() == [False, True, False]
 
 
 def test_events_of_another_half_or_class_do_not_count():
     spots = peaks([10.0], [0.9])
-    assert not room.match(spots, annotations([10.0], half=2), 1).any()
-    assert not room.match(spots, annotations([10.0], label=1), 1).any()
+    assert not room.true_positives(spots, annotations([10.0], half=2), 1).any()
+    assert not room.true_positives(spots, annotations([10.0], label=1), 1).any()
 
 
-def fitted(confidence, *, score_map=True) -> room.Calibration:
+def fitted(confidence, *, spread=True) -> room.Postprocessing:
     rng = np.random.default_rng(0)
     spots = peaks(np.arange(len(confidence)) * 30.0, confidence)
 
@@ -44,23 +46,23 @@ def fitted(confidence, *, score_map=True) -> room.Calibration:
         return SimpleNamespace(per_class=np.ones(1), average_map=1.0)
 
     events = annotations(spots.time_s[rng.random(len(spots)) < 0.5])
-    pick = lambda windows_s, share: [[spots, NO_PEAKS]]  # noqa: E731
-    return room.fit(pick, [events], score, classes=1, score_map=score_map)
+    pick = lambda windows_s, scale: [[spots, NO_PEAKS]]  # noqa: E731
+    return room.fit_postprocessing(pick, [events], score, classes=1, spread=spread)
 
 
 def test_the_map_spreads_logits_evenly_up_to_the_most_confident():
     squeezed = expit(np.linspace(logit(FLOOR), -2, 5))
-    found = fitted(squeezed).score(peaks(np.zeros(5), squeezed))
+    found = fitted(squeezed).spread(peaks(np.zeros(5), squeezed))
     assert found == pytest.approx([0, 0.25, 0.5, 0.75, 1])
 
 
 def test_the_map_keeps_to_the_unit_interval():
-    calibration = fitted([0.1, 0.5])
-    assert calibration.score(peaks([0, 0, 0], [0.0, 0.9, 1.0])).tolist() == [0, 1, 1]
+    chosen = fitted([0.1, 0.5])
+    assert chosen.spread(peaks([0, 0, 0], [0.0, 0.9, 1.0])).tolist() == [0, 1, 1]
 
 
 def test_without_a_map_confidences_stay():
-    assert fitted([0.1, 0.5], score_map=False).score(peaks([0], [0.3])).tolist() == [0.3]
+    assert fitted([0.1, 0.5], spread=False).spread(peaks([0], [0.3])).tolist() == [0.3]
 
 
 def test_probability_is_the_share_of_right_spots():
@@ -85,7 +87,7 @@ def test_the_threshold_has_the_best_f1():
 def test_a_rare_class_takes_the_window_of_all():
     events = [annotations(np.arange(20.0), 0), annotations([5.0], 1)]
 
-    def pick(windows_s):
+    def pick(windows_s, scale):
         return [[peaks([1.0], [windows_s[0]])], [peaks([1.0], [windows_s[1]])]]
 
     def score(_, spots):
@@ -93,19 +95,21 @@ def test_a_rare_class_takes_the_window_of_all():
         aps = np.array([-abs(width - 3.0), -2 * abs(width - 40.0)])
         return SimpleNamespace(per_class=aps, average_map=aps.mean())
 
-    assert room.choose_windows(pick, events, score, 2).tolist() == [3.0, 40.0]
+    found = room.fit_postprocessing(pick, events, score, classes=2)
+    assert found.nms_windows_s.tolist() == [3.0, 40.0]
+    assert found.displacement_scale == 0.0
 
 
 def test_it_survives_its_own_json_and_refuses_a_broken_one():
-    plain = room.plain(3)
+    plain = room.default_postprocessing(3)
     content = json.loads(json.dumps(plain.as_dict()))
-    again = room.from_dict(content, 3, "model.json")
-    assert (again.windows_s == plain.windows_s).all()
+    again = room.read_postprocessing(content, 3, "model.json")
+    assert (again.nms_windows_s == plain.nms_windows_s).all()
     assert again.top is None
     with pytest.raises(InputError, match=r"model\.json: calibration windows_s"):
-        room.from_dict(content, 4, "model.json")
+        room.read_postprocessing(content, 4, "model.json")
     broken = [("top", float("nan")), ("top", -9.0), ("threshold", [1, 2, "x"])]
     broken += [("share", float("nan")), ("temperature", 0), ("offset", 10**400)]
     for name, value in broken:
         with pytest.raises(InputError, match=r"model\.json: calibration"):
-            room.from_dict({**content, name: value}, 3, "model.json")
+            room.read_postprocessing({**content, name: value}, 3, "model.json")

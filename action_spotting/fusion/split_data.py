@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,6 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import align, compare_settings, open_feature, read_record
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
-
-_FEATURE_FILE = re.compile(r"[12]_(.+)\.npy")
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class HalfData:
 
 
 @dataclass
-class Matches:
+class SplitData:
     """The halves that can be used, what their features are, and what is wrong with the others."""
 
     halves: list[HalfData] = field(default_factory=list)
@@ -56,21 +53,15 @@ class Matches:
     failures: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def rows(self) -> int:
-        """Rows of all halves."""
-        return sum(half.rows for half in self.halves)
 
-
-def open_matches(
+def open_split(
     root: Path,
     games: Sequence[str],
     modalities: Sequence[str],
     *,
     classes: Sequence[str],
     version: int = 2,
-    labels: bool = True,
-) -> Matches:
+) -> SplitData:
     """Look at the feature files (headers only) and labels of `games`.
 
     A game that cannot be used is listed in ``failures`` with its reason and left out; a half
@@ -85,34 +76,42 @@ def open_matches(
         can be used.
     """
     _check_modalities(root, games, modalities)
-    matches = Matches()
+    data, first = SplitData(), dict[str, Path]()
     for game in games:
         try:
-            annotations = _annotations(root, game, classes, version, labels)
-            halves = [_open_half(Half(root, game, n), modalities, annotations) for n in (1, 2)]
+            path = labels_path(root, game, version)
+            annotations = read_labels(path, version=version, classes=classes)
+            opened = [_open_half(Half(root, game, n), modalities, annotations) for n in (1, 2)]
         except InputError as error:
-            matches.failures[game] = str(error)
+            data.failures[game] = str(error)
             continue
-        present = [half for half in halves if half is not None]
-        if not present:
-            matches.failures[game] = f"{root / game}: no feature file of {', '.join(modalities)}"
+        halves = [half for half in opened if half]
+        if not halves:
+            data.failures[game] = f"{root / game}: no feature file of {', '.join(modalities)}"
             continue
-        for number in {1, 2} - {half.half.number for half in present}:
-            matches.warnings[f"{game}, half {number}"] = "no feature file; left out"
-        matches.halves += present
-        matches.games.append(game)
-        matches.annotations.append(annotations)
-    _describe(matches)
-    if not matches.games:
-        listed = "; ".join(list(matches.failures.values())[:3])
+        for number in {1, 2} - {half.half.number for half in halves}:
+            data.warnings[f"{game}, half {number}"] = "no feature file; left out"
+        for half in halves:
+            _describe(data, half, first)
+        data.halves += halves
+        data.games.append(game)
+        data.annotations.append(annotations)
+    if not data.games:
+        listed = "; ".join(list(data.failures.values())[:3])
         raise InputError(f"none of {len(games)} games can be used: {listed}")
-    return matches
+    return data
 
 
 def read_rows(data: HalfData, name: str, start: int, stop: int) -> np.ndarray:
     """Read rows of a modality from disk as float32 ``(stop - start, dims)``."""
     # Opened each time: held maps would count as memory and as open files, a half each.
     return np.asarray(open_feature(data.paths[name])[start:stop], dtype=np.float32)
+
+
+def open_features(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    """Map the features of a half, cut to one length; ``(rows, dims)`` by modality."""
+    arrays = align({path: open_feature(path) for path in paths.values()})
+    return {name: arrays[path] for name, path in paths.items()}
 
 
 def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: str) -> None:
@@ -156,75 +155,51 @@ def _values(content: Any, key: str) -> list[Any]:
     return found + [value for inner in content.values() for value in _values(inner, key)]
 
 
-def half_provenance(paths: Mapping[str, Path]) -> dict[str, Any]:
-    """Give the settings in each modality's provenance record, None where there is no record."""
-    records = {name: read_record(path) for name, path in paths.items()}
-    return {name: record and record["settings"] for name, record in records.items()}
-
-
-def _annotations(
-    root: Path, game: str, classes: Sequence[str], version: int, labels: bool
-) -> Events:
-    if labels:
-        return read_labels(labels_path(root, game, version), version=version, classes=classes)
-    return Events.concat([], tuple(classes))
+def provenance_of(path: Path) -> Any:
+    """Give the settings in a feature file's provenance record, None where there is no record."""
+    record = read_record(path)
+    return record and record["settings"]
 
 
 def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> HalfData | None:
     paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
     if not paths:
         return None
-    arrays = align({path: open_feature(path) for path in paths.values()})
+    rows = len(next(iter(open_features(paths).values())))
     mine = annotations.half == half.number
     return HalfData(
-        half,
-        min(len(array) for array in arrays.values()),
-        paths,
-        annotations.position_ms[mine] / 1000.0,
-        annotations.label[mine],
+        half, rows, paths, annotations.position_ms[mine] / 1000.0, annotations.label[mine]
     )
 
 
 def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:
-    found = {
-        match[1]
-        for game in games
-        for path in (root / game).iterdir()
-        if (match := _FEATURE_FILE.fullmatch(path.name))
-    }
+    found = {name for game in games for n in (1, 2) for name in Half(root, game, n).features()}
+    if not found:
+        raise UsageError(
+            f"{root}: no feature file in any of {len(games)} games; extract features first"
+        )
     problems = [
         unknown("modality", name, sorted(found)) for name in modalities if name not in found
     ]
     if problems:
-        raise UsageError(
-            f"{root}: in none of {len(games)} games: {'; '.join(problems)}"
-            if found
-            else f"{root}: no feature file in any of {len(games)} games; extract features first"
-        )
+        raise UsageError(f"{root}: in none of {len(games)} games: {'; '.join(problems)}")
 
 
-def _describe(matches: Matches) -> None:
-    """Fill in widths and provenance; every file must agree with the first of its modality."""
-    first: dict[str, Path] = {}
-    recorded: dict[str, Path] = {}
-    for data in matches.halves:
-        records = half_provenance(data.paths)
-        for name, path in data.paths.items():
-            dims = open_feature(path).shape[1]
-            if matches.dims.setdefault(name, dims) != dims:
-                raise InputError(
-                    f"{path} has {dims} numbers a row, but {first[name]} has {matches.dims[name]}"
-                )
-            first.setdefault(name, path)
-            settings = records[name]
-            if settings is None:
-                matches.provenance.setdefault(name, None)
-                continue
-            differences = compare_settings(settings, matches.provenance.get(name) or settings)
-            if differences:
-                raise InputError(
-                    f"{path} and {recorded[name]} were made with different settings: "
-                    f"{'; '.join(differences)}; extract one of them anew"
-                )
-            matches.provenance[name] = settings
-            recorded.setdefault(name, path)
+def _describe(data: SplitData, half: HalfData, first: dict[str, Path]) -> None:
+    """Note width and provenance of each modality; every file must agree with the first."""
+    for name, path in half.paths.items():
+        dims, settings = open_feature(path).shape[1], provenance_of(path)
+        if data.dims.setdefault(name, dims) != dims:
+            other = f"{first[name]} has {data.dims[name]}"
+            raise InputError(f"{path} has {dims} numbers a row, but {other}")
+        first.setdefault(name, path)
+        known = data.provenance.setdefault(name, settings)
+        if settings is None:
+            continue
+        recorded = first.setdefault(f"record of {name}", path)
+        if differences := compare_settings(settings, known or settings):
+            raise InputError(
+                f"{path} and {recorded} were made with different settings: "
+                f"{'; '.join(differences)}; extract one of them anew"
+            )
+        data.provenance[name] = settings

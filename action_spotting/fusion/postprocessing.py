@@ -1,0 +1,302 @@
+"""What comes after the network and is chosen on the validation games.
+
+NMS windows, the scale of the displacement, the spread of the confidences, thresholds, and a curve
+that turns confidences into probabilities.
+
+The official AP is not rank-only: it looks at 200 thresholds on [0, 1], so that the same ranking
+squeezed into a corner loses points. Confidences are therefore spread evenly in their logits; that
+is monotone, so that no ranking changes, and the same for all classes. What a confidence means to
+people is kept apart: a logistic curve gives the probability that a spot is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from action_spotting.dataset.events import Events
+from action_spotting.errors import InputError
+from action_spotting.fusion.peak_picking import FLOOR, Peaks, concatenate
+from action_spotting.io.files import typed
+
+NMS_WINDOWS_S = (3.0, 5.0, 8.0, 12.0, 18.0, 27.0, 40.0)
+DEFAULT_NMS_WINDOW_S = 8.0
+AP_MARGIN = 0.01
+"""AP that a wider window may cost: it leaves fewer spots and serves the wider tolerances."""
+
+DISPLACEMENT_SCALES = (0.0, 0.25, 0.5, 0.75, 1.0)
+DEFAULT_DISPLACEMENT_SCALE = 0.25
+TOLERANCE_S = 2.5
+"""A spot this close to an event counts as right: half of the largest tight tolerance."""
+
+ENOUGH = 10
+"""Validation events a class needs for a window or a threshold of its own."""
+
+BOTTOM = float(logit(FLOOR))
+"""The logit whose confidence becomes 0 when confidences are spread."""
+
+_EDGE = 1e-6
+
+
+class Score(Protocol):
+    """What a scorer gives: the average-mAP and each class's average AP, in [0, 1]."""
+
+    @property
+    def average_map(self) -> float:
+        """The mean over the classes."""
+
+    @property
+    def per_class(self) -> np.ndarray:
+        """Of each class, ``(classes,)``."""
+
+
+Scorer = Callable[[Sequence[Events], Sequence[Events]], Score]
+"""``score(annotations, spots)``, one element a game."""
+
+Picker = Callable[[np.ndarray, float], list[list[Peaks]]]
+"""``pick(nms_windows_s, displacement_scale)`` gives the peaks of every game's two halves."""
+
+
+@dataclass(frozen=True)
+class Postprocessing:
+    """What was chosen on the validation games.
+
+    Attributes
+    ----------
+    nms_windows_s
+        Suppression windows, ``(classes,)``.
+    displacement_scale
+        Part of the displacement by which a row is moved, 0 to 1. The confidence of a narrow
+        target peaks at the event by itself; rows moved all the way crowd into false doubles.
+    top
+        The logit whose confidence becomes 1 when confidences are spread; None: they stay.
+    threshold
+        Of the spread confidence, with the best F1, ``(classes,)``.
+    temperature, offset
+        ``probability = expit(logit(confidence) / temperature + offset)``, before the spread.
+    """
+
+    nms_windows_s: np.ndarray
+    displacement_scale: float
+    top: float | None
+    threshold: np.ndarray
+    temperature: float = 1.0
+    offset: float = 0.0
+
+    def spread(self, peaks: Peaks) -> np.ndarray:
+        """Spread confidences for the 200-threshold AP, ``(n,)`` in [0, 1]."""
+        if self.top is None:
+            return peaks.confidence
+        return np.clip((_logit(peaks.confidence) - BOTTOM) / (self.top - BOTTOM), 0, 1)
+
+    def probability(self, peaks: Peaks) -> np.ndarray:
+        """Give the probability that each spot is within 2.5 s of an event, ``(n,)``."""
+        return expit(_logit(peaks.confidence) / self.temperature + self.offset)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give JSON-able values, under their names in ``model.json``."""
+        arrays = self.nms_windows_s.tolist(), self.threshold.tolist()
+        scalars = self.displacement_scale, self.top, self.temperature, self.offset
+        return msgspec.to_builtins(
+            _Stored(arrays[0], scalars[0], scalars[1], arrays[1], *scalars[2:])
+        )
+
+
+class _Stored(msgspec.Struct):
+    """What ``model.json`` holds of it, under older names."""
+
+    windows_s: list[float]
+    share: float
+    top: float | None
+    threshold: list[float]
+    temperature: float
+    offset: float
+
+
+def default_postprocessing(classes: int, nms_window_s: float = 0.0) -> Postprocessing:
+    """Give that of a head without validation: one window, confidences as they are."""
+    windows_s = np.full(classes, nms_window_s or DEFAULT_NMS_WINDOW_S)
+    return Postprocessing(windows_s, DEFAULT_DISPLACEMENT_SCALE, None, np.full(classes, 0.5))
+
+
+def read_postprocessing(content: Any, classes: int, where: str) -> Postprocessing:
+    """Rebuild it from a model folder's JSON; `where` names it in the error."""
+    stored = typed(content, _Stored, f"{where}: calibration")
+    arrays = {"windows_s": stored.windows_s, "threshold": stored.threshold}
+    for name, values in arrays.items():
+        if len(values) != classes or not np.isfinite(values).all():
+            raise InputError(f"{where}: calibration {name} is not {classes} finite numbers")
+    numbers = (stored.share, stored.temperature, stored.offset)
+    if not np.isfinite(numbers).all() or stored.temperature <= 0:
+        raise InputError(f"{where}: calibration is not usable ({stored})")
+    if not (stored.top is None or BOTTOM < stored.top < np.inf):
+        top = f"{where}: calibration top is {stored.top}"
+        raise InputError(f"{top}, expected more than {BOTTOM:.2f}")
+    windows_s, threshold = np.array(stored.windows_s), np.array(stored.threshold)
+    return Postprocessing(windows_s, stored.share, stored.top, threshold, *numbers[1:])
+
+
+def to_spots(
+    halves: Sequence[Peaks],
+    confidence: Callable[[Peaks], np.ndarray],
+    classes: tuple[str, ...],
+) -> Events:
+    """Join the peaks of a game's halves (first, second) into spots with integer milliseconds."""
+    return Events(
+        np.repeat(np.arange(1, len(halves) + 1), [len(p) for p in halves]),
+        np.concatenate([np.round(p.time_s * 1000) for p in halves]).astype(np.int64),
+        np.concatenate([p.label for p in halves]),
+        np.concatenate([confidence(p) for p in halves]),
+        classes=classes,
+    )
+
+
+def fit_postprocessing(
+    pick: Picker,
+    annotations: Sequence[Events],
+    score: Scorer,
+    *,
+    classes: int,
+    nms_window_s: float = 0.0,
+    spread: bool = True,
+) -> Postprocessing:
+    """Choose scale, windows, spread, probability curve and thresholds on the validation games.
+
+    Of scales with the same AP the smallest. Classes with few events take the window and the
+    threshold that are best for all together.
+
+    Parameters
+    ----------
+    pick
+        Picks the games' peaks with given windows and scale.
+    annotations
+        The games' events.
+    score
+        The tight AP of each class.
+    classes
+        How many.
+    nms_window_s
+        The suppression window of every class; 0: each class's own is chosen.
+    spread
+        Whether confidences are spread for the 200 thresholds.
+    """
+    events = _count_events(annotations, classes)
+
+    def scored(window_s: float, scale: float) -> Score:
+        return score_peaks(score, annotations, pick(np.full(classes, window_s), scale))
+
+    window_s = nms_window_s or DEFAULT_NMS_WINDOW_S
+    averages = [average_of_common(scored(window_s, x), annotations) for x in DISPLACEMENT_SCALES]
+    scale = DISPLACEMENT_SCALES[int(np.argmax(averages))]
+    windows_s = np.full(classes, nms_window_s)
+    if not nms_window_s:
+        aps = np.nan_to_num([scored(window_s, scale).per_class for window_s in NMS_WINDOWS_S])
+        pooled = _widest(aps.mean(axis=1, keepdims=True))
+        windows_s = np.where(events >= ENOUGH, _widest(aps), pooled)
+    games = pick(windows_s, scale)
+    right = np.concatenate(
+        [
+            true_positives(half, game, number)
+            for halves, game in zip(games, annotations, strict=True)
+            for number, half in enumerate(halves, 1)
+        ]
+    )
+    peaks = concatenate([half for halves in games for half in halves])
+    x = _logit(peaks.confidence)
+    top = max(float(x.max(initial=BOTTOM)), BOTTOM + 1) if spread else None
+    curve = fit_probability(x, right)
+    fitted = Postprocessing(windows_s, scale, top, np.full(classes, 0.5), *curve)
+    threshold = best_thresholds(fitted.spread(peaks), peaks.label, right, events)
+    return replace(fitted, threshold=threshold)
+
+
+def average_of_common(scored: Score, annotations: Sequence[Events]) -> float:
+    """Average the AP over the classes with enough events; one lucky red card decides nothing.
+
+    Over all classes where none has enough.
+    """
+    aps = np.nan_to_num(scored.per_class)
+    common = _count_events(annotations, len(aps)) >= ENOUGH
+    return float(aps[common].mean() if common.any() else aps.mean())
+
+
+def _count_events(annotations: Sequence[Events], classes: int) -> np.ndarray:
+    return np.bincount(np.concatenate([a.label for a in annotations]), minlength=classes)
+
+
+def score_peaks(
+    score: Scorer, annotations: Sequence[Events], games: Sequence[Sequence[Peaks]]
+) -> Score:
+    """Score the peaks of games (first half, second half) by their plain confidences."""
+    spots = [
+        to_spots(halves, lambda p: p.confidence, events.classes)
+        for halves, events in zip(games, annotations, strict=True)
+    ]
+    return score(annotations, spots)
+
+
+def _widest(aps: np.ndarray) -> np.ndarray:
+    """Choose the widest windows whose AP is within `AP_MARGIN` of the best."""
+    good = aps >= aps.max(axis=0) - AP_MARGIN
+    return np.array(NMS_WINDOWS_S)[len(NMS_WINDOWS_S) - 1 - np.argmax(good[::-1], axis=0)]
+
+
+def true_positives(peaks: Peaks, annotations: Events, half: int) -> np.ndarray:
+    """Tell which peaks are right: the most confident first, each taking its nearest free event."""
+    right = np.zeros(len(peaks), dtype=bool)
+    in_half = annotations.half == half
+    for c in np.unique(peaks.label):
+        events = annotations.position_ms[in_half & (annotations.label == c)] / 1000
+        mine = np.flatnonzero(peaks.label == c)
+        for i in mine[np.argsort(-peaks.confidence[mine], kind="stable")]:
+            away = np.abs(events - peaks.time_s[i])
+            if len(events) and away.min() <= TOLERANCE_S:
+                right[i], events = True, np.delete(events, np.argmin(away))
+    return right
+
+
+def fit_probability(x: np.ndarray, right: np.ndarray) -> tuple[float, float]:
+    """Fit ``P(right) = expit(x / temperature + offset)`` by likelihood (Platt, 1999)."""
+    if not right.any() or right.all():
+        return 1.0, 0.0
+    sign = np.where(right, -1.0, 1.0)
+
+    def loss(p: np.ndarray) -> float:
+        return float(np.mean(np.logaddexp(0, sign * (x * np.exp(p[0]) + p[1])))) + 1e-4 * p @ p
+
+    slope, offset = minimize(loss, np.zeros(2), method="BFGS").x
+    return float(np.exp(-slope)), float(offset)
+
+
+def best_thresholds(
+    confidence: np.ndarray, label: np.ndarray, right: np.ndarray, events: np.ndarray
+) -> np.ndarray:
+    """Choose each class's threshold with the best F1; rare classes take that of all together."""
+    pooled = _best_f1(confidence, right, int(events.sum()))
+    return np.array(
+        [
+            _best_f1(confidence[label == c], right[label == c], count)
+            if count >= ENOUGH
+            else pooled
+            for c, count in enumerate(events)
+        ]
+    )
+
+
+def _best_f1(confidence: np.ndarray, right: np.ndarray, events: int) -> float:
+    if not right.any():
+        return 0.5
+    order = np.argsort(-confidence, kind="stable")
+    hits = np.cumsum(right[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + events)
+    return float(confidence[order][int(np.argmax(f1))])
+
+
+def _logit(confidence: np.ndarray) -> np.ndarray:
+    return logit(np.clip(confidence, _EDGE, 1 - _EDGE))
