@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,22 +16,11 @@ from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
 
 
-@dataclass(frozen=True)
-class HalfData:
-    """One half: its feature files and its events.
+class HalfData(NamedTuple):
+    """One half: the feature files of the modalities that are there, and its events.
 
-    Attributes
-    ----------
-    half
-        Which half of which game.
-    rows
-        Rows that all its modalities have.
-    paths
-        The feature file of each modality that is there.
-    time_s
-        Times of the events; float array ``(n,)``.
-    label
-        Their classes; int array ``(n,)``.
+    `rows` are those that all its modalities have; `time_s` (seconds) and `label` (classes) are
+    arrays ``(n,)``.
     """
 
     half: Half

@@ -102,20 +102,21 @@ def run_ffmpeg(
         except FFRuntimeError as error:
             raise _worded(_last_lines(stderr), error.exit_code, inputs, outputs) from None
         finally:
-            _end(ffmpeg)
+            _kill(ffmpeg)
+            if ffmpeg.process is not None:
+                ffmpeg.process.wait()
             _running.discard(ffmpeg)
 
 
 def end_all() -> None:
     """End all that runs, in a process that is about to end without waiting for its threads."""
     for ffmpeg in list(_running):
-        _end(ffmpeg)
+        _kill(ffmpeg)
 
 
-def _end(ffmpeg: FFmpeg) -> None:
+def _kill(ffmpeg: FFmpeg) -> None:
     if ffmpeg.process is not None and ffmpeg.process.poll() is None:
         ffmpeg.process.kill()
-        ffmpeg.process.wait()
 
 
 def _address(path: Path) -> str:
