@@ -75,8 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="small (a few games, a CPU) or full (SoccerNet) (default: small for --sample, else "
         "full)",
     )
-    training.add_argument("--epochs", type=int, help="epochs (default: the preset's)")
-    training.add_argument("--seed", type=int, default=0, help="of sample, weights and training")
+    training.add_argument("--epochs", type=command.COUNT, help="epochs (default: the preset's)")
+    training.add_argument(
+        "--seed", type=command.SEED, default=0, help="of sample, weights and training"
+    )
     command.add_fail_fast(parser.add_argument_group("faults"))
     status = parser.add_argument_group("what is done")
     status.add_argument(
