@@ -29,6 +29,17 @@ class InputError(SpottingError):
     """A file's content is wrong; where many are read, only this one is left out."""
 
 
+def worded(error: Exception) -> str:
+    """Word an error of one item; lack of memory is its own error, no damage of what is read.
+
+    >>> worded(MemoryError("Unable to allocate 9 GiB"))
+    'not enough memory (Unable to allocate 9 GiB)'
+    """
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error or 'none is left'})"
+    return str(error)
+
+
 def unknown(kind: str, given: str, known: Iterable[str]) -> str:
     """Word the answer to an unknown name, with the nearest known one.
 

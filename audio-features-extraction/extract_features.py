@@ -18,9 +18,11 @@ OUT_DIR_PATH = ""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the two defaults above."""
+    words = list(sys.argv[1:] if argv is None else argv)
     defaults = {"--root_path": ROOT_PATH, "--out_dir_path": OUT_DIR_PATH}
     edited = [word for option, path in defaults.items() if path for word in (option, path)]
-    return extract_audio.main([*edited, *(sys.argv[1:] if argv is None else argv)])
+    one_file = any(word.partition("=")[0] == "--path_video" for word in words)
+    return extract_audio.main(words if one_file else [*edited, *words])
 
 
 if __name__ == "__main__":

@@ -22,14 +22,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from action_spotting.audio.extractors import fft_extractor
 from action_spotting.audio.fft import COLUMN
-from action_spotting.audio.stage import SoundPlan
-from action_spotting.audio.stage import run as extract
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.layout import feature_path, labels_path
-from action_spotting.dataset.splits import list_games
+from action_spotting.dataset.splits import list_games, list_halves
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import jobs_of_halves
 from action_spotting.io.files import read_json
 from action_spotting.io.tables import table
 
@@ -129,7 +130,8 @@ def main() -> int:
             from action_spotting.sample import make_sample
 
             make_sample(root)
-        for summary in extract(SoundPlan(features=("FFT",), root=root)):
+        jobs = jobs_of_halves(list_halves(root), ["FFT"])
+        for summary in extract_all({"FFT": fft_extractor}, jobs):
             print(summary, end="\n\n")
         games = {split: list_games(root, split) for split in ("train", "valid", "test")}
         pair = choose(whistles(root, games["train"]))

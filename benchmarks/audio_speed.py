@@ -27,6 +27,8 @@ import scipy.io.wavfile
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting.dataset.media import Clip
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import job_of_clip
 from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 
@@ -97,18 +99,22 @@ def peak_mb() -> float:
 
 def fft(media: Path, folder: Path) -> float:
     """The FFT features."""
-    from action_spotting.audio.extractors import FFTExtractor
+    from action_spotting.audio.extractors import fft_extractor
 
-    extractor = FFTExtractor()
-    return timed(lambda: extractor.extract(Clip(media), folder / "1_FFT.npy"))
+    return extraction("FFT", fft_extractor(), media, folder)
 
 
 def vggish(media: Path, folder: Path) -> float:
     """The VGGish features, the building of the network not counted."""
-    from action_spotting.audio.extractors import VGGishExtractor
+    from action_spotting.audio.extractors import vggish_extractor
 
-    extractor = VGGishExtractor(weights="random")
-    return timed(lambda: extractor.extract(Clip(media), folder / "1_VGGish.npy"))
+    return extraction("VGGish", vggish_extractor(weights="random"), media, folder)
+
+
+def extraction(name: str, extractor, media: Path, folder: Path) -> float:
+    """One feature of the half, as the command makes it."""
+    job = job_of_clip(Clip(media), [name], folder)
+    return timed(lambda: extract_all({name: lambda: extractor}, [job], fail_fast=True))
 
 
 def fft_row_by_row(media: Path, folder: Path) -> float:

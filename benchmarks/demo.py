@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
+from action_spotting.dataset.feature_types import is_audio
 from action_spotting.dataset.features import open_feature, read_record, write_feature
 from action_spotting.dataset.layout import Half, labels_path
-from action_spotting.dataset.modalities import is_sound
 from action_spotting.dataset.splits import list_games
 from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.io.files import write_json
@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     models = load_models([args.demo / "model"])
     matches = args.demo / "matches"
-    sound = [name for name in models.modalities if is_sound(name)]
-    picture = [name for name in models.modalities if not is_sound(name)]
+    sound = [name for name in models.modalities if is_audio(name)]
+    picture = [name for name in models.modalities if not is_audio(name)]
     rows = [
         ["picture and sound", *_scores(matches, models)],
         ["picture", *_scores(matches, models, without=sound)],

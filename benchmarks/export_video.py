@@ -32,16 +32,17 @@ from pathlib import Path
 import numpy as np
 from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip
-from action_spotting.export.match import build_match
 from action_spotting.export.reel import highlights
 try:
     from action_spotting.dataset.events import Events
     from action_spotting.export.cuts import choose_cuts
     from action_spotting.export.overlay import overlay
+    from action_spotting.export.timeline import build_timeline
     classes = ()
 except ImportError:  # before reel and overlay by ffmpeg
     from action_spotting.dataset.labels import Spots as Events
     from action_spotting.export.reel import choose_cuts
+    from action_spotting.export.match import build_match as build_timeline
     from action_spotting.export.ticker import overlay
     classes = (ACTIONS_V2,)
 
@@ -67,7 +68,7 @@ work, video, out, count, length_s = sys.argv[1], *map(Path, sys.argv[2:4]), *map
 at = np.linspace(30, length_s - 30, count).astype(int) * 1000
 columns = np.ones(count, int), at, np.arange(count) % 17, np.linspace(0.9, 0.6, count)
 began = time.perf_counter()
-match = build_match("benchmark", Events(*columns), *classes, {1: Clip(video)})
+match = build_timeline("benchmark", Events(*columns), *classes, {1: Clip(video)})
 cuts = choose_cuts(match, top=count)
 shown_s = sum(cut.end_ms - cut.start_ms for cut in cuts) / 1000
 if work == "reel":

@@ -28,7 +28,8 @@ import numpy as np
 from frames import make_video
 
 from action_spotting.dataset.media import Clip
-from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import Job
 from action_spotting.io.tables import table
 from action_spotting.visual.frames import FrameOptions, square, with_frames
 from action_spotting.visual.resnet import ResNetExtractor
@@ -39,11 +40,14 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from action_spotting.dataset.media import Clip
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import job_of_clip
 from action_spotting.visual.resnet import ResNetExtractor
 from action_spotting.visual.resnet_network import Settings
 extractor = ResNetExtractor(Settings(weights="random", batch_size={batch}))
 {shortcut}
-extractor.extract(Clip(Path(sys.argv[1])), Path(sys.argv[2]))
+job = job_of_clip(Clip(Path(sys.argv[1])), ["X"], Path(sys.argv[2]))
+extract_all({{"X": lambda: extractor}}, [job], fail_fast=True)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 SHORTCUT = """
@@ -94,7 +98,7 @@ def speed(folder: Path, args) -> None:
         bare, whole = np.inf, np.inf
         for _ in range(args.repeats):
             bare = min(bare, seconds(partial(extractor.features, frames)) / len(frames))
-            whole = min(whole, extraction(extractor, path, folder))
+            whole = min(whole, extraction(extractor, args.batch_size, path, folder))
         slowest = slowest or bare
         rows.append(
             (
@@ -110,16 +114,15 @@ def speed(folder: Path, args) -> None:
     print(table(head, rows))
 
 
-def extraction(extractor: ResNetExtractor, path: Path, folder: Path) -> float:
+def extraction(extractor: ResNetExtractor, batch_size: int, path: Path, folder: Path) -> float:
     """Time two halves as the door does them: seconds a frame that went through the network."""
-    jobs = [Job(folder / f"{i}_ResNET_TF2.npy", lambda: Clip(path)) for i in (1, 2)]
-    took = seconds(lambda: extract_all(extractor, jobs, overwrite=True, workers=2))
-    return took / sum(batched(len(np.load(job.target)), extractor) for job in jobs)
+    jobs = [Job(lambda: Clip(path), {folder / f"{i}_X.npy": "X"}) for i in (1, 2)]
+    took = seconds(lambda: extract_all({"X": lambda: extractor}, jobs, overwrite=True, workers=2))
+    return took / sum(batched(len(np.load(job.name)), batch_size) for job in jobs)
 
 
-def batched(rows: int, extractor: ResNetExtractor) -> int:
+def batched(rows: int, size: int) -> int:
     """Count what the network saw: the last batch is filled up."""
-    size = extractor.batch_size
     return -(-rows // size) * size
 
 

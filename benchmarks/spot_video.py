@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -33,11 +34,12 @@ from action_spotting.audio.waveform import Waveform
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
 from action_spotting.dataset.media import Clip, probe
-from action_spotting.extraction.prefetch import batches
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import job_of_clip
 from action_spotting.extraction.registry import Pretrained, make_extractor
 from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
-from action_spotting.pipeline.match_features import extract_half
+from action_spotting.visual.batches import batches
 from action_spotting.visual.detector import Detector, DetectorSettings, letterbox
 from action_spotting.visual.frames import FrameOptions, square, with_frames
 
@@ -93,14 +95,18 @@ def measure(clip: Clip, detector: Path, folder: Path, repeats: int) -> str:
     load_tensorflow()
     pretrained = Pretrained("random", "random", detector)
     extractors = {name: make_extractor(name, pretrained) for name in FEATURES}
-    targets = {folder / f"1_{name}.npy": extractors[name] for name in FEATURES}
     tasks = bare_networks(clip, extractors, detector)
     networks = list(tasks)
     tasks["picture decoded"] = lambda: with_frames(clip, FrameOptions(), exhaust)
     tasks["sound decoded"] = lambda: exhaust(Waveform(clip).blocks())
-    tasks["FFT alone"] = lambda: extractors["FFT"].extract(clip, folder / "1_FFT.npy")
-    tasks["whole"] = lambda: extract_half(clip, targets, lambda _: None)
-    tasks["one by one"] = lambda: [e.extract(clip, target) for target, e in targets.items()]
+
+    def extract(*names: str) -> None:
+        makers = {name: partial(extractors.__getitem__, name) for name in names}
+        extract_all(makers, [job_of_clip(clip, names, folder)], overwrite=True, fail_fast=True)
+
+    tasks["FFT alone"] = lambda: extract("FFT")
+    tasks["whole"] = lambda: extract(*FEATURES)
+    tasks["one by one"] = lambda: [extract(name) for name in FEATURES]
     for task in tasks.values():
         task()
     best = dict.fromkeys(tasks, np.inf)

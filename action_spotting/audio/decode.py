@@ -113,9 +113,9 @@ class SoundTrack:
                 yield float(self._zero_s[min(count, len(self._zero_s) - 1)]), packet
 
     def _position(self, frame: Any, zero_s: float) -> int | None:
-        if frame.pts is None:
+        if frame.time is None:
             return None
-        position_s = float(frame.pts * frame.time_base) - zero_s
+        position_s = frame.time - zero_s
         if position_s > min(max(self.promised_s, self.picture_s or 0) or LONGEST_S, LONGEST_S) + 60:
             return None
         return round(position_s * self.rate)

@@ -100,11 +100,12 @@ def fft_features(sound: np.ndarray, crowd: Crowd | None = None) -> np.ndarray:
     {'rms_mean': -0.45, 'peak_frequency': 0.45}
     """
     power = power_spectrum(sound)
+    mean = power.mean(axis=1, dtype=np.float64)
     sums = power @ _filters()
     bands = _log(sums[..., :BANDS])
     total, bright, whistle, crowd_band = np.moveaxis(sums[..., BANDS:], -1, 0)
     columns = {f"band_{i:02d}": column for i, column in enumerate(bands.mean(axis=1).T)}
-    columns |= _level(sound) | _colour(power) | _flux(bands) | _whistle(power)
+    columns |= _level(sound) | _colour(power, mean) | _flux(bands) | _whistle(power, mean)
     columns |= {"bright_share": _share(bright, total), "whistle_share": _share(whistle, total)}
     columns |= _voice(sound, power, total)
     columns |= (crowd or Crowd()).follow(10 * _log(crowd_band.mean(axis=1)))
@@ -191,23 +192,22 @@ def _modulation(envelope: np.ndarray) -> np.ndarray:
     return slow / (swing[:, 1:].sum(axis=1) + steady)
 
 
-def _colour(power: np.ndarray) -> dict[str, np.ndarray]:
-    """Describe the windows' spectra, and the half-second's mean spectrum."""
+def _colour(power: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
+    """Describe the windows' spectra, and the mean spectrum ``(n, 513)``."""
     from librosa import feature
 
     frequency = np.linspace(0, 1, power.shape[2], dtype=np.float32)
     spectra = power.swapaxes(1, 2)
     centroid = feature.spectral_centroid(S=spectra, freq=frequency)
     bandwidth = feature.spectral_bandwidth(S=spectra, freq=frequency, centroid=centroid)
-    mean = power.mean(axis=1, dtype=np.float64)[..., None]
-    lifted = mean + FLOOR / 1000
+    lifted = mean[..., None] + FLOOR / 1000
     share = lifted / lifted.sum(axis=1, keepdims=True)
     flatness = feature.spectral_flatness(S=lifted, amin=FLOOR / 1000, power=1)
     return {
         "centroid_mean": centroid[:, 0].mean(axis=1),
         "centroid_std": centroid[:, 0].std(axis=1),
         "bandwidth": bandwidth[:, 0].mean(axis=1),
-        "rolloff": feature.spectral_rolloff(S=mean, freq=frequency)[:, 0, 0],
+        "rolloff": feature.spectral_rolloff(S=mean[..., None], freq=frequency)[:, 0, 0],
         "flatness": np.log10(flatness[:, 0, 0]),
         "entropy": -(share * np.log(share)).sum(axis=(1, 2)) / np.log(power.shape[2]),
     }
@@ -234,7 +234,7 @@ def _share(part: np.ndarray, total: np.ndarray) -> np.ndarray:
     return 10 * np.log10(np.clip(part.mean(axis=1, dtype=np.float64) / whole, 1e-6, 1))
 
 
-def _whistle(power: np.ndarray) -> dict[str, np.ndarray]:
+def _whistle(power: np.ndarray, mean: np.ndarray) -> dict[str, np.ndarray]:
     """Look for a tone in 2 to 4.5 kHz: a peak that stands out of the band, and stays."""
     bins = _bins(PEAK_HZ)
     level = power[..., bins]
@@ -243,14 +243,14 @@ def _whistle(power: np.ndarray) -> dict[str, np.ndarray]:
     loud = np.where(prominence > TONAL_DB, prominence, 0)
     centre = (hz * loud).sum(axis=1) / np.maximum(loud.sum(axis=1), 1)
     tonal = (loud > 0) & (np.abs(hz - centre[:, None]) <= TONAL_HZ)
-    peak = level.mean(axis=1).argmax(axis=1) + bins.start
+    peak = mean[:, bins].argmax(axis=1) + bins.start
     return {
         "peak_mean": prominence.mean(axis=1),
         "peak_max": prominence.max(axis=1),
         "peak_frequency": np.where(level.any(axis=(1, 2)), peak * BIN_HZ / NYQUIST_HZ, 0),
         "tonal_fraction": tonal.mean(axis=1),
         "tonal_run": _longest_run(tonal) / WINDOWS,
-        "second_harmonic": _second_harmonic(power.mean(axis=1), peak),
+        "second_harmonic": _second_harmonic(mean, peak),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,24 @@ from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.layout import LABEL_FILES, side_path
+from action_spotting.dataset.layout import LABEL_FILES, parse_feature, side_path
+from action_spotting.dataset.media import Clip
 from action_spotting.io.files import whole_file
+from action_spotting.io.items import Outcome, Summary, run_items
 
 
-def draw_half(feature: Path, media: Path) -> str | None:
+def draw_halves(clips: Mapping[Path, Callable[[], Clip]], *, fail_fast: bool = False) -> Summary:
+    """Draw the FFT features that are there; `clips` finds the media of each file."""
+
+    def work(feature: Path) -> Outcome:
+        draw_half(feature, clips[feature]().path)
+        return "done", None
+
+    there = {str(feature): feature for feature in clips if feature.exists()}
+    return run_items("pictures", there, work, fail_fast=fail_fast)
+
+
+def draw_half(feature: Path, media: Path) -> None:
     """Draw an ``<n>_FFT.npy`` as the ``.png`` beside it.
 
     Parameters
@@ -27,24 +40,18 @@ def draw_half(feature: Path, media: Path) -> str | None:
     media
         What they were made from; the ``Labels-v2.json`` beside it, if there is one, is marked.
 
-    Returns
-    -------
-    str or None
-        What the user should know.
-
     Raises
     ------
     InputError
         No such features, or labels that cannot be read.
     """
     rows = np.asarray(open_feature(feature, len(NAMES)))
-    numbered = re.match(r"([12])_", feature.name)
+    numbered = parse_feature(feature)
     labels = media.parent / LABEL_FILES[2]
     events = read_labels(labels) if numbered and labels.exists() else None
     with whole_file(side_path(feature, ".png")) as part:
-        figure = plot_sound(rows, events, int(numbered[1]) if numbered else 1)
+        figure = plot_sound(rows, events, numbered[0] if numbered else 1)
         figure.savefig(part, dpi=110, metadata={"Software": None})
-    return None
 
 
 def plot_sound(rows: np.ndarray, events: Events | None = None, half: int = 1):

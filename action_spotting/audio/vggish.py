@@ -112,7 +112,7 @@ class Soccer:
 
     def __init__(self, source: str, *, batch_size: int = 64) -> None:
         weights = vggish_weights.load(source, dense=False)
-        self.origin: dict[str, Any] = {"weights": weights.origin}
+        self.origin: dict[str, Any] = {"variant": "soccer", "weights": weights.origin}
         self._network = Network(weights, frames=FRAMES, dense=False, batch_size=batch_size)
 
     def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -139,6 +139,7 @@ class Standard:
         self._vectors, self._means = vggish_weights.read_pca(path)
         weights = vggish_weights.load(source, dense=True)
         self.origin: dict[str, Any] = {
+            "variant": "standard",
             "weights": weights.origin,
             "pca": {"file": path.name, "sha256": vggish_weights.sha256(path)},
         }

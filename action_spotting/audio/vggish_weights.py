@@ -15,6 +15,7 @@ import numpy as np
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io import pretrained
+from action_spotting.io.files import expanded
 from action_spotting.io.pretrained import HDF5_ERRORS, open_hdf5
 from action_spotting.io.tf_checkpoint import Checkpoint
 from action_spotting.io.zips import read_npz
@@ -94,7 +95,7 @@ def load(source: str, *, dense: bool) -> Weights:
     """
     if source == "random":
         return Weights(random_tensors(dense=dense), {"random": "seed 0"})
-    path = pretrained.find(AUDIOSET) if source == "audioset" else Path(source).expanduser()
+    path = pretrained.find(AUDIOSET) if source == "audioset" else expanded(source)
     if path.suffix.lower() in KERAS_SUFFIXES:
         return Weights(read_keras(path, dense=dense), _origin([path]))
     checkpoint = Checkpoint(path)

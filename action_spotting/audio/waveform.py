@@ -6,11 +6,8 @@ is digital silence. Everything is a stream: memory does not grow with the length
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 
@@ -28,8 +25,6 @@ BLOCK_ROWS = 64
 
 RESAMPLERS = ("soxr", "resampy")
 """soxr resamples the half as one stream; resampy, half-second by half-second as the original."""
-
-T = TypeVar("T")
 
 
 class Waveform:
@@ -260,17 +255,3 @@ def regroup(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
         waiting, count = [line[whole:]], count - whole
     if count:
         yield np.concatenate(waiting)
-
-
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """Make the next item in another thread while the current one is in use.
-
-    >>> list(ahead(range(3)))
-    [0, 1, 2]
-    """
-    source = iter(items)
-    with ThreadPoolExecutor(1, thread_name_prefix="sound") as pool:
-        pending = pool.submit(lambda: [*itertools.islice(source, 1)])
-        while made := pending.result():
-            pending = pool.submit(lambda: [*itertools.islice(source, 1)])
-            yield made[0]

@@ -6,18 +6,15 @@ Imports nothing heavy, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from action_spotting.errors import SpottingError
-from action_spotting.io import ffmpeg, files, locks
+from action_spotting.cli import process
+from action_spotting.errors import SpottingError, worded
+from action_spotting.io.files import expanded
 
-INTERRUPTED = 130
 PUBLISHED = ("imagenet", "audioset", "random")
 """What ``--weights`` takes besides paths."""
 
@@ -41,35 +38,35 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
 
 
 def run(main: Callable[[Sequence[str] | None], int]) -> None:
-    """Run a door's ``main(argv) -> exit code`` and leave the process with that code.
+    """Run a command's ``main(argv) -> exit code`` and leave the process with that code.
 
-    A `SpottingError` is printed as one sentence; Ctrl-C says how to go on, and so does the word
-    to end that a batch system sends.
+    A `SpottingError` is printed as one sentence, as is what the system refuses; Ctrl-C and SIGTERM
+    say how to go on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # file names hold what they like
+    process.prepare()
     try:
         code = main(None)
         sys.stdout.flush()
-    except SpottingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; what is finished is kept, the same command goes on", file=sys.stderr)
-        sys.stdout.flush()
-        ffmpeg.end_all()
-        files.discard_parts()
-        locks.release_all()
-        os._exit(INTERRUPTED)  # threads in the middle of a half are not waited for
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except OSError as error:  # the disk or the system refuses: no defect of ours
-        print(f"error: {error}; what is finished is kept", file=sys.stderr)
-        code = 1
+    except BaseException as error:  # noqa: BLE001 - it is told, or raised again
+        code = 1 if process.interrupted() else _tell(error)
+    if process.interrupted():
+        process.end()
     sys.exit(code)
+
+
+def _tell(error: BaseException) -> int:
+    """Word what ended a command, if a user can put it right; give the exit code."""
+    if isinstance(error, SpottingError):
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, OSError | MemoryError):  # the disk or the system refuses: no defect
+        print(f"error: {worded(error)}; what is finished is kept", file=sys.stderr)
+        return 1
+    raise error
 
 
 def add_many_machines(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +109,7 @@ def make_absolute(options: argparse.Namespace, *names: str) -> None:
     for name in names:
         path = getattr(options, name)
         if path is not None and str(path) not in PUBLISHED:
-            setattr(options, name, type(path)(Path(path).expanduser().absolute()))
+            setattr(options, name, type(path)(expanded(path).absolute()))
 
 
 def shard(text: str) -> tuple[int, int]:

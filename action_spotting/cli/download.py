@@ -11,10 +11,10 @@ import argparse
 import getpass
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from action_spotting.cli import command
-from action_spotting.cli.visual_options import VIDEOS
+from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.io.files import expanded
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --what labels features\n"
@@ -49,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
         default=["train", "valid", "test"],
         help="games",
     )
-    what.add_argument("--video", choices=VIDEOS, default="LQ", help="HQ comes with video.ini")
+    what.add_argument(
+        "--video", choices=tuple(VIDEO_STEMS), default="LQ", help="HQ comes with video.ini"
+    )
     what.add_argument(
         "--features",
         nargs="+",
@@ -69,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.download import check, download, file_names
 
-    root = Path(args.soccernet_dirpath).expanduser()
+    root = expanded(args.soccernet_dirpath)
     files = [
         name
         for what in args.what

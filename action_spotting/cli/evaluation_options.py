@@ -16,7 +16,10 @@ def add_sides(group: argparse._ArgumentGroup, verb: str) -> None:
     group.add_argument(
         "--Prediction_file", help="name of each game's results file (found out when left out)"
     )
-    group.add_argument("--split", default="test", help="train, valid, test, v1, all or an own one")
+    group.add_argument(
+        "--split",
+        help="train, valid, test, v1, all or an own one (default: test, or all without splits)",
+    )
     group.add_argument("--version", type=int, choices=(1, 2), default=2, help="label version")
     group.add_argument(
         "--partial", action="store_true", help=f"{verb} the games present on both sides"

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.dataset.classes import actions
     from action_spotting.dataset.tree import open_tree
     from action_spotting.export.batch import Exporter, export_results
-    from action_spotting.export.match import Window, read_threshold
+    from action_spotting.export.timeline import Window, read_threshold
 
     if options.top is not None and options.top < 1:
         raise UsageError(f"--top {options.top}: at least 1 is expected")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
+from action_spotting.cli import extraction_options as options
+from action_spotting.errors import UsageError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -16,42 +19,12 @@ def build_parser() -> argparse.ArgumentParser:
         __doc__ or "",
         "%(prog)s --root_path SoccerNet --split test --features FFT --plot",
     )
-    what = parser.add_argument_group("a folder")
-    what.add_argument(
-        "--root_path",
-        type=Path,
-        help="SoccerNet folder, folder of own matches, or any folder of .mkv .mp4 .wav .mp3",
-    )
-    what.add_argument(
-        "--out_dir_path",
-        type=Path,
-        help="where the features go, laid out as the folder (left out: beside the media)",
-    )
-    what.add_argument(
-        "--video",
-        choices=("LQ", "720p", "HQ"),
-        default="LQ",
-        help="1_224p.mkv, 1_720p.mkv, or 1_HQ.mkv with the start and duration of video.ini",
-    )
-    what.add_argument(
-        "--split", default="all", help="train, valid, test, challenge, v1, all or an own one"
-    )
-    what.add_argument("--game_ID", type=int, metavar="I", help="only game I of the split, from 0")
-    one = parser.add_argument_group("or one file")
-    one.add_argument("--path_video", type=Path, metavar="FILE", help="a video or a sound file")
-    one.add_argument(
-        "--path_features",
-        type=Path,
-        metavar="PLACE",
-        help="a .npy (for one feature) or a folder (left out: beside the file)",
-    )
-    one.add_argument("--start", type=_seconds, metavar="S", help="begin at this second")
-    one.add_argument("--duration", type=_seconds, metavar="S", help="take this many seconds")
+    options.add_source(parser, "--root_path", "LQ", audio=True)
     feature = parser.add_argument_group("features")
     feature.add_argument(
         "--features",
         nargs="+",
-        choices=("VGGish", "FFT"),
+        choices=("VGGish", "VGGish_standard", "FFT"),
         default=["VGGish", "FFT"],
         help="which ones",
     )
@@ -66,8 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--vggish",
         choices=("soccer", "standard"),
         default="soccer",
-        help="soccer: 512 numbers of conv4_2 from each half-second; standard: Google's 128 "
-        "from 0.96 s, with PCA, written as 1_VGGish_standard.npy",
+        help="what VGGish means. soccer: 512 numbers of conv4_2 from each half-second; standard: "
+        "VGGish_standard, Google's 128 from 0.96 s, with PCA",
     )
     feature.add_argument(
         "--pca_params", type=Path, metavar="FILE", help="vggish_pca_params.npz, for standard"
@@ -84,69 +57,51 @@ def build_parser() -> argparse.ArgumentParser:
     sound.add_argument(
         "--keep_wav", action="store_true", help="leave the 16 kHz mono sound beside the features"
     )
-    run = parser.add_argument_group("the run")
+    run = options.add_running(parser, workers=1)
     run.add_argument("--plot", action="store_true", help="draw each half's FFT features (.png)")
-    run.add_argument("--overwrite", action="store_true", help="redo what is already there")
-    run.add_argument("--batch_size", type=_positive, default=64, help="half-seconds a network call")
-    run.add_argument("--num_workers", type=_positive, default=1, help="halves in work at once")
-    command.add_fail_fast(run)
-    command.add_many_machines(parser)
+    run.add_argument(
+        "--batch_size", type=options.positive, default=64, help="half-seconds a network call"
+    )
     return parser
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0")
-    return seconds
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, extract, print what was done."""
-    options = build_parser().parse_args(argv)
-    if options.scheduler:
-        paths = ("root_path", "out_dir_path", "path_video", "path_features", "weights")
-        command.make_absolute(options, *paths, "pca_params")
-
-    if "VGGish" in options.features and not options.scheduler:
+    """Run the command."""
+    args = build_parser().parse_args(argv)
+    if args.plot and "FFT" not in args.features:
+        raise UsageError("--plot draws the FFT features; add FFT to --features")
+    if args.features != ["FFT"] and not args.scheduler:
         load_tensorflow()
-    from action_spotting.audio.extractors import SoundOptions
-    from action_spotting.audio.stage import SoundPlan, results_folder, run
-    from action_spotting.cli.run_log import log_run
-
-    plan = SoundPlan(
-        features=options.features,
-        root=options.root_path,
-        out=options.out_dir_path,
-        video=options.video,
-        split=options.split,
-        game_id=options.game_ID,
-        media=options.path_video,
-        target=options.path_features,
-        start_s=options.start,
-        duration_s=options.duration,
-        weights=options.weights,
-        vggish=options.vggish,
-        pca=options.pca_params,
-        batch_size=options.batch_size,
-        sound=SoundOptions(options.track, options.resampler, options.keep_wav),
-        plot=options.plot,
-        overwrite=options.overwrite,
-        fail_fast=options.fail_fast,
-        workers=options.num_workers,
-        shard=options.shard,
-        scheduler=options.scheduler,
+    from action_spotting.audio.extractors import (
+        VGGISH_NAMES,
+        AudioOptions,
+        fft_extractor,
+        vggish_extractor,
     )
-    log_run(results_folder(plan), "extract-audio", argv)
-    summaries = run(plan)
-    print("\n".join(str(summary) for summary in summaries))
-    return max(summary.exit_code for summary in summaries)
+    from action_spotting.audio.plot import draw_halves
+    from action_spotting.cli.run_log import log_run
+    from action_spotting.extraction.job import shard_of
+
+    chosen = [VGGISH_NAMES[args.vggish] if n == "VGGish" else n for n in args.features]
+    features = list(dict.fromkeys(chosen))
+    folder, jobs = options.find_jobs(args, features, "weights", "pca_params")
+    log_run(folder, "extract-audio", argv)
+    decoding = AudioOptions(args.track, args.resampler)
+    vggish = partial(
+        vggish_extractor,
+        weights=args.weights,
+        pca=args.pca_params,
+        batch_size=args.batch_size,
+        decoding=decoding,
+    )
+    makers = {name: partial(vggish, variant=variant) for variant, name in VGGISH_NAMES.items()}
+    makers["FFT"] = partial(fft_extractor, decoding=decoding)
+    wanted = {name: makers[name] for name in features}
+    if args.keep_wav:  # once is enough
+        wanted[features[0]] = partial(wanted[features[0]], keep_wav=True)
+    summaries = options.extract(args, wanted, jobs)
+    if args.plot:
+        mine = shard_of(jobs, args.shard)
+        halves = {t: job.clip for job in mine for t, name in job.targets.items() if name == "FFT"}
+        summaries.append(draw_halves(halves, fail_fast=args.fail_fast))
+    return options.close(summaries)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
-from action_spotting.cli import visual_options as options
+from action_spotting.cli import extraction_options as options
+from action_spotting.visual import choices
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --video LQ --transform crop\n"
@@ -26,10 +27,10 @@ EXAMPLE = (
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command."""
     parser = command.parser(__doc__ or "", EXAMPLE)
-    options.add_source(parser, "LQ")
+    options.add_source(parser, "--soccernet_dirpath", "LQ")
     frames = options.add_frames(parser)
     frames.add_argument(
-        "--transform", choices=options.TRANSFORMS, default="crop", help="to 224 x 224"
+        "--transform", choices=choices.TRANSFORMS, default="crop", help="to 224 x 224"
     )
     network = parser.add_argument_group("network")
     network.add_argument("--features", choices=("ResNET",), default="ResNET", help="the network")
@@ -41,17 +42,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     network.add_argument("--weights_dir", help="folder where the imagenet file is looked for first")
     network.add_argument(
-        "--channel_order", choices=options.CHANNEL_ORDERS, default="soccernet", help="see above"
+        "--channel_order", choices=choices.CHANNEL_ORDERS, default="soccernet", help="see above"
     )
     network.add_argument(
         "--precision",
-        choices=options.PRECISIONS,
+        choices=choices.PRECISIONS,
         default="float32",
         help="bfloat16: faster on processors that have it; float16: on GPUs",
     )
     network.add_argument(
         "--engine",
-        choices=options.ENGINES,
+        choices=choices.ENGINES,
         default="tensorflow",
         help="openvino: faster on CPUs; needs pip install 'action_spotting[openvino]'",
     )
@@ -63,10 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
-    options.check_source(parser, args, "weights", "weights_dir")
-
+    args = build_parser().parse_args(argv)
     if not args.scheduler:
         load_tensorflow()
     from action_spotting.cli.run_log import log_run
@@ -75,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.visual.resnet_network import Settings
 
     name = f"{args.features}_{args.back_end}"
-    folder, jobs = options.find_jobs(args, name)
+    folder, jobs = options.find_jobs(args, [name], "weights", "weights_dir")
     log_run(folder, "extract-resnet", argv)
     make = partial(
         ResNetExtractor,
@@ -90,8 +88,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
         FrameOptions(args.FPS, args.sampling, args.grabber),
         transform=args.transform,
-        name=name,
     )
-    summary = options.extract(args, name, make, jobs)
-    print(summary)
-    return summary.exit_code
+    return options.close(options.extract(args, {name: make}, jobs))

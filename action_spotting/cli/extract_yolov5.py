@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from action_spotting.cli import command
-from action_spotting.cli import visual_options as options
+from action_spotting.cli import extraction_options as options
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --video 720p "
@@ -23,7 +23,7 @@ EXAMPLE = (
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command."""
     parser = command.parser(__doc__ or "", EXAMPLE)
-    options.add_source(parser, "720p")
+    options.add_source(parser, "--soccernet_dirpath", "720p")
     detection = parser.add_argument_group("detection")
     detection.add_argument("--weights", help="an ONNX export of YOLOv5 (n to x, 640 or 1280)")
     detection.add_argument(
@@ -46,37 +46,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    options.check_source(parser, args, "weights")
     if bool(args.weights) == args.boxes:
         parser.error("give either --weights, an ONNX export of YOLOv5, or --boxes")
     if args.boxes and args.scheduler:
         parser.error("--boxes is done here in no time; leave out --scheduler")
 
     from action_spotting.cli.run_log import log_run
+    from action_spotting.extraction.job import shard_of
     from action_spotting.visual.detector import DetectorSettings
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.yolov5 import YOLOv5Extractor, vectors_from_boxes
 
-    folder, jobs = options.find_jobs(args, "YOLOv5")
+    folder, jobs = options.find_jobs(args, ["YOLOv5"], "weights")
     log_run(folder, "extract-yolov5", argv)
     if args.boxes:
-        index, count = args.shard
-        targets = [job.target for job in jobs][index - 1 :: count]
-        summary = vectors_from_boxes(targets, overwrite=args.overwrite, fail_fast=args.fail_fast)
-    else:
-        make = partial(
-            YOLOv5Extractor,
-            DetectorSettings(
-                weights=Path(args.weights),
-                conf=args.conf,
-                ball_conf=args.ball_conf,
-                iou=args.iou,
-                imgsz=args.imgsz,
-                batch_size=args.batch_size,
-                gpu=args.GPU,
-            ),
-            FrameOptions(args.FPS, args.sampling, args.grabber),
-        )
-        summary = options.extract(args, "YOLOv5", make, jobs)
-    print(summary)
-    return summary.exit_code
+        targets = [target for job in shard_of(jobs, args.shard) for target in job.targets]
+        how = {"overwrite": args.overwrite, "fail_fast": args.fail_fast}
+        return options.close([vectors_from_boxes(targets, **how)])
+    make = partial(
+        YOLOv5Extractor,
+        DetectorSettings(
+            weights=Path(args.weights),
+            conf=args.conf,
+            ball_conf=args.ball_conf,
+            iou=args.iou,
+            imgsz=args.imgsz,
+            batch_size=args.batch_size,
+            gpu=args.GPU,
+        ),
+        FrameOptions(args.FPS, args.sampling, args.grabber),
+    )
+    return options.close(options.extract(args, {"YOLOv5": make}, jobs))

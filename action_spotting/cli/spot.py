@@ -141,4 +141,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     log_run(args.out, "spot", argv)
     print(closing_text(outcome))
-    return 0
+    return outcome.exit_code

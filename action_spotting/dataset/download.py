@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.layout import LABEL_FILES, VIDEO_STEMS
+from action_spotting.dataset.layout import LABEL_FILES, VIDEO_STEMS, feature_path
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import SOCCERNET_SPLITS
 from action_spotting.errors import InputError, SpottingError, UsageError, unknown
@@ -46,7 +46,7 @@ def file_names(
     if what == "labels":
         return [LABEL_FILES[version]]
     if what == "features":
-        return [f"{half}_{name}.npy" for name in features for half in (1, 2)]
+        return [feature_path(Path(), half, name).name for name in features for half in (1, 2)]
     if what == "videos":
         stem = VIDEO_STEMS[video][0]
         names = [f"{stem.format(n=half)}.mkv" for half in (1, 2)]

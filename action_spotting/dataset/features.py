@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.layout import side_path
+from action_spotting.dataset.layout import feature_name, side_path
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
@@ -207,7 +207,7 @@ def make_record(
 ) -> dict[str, Any]:
     """Compose a provenance record; it holds no date, so that the same run gives the same bytes."""
     record: dict[str, Any] = {
-        "feature": path.stem.partition("_")[2],
+        "feature": feature_name(path),
         "settings": dict(settings),
         "versions": package_versions("action_spotting", "numpy"),
     }

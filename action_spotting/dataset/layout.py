@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".ogg")
 LABEL_FILES = {1: "Labels.json", 2: "Labels-v2.json"}
 PREDICTION_FILES = {1: "Predictions-v1.json", 2: "Predictions-v2.json"}
 MAX_INI_BYTES = 2**16
+_FEATURE_FILE = re.compile(r"([1-9]\d*)_(.+)\.npy")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,12 @@ class Half:
     def feature(self, name: str) -> Path:
         """The feature file ``<n>_<name>.npy``."""
         return feature_path(self.folder, self.number, name)
+
+    def features(self) -> list[str]:
+        """Names of the features that lie in the folder, sorted."""
+        files = self.folder.iterdir() if self.folder.is_dir() else ()
+        found = [parse_feature(path) for path in files]
+        return sorted(name for number, name in filter(None, found) if number == self.number)
 
     def clip(self, video: str = "LQ", *, sound_files: bool = False) -> Clip:
         """Find the media of this half.
@@ -96,9 +104,33 @@ class Half:
         return None
 
 
-def feature_path(folder: Path, number: int, name: str) -> Path:
-    """Compose the path of a feature file of half `number` in a game's folder."""
-    return folder / f"{number}_{name}.npy"
+def feature_path(folder: Path, half: int | str, name: str) -> Path:
+    """Compose the path of a feature file in a game's folder.
+
+    `half` is the half's number or, in a folder of any media, the stem of the media file.
+    """
+    return folder / f"{half}_{name}.npy"
+
+
+def parse_feature(path: Path) -> tuple[int, str] | None:
+    """Split a feature file's path into the half's number and the feature's name.
+
+    None for all other files.
+
+    >>> parse_feature(Path("game/1_ResNET_TF2.npy"))
+    (1, 'ResNET_TF2')
+    """
+    found = _FEATURE_FILE.fullmatch(path.name)
+    return (int(found[1]), found[2]) if found else None
+
+
+def feature_name(path: Path) -> str:
+    """Give the feature's name in a feature file's path, empty where it has none.
+
+    >>> feature_name(Path("1_ResNET_TF2.npy")), feature_name(Path("match_FFT.npy"))
+    ('ResNET_TF2', 'FFT')
+    """
+    return path.stem.partition("_")[2]
 
 
 def side_path(feature: Path, suffix: str) -> Path:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,39 +39,53 @@ LATE_S = 0.1
 _NEAR = 500
 """Picture and sound jump within as many packets of each other, or it is a hole in one of them."""
 
+_MOST_BREAKS = 1000
+"""A clock that is off more often tells nothing, and is left as it is."""
+
 _NONE = np.iinfo(np.int64).min
 
 
-@dataclass(frozen=True)
+@dataclass
 class Track:
     """The packets of one stream, in the order of the file.
 
     Attributes
     ----------
+    numbers
+        Which of the file's packets they are, int64 ``(n,)``, ascending.
     stamps
         Their time stamps in the stream's units, int64 ``(n,)``.
     stamped
-        Whether every packet has one; else `times_s` follow from the rate.
-    times_s, lasts_s
-        When each is shown or heard, on the running clock, and for how long; float64 ``(n,)``.
+        Whether every packet has one; else `raw_s` follows from how long each lasts.
+    raw_s, lasts_s
+        When each is shown or heard by the file's clock, and for how long; float64 ``(n,)``.
+    order_s
+        When each is decoded, float64 ``(n,)``: ascending, but where the clock begins anew.
+    keys, intact
+        Whether decoding may begin at a packet; whether it is whole and meant to be seen.
     shift_s
         What the running clock adds to the file's, float64 ``(n,)``; 0 where it does not jump.
-    keys, intact
-        Whether decoding may begin at a packet; whether it is marked as damaged or to be left out.
     """
 
+    numbers: np.ndarray
     stamps: np.ndarray
     stamped: bool
-    times_s: np.ndarray
+    raw_s: np.ndarray
     lasts_s: np.ndarray
-    shift_s: np.ndarray
+    order_s: np.ndarray
     keys: np.ndarray
     intact: np.ndarray
+    shift_s: np.ndarray
+
+    @property
+    def times_s(self) -> np.ndarray:
+        """When each packet is shown or heard, on the running clock."""
+        return self.raw_s + self.shift_s
 
     def end_s(self, zero_s: float) -> float:
         """Give when the last packet ends, counted from `zero_s`; what is too late is damage."""
-        ends_s = self.times_s + self.lasts_s - zero_s
-        return float(ends_s[ends_s <= LONGEST_S].max(initial=0.0))
+        begin_s = self.times_s - zero_s
+        return float(begin_s[begin_s <= LONGEST_S].max(initial=0.0) + np.median(self.lasts_s))
 
     def times_of(self, stamps: Sequence[int | None]) -> np.ndarray:
         """Give the times of decoded frames, in their order, from their stamps.
@@ -79,15 +94,17 @@ class Track:
         """
         if len(stamps) == len(self.stamps):
             return np.sort(self.times_s)
-        places: dict[int, list[float]] = {}
+        places: dict[int | None, deque[float]] = {}
         for stamp, time_s in sorted(zip(self.stamps.tolist(), self.times_s.tolist(), strict=True)):
-            places.setdefault(stamp, []).append(time_s)
+            places.setdefault(stamp, deque()).append(time_s)
         step_s = float(np.median(self.lasts_s))
         times_s: list[float] = []
         for stamp in stamps:
             last_s = times_s[-1] if times_s else -np.inf
-            later = [s for s in places.get(_NONE if stamp is None else stamp, ()) if s > last_s]
-            times_s.append(min(later, default=last_s + step_s if times_s else 0.0))
+            later = places.get(stamp, deque())
+            while later and later[0] <= last_s:
+                later.popleft()
+            times_s.append(later.popleft() if later else last_s + step_s if times_s else 0.0)
         return np.array(times_s)
 
 
@@ -184,13 +201,13 @@ def list_packets(path: Path, *, track: int = 1) -> Packets:
         heard = next(iter(container.streams.audio[max(0, track - 1) : track]), None)
         rows, broken_off = _demux(container, [s for s in (film, heard) if s is not None])
         by_decoding = counts_decoding(container)
-        picture = _stamps(rows, film, by_decoding)
-        sound = _stamps(rows, heard, by_decoding=False)
+        picture = _track(rows, film, by_decoding)
+        sound = _track(rows, heard, by_decoding=False)
         carried_s = _carry_on(picture, sound, AHEAD_S[may_jump(container)])
         begins_s = (container.start_time or 0) / 1_000_000
         return Packets(
-            picture=picture.track() if picture else None,
-            sound=sound.track() if sound else None,
+            picture=picture,
+            sound=sound,
             codec=film.codec_context.name if film is not None else "",
             rate=_rate(film, by_decoding) if film is not None else 0.0,
             by_decoding=by_decoding,
@@ -232,97 +249,84 @@ def _promised_s(container: Any, begins_s: float, carried_s: float) -> float:
     return max(0.0, container.duration / 1_000_000 - begins_s * from_zero + carried_s)
 
 
-@dataclass(frozen=True)
-class _Break:
-    """A packet at which the clock is off: its place in its stream, its number in the file."""
-
-    place: int
-    number: int
-    step_s: float
-
-
-class _Stamps:
-    """The packets of one stream while their times are worked out."""
-
-    def __init__(self, rows: array[int], stream: Any, by_decoding: bool) -> None:
-        self.number, pts, dts, lasts, keys, intact = np.array(rows).reshape(-1, 6).T
-        first, second = (dts, pts) if by_decoding else (pts, dts)
-        self.stamps = np.where(first == _NONE, second, first)
-        self.keys, self.intact = keys.astype(bool), intact.astype(bool)
-        self.stamped = bool((self.stamps != _NONE).all())
-        self.shift_s = np.zeros(len(lasts))
-        unit_s = float(stream.time_base or 0)
-        usual_s = 1 / _rate(stream, by_decoding) if stream.type == "video" else 0.0
-        self.lasts_s = np.where((lasts > 0) & (not by_decoding), lasts * unit_s, usual_s)
-        self.raw_s = self._order_s = np.cumsum(self.lasts_s) - self.lasts_s
-        if self.stamped:
-            self.raw_s = self.stamps * unit_s
-            self._order_s = np.where(dts == _NONE, self.stamps, dts) * unit_s
-
-    def breaks(self) -> list[_Break]:
-        """Find where the clock is off by more than `BACK_S`."""
-        off_s = np.diff(self._order_s) - self.lasts_s[:-1]
-        return [
-            _Break(i + 1, int(self.number[i + 1]), float(off_s[i]))
-            for i in np.flatnonzero(np.abs(off_s) > BACK_S).tolist()
-        ]
-
-    def shift(self, breaks: list[_Break], shifts_s: list[float]) -> None:
-        """Set the shift before, between and behind breaks."""
-        places = [0, *(found.place for found in breaks), len(self.shift_s)]
-        self.shift_s = np.repeat(shifts_s, np.diff(places))
-
-    def track(self) -> Track:
-        return Track(
-            stamps=self.stamps,
-            stamped=self.stamped,
-            times_s=self.raw_s + self.shift_s,
-            lasts_s=self.lasts_s,
-            shift_s=self.shift_s,
-            keys=self.keys,
-            intact=self.intact,
-        )
-
-
-def _stamps(rows: dict[int, array[int]], stream: Any, by_decoding: bool) -> _Stamps | None:
+def _track(rows: dict[int, array[int]], stream: Any, by_decoding: bool) -> Track | None:
     if stream is None or not rows[stream.index]:
         return None
-    return _Stamps(rows[stream.index], stream, by_decoding)
+    numbers, pts, dts, lasts, keys, intact = np.array(rows[stream.index]).reshape(-1, 6).T
+    first, second = (dts, pts) if by_decoding else (pts, dts)
+    stamps = np.where(first == _NONE, second, first)
+    stamped = bool((stamps != _NONE).all())
+    unit_s = float(stream.time_base or 0)
+    usual_s = 1 / _rate(stream, by_decoding) if stream.type == "video" else 0.0
+    lasts_s = np.where((lasts > 0) & (not by_decoding), lasts * unit_s, usual_s)
+    counted_s = np.cumsum(lasts_s) - lasts_s
+    return Track(
+        numbers=numbers,
+        stamps=stamps,
+        stamped=stamped,
+        raw_s=stamps * unit_s if stamped else counted_s,
+        lasts_s=lasts_s,
+        order_s=np.where(dts == _NONE, stamps, dts) * unit_s if stamped else counted_s,
+        keys=keys.astype(bool),
+        intact=intact.astype(bool),
+        shift_s=np.zeros(len(stamps)),
+    )
 
 
-def _carry_on(picture: _Stamps | None, sound: _Stamps | None, ahead_s: float) -> float:
+class _Breaks:
+    """Where the clock of a track is off by more than `BACK_S`: at which of its packets, and how."""
+
+    def __init__(self, track: Track) -> None:
+        off_s = np.diff(track.order_s) - np.minimum(track.lasts_s[:-1], BACK_S)
+        places = np.flatnonzero(np.abs(off_s) > BACK_S)
+        places = places if len(places) <= _MOST_BREAKS else places[:0]
+        self.places = places + 1
+        self.numbers = track.numbers[self.places]
+        self.steps_s = off_s[places]
+        self._track = track
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return zip(self.numbers.tolist(), self.steps_s.tolist(), strict=True)
+
+    def partner(self, number: int, step_s: float) -> int | None:
+        """Find the break that belongs to one of another track: near, and the same way."""
+        low, high = np.searchsorted(self.numbers, (number - _NEAR, number + _NEAR + 1))
+        near = np.arange(low, high)[(self.steps_s[low:high] < 0) == (step_s < 0)]
+        return int(near[np.abs(self.numbers[near] - number).argmin()]) if len(near) else None
+
+    def go_on(self, number: int, step_s: float) -> bool:
+        """Whether the track is heard there and does not break: then the other has a hole."""
+        numbers = self._track.numbers
+        low, high = np.searchsorted(numbers, (number - _NEAR, number + _NEAR + 1))
+        return low < high and self.partner(number, step_s) is None
+
+    def shift(self, shifts_s: list[float]) -> None:
+        """Shift what lies before, between and behind the breaks."""
+        lengths = np.diff([0, *self.places, len(self._track.stamps)])
+        self._track.shift_s = np.repeat(shifts_s, lengths)
+
+
+def _carry_on(picture: Track | None, sound: Track | None, ahead_s: float) -> float:
     """Shift both where the clock begins anew, so that it goes on; give the last shift."""
-    leading, other = (picture, sound) if picture else (sound, None)
-    if leading is None:
+    first = picture or sound
+    if first is None:
         return 0.0
-    breaks, others = leading.breaks(), other.breaks() if other else []
-    shifts_s = [0.0]
-    for k, found in enumerate(breaks):
-        before_s = breaks[k - 1].step_s if k else np.nan
-        if abs(before_s + found.step_s) < BACK_S:  # what lies between had false stamps
-            shifts_s[k] = shifts_s[k - 1] - before_s
-            shifts_s.append(shifts_s[k - 1])
-            continue
-        alone = other is not None and bool((abs(other.number - found.number) <= _NEAR).any())
-        hole = alone and _partner(found, others) is None
-        anew = found.step_s < 0 or (found.step_s > ahead_s and not hole)
-        shifts_s.append(shifts_s[k] - found.step_s * anew)
-    leading.shift(breaks, shifts_s)
+    leading, other = _Breaks(first), _Breaks(sound) if picture and sound else None
+    shifts_s, before_s = [0.0], np.nan
+    for number, step_s in leading:
+        if abs(before_s + step_s) < BACK_S:  # what lies between had false stamps
+            shifts_s[-1] = shifts_s[-2] - before_s
+            shifts_s.append(shifts_s[-2])
+        else:
+            hole = other is not None and other.go_on(number, step_s)
+            anew = step_s < 0 or (step_s > ahead_s and not hole)
+            shifts_s.append(shifts_s[-1] - step_s * anew)
+        before_s = step_s
+    leading.shift(shifts_s)
     if other is not None:
         followed_s = [0.0]
-        for found in others:
-            partner = _partner(found, breaks)
+        for number, step_s in other:
+            partner = leading.partner(number, step_s)
             followed_s.append(followed_s[-1] if partner is None else shifts_s[partner + 1])
-        other.shift(others, followed_s)
+        other.shift(followed_s)
     return shifts_s[-1]
-
-
-def _partner(found: _Break, others: list[_Break]) -> int | None:
-    """Find the break of the other stream that belongs to this one: near, and the same way."""
-    same_way = (
-        (abs(other.number - found.number), k)
-        for k, other in enumerate(others)
-        if (other.step_s < 0) == (found.step_s < 0)
-    )
-    distance, k = min(same_way, default=(_NEAR + 1, 0))
-    return k if distance <= _NEAR else None

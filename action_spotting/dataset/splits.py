@@ -5,22 +5,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.layout import LABEL_FILES, SOUND_SUFFIXES, VIDEO_SUFFIXES, Half
+from action_spotting.dataset.layout import (
+    LABEL_FILES,
+    SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Half,
+    parse_feature,
+)
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import is_name, read_json
 
 SPLITS_FILE = "splits.json"
 SOCCERNET_SPLITS = ("train", "valid", "test", "challenge")
 GROUPS = {"v1": ("train", "valid", "test"), "all": SOCCERNET_SPLITS}
-_HALF_FILE = re.compile(
-    r"[12](_.*)?("
-    + "|".join(re.escape(s) for s in (*VIDEO_SUFFIXES, *SOUND_SUFFIXES, ".npy"))
-    + ")"
+_MEDIA_FILE = re.compile(
+    r"[12](_.*)?(" + "|".join(map(re.escape, (*VIDEO_SUFFIXES, *SOUND_SUFFIXES))) + ")"
 )
 
 
@@ -97,13 +101,25 @@ def walk_games(root: Path) -> list[str]:
     games = []
     for folder, subfolders, files in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        if any(name in LABEL_FILES.values() or _HALF_FILE.fullmatch(name) for name in files):
+        if any(_is_of_game(name) for name in files):
             games.append(Path(folder).relative_to(root).as_posix())
     return sorted(games)
 
 
+def _is_of_game(name: str) -> bool:
+    feature = parse_feature(Path(name))
+    in_half = feature[0] in (1, 2) if feature else _MEDIA_FILE.fullmatch(name)
+    return bool(in_half) or name in LABEL_FILES.values()
+
+
 def check_splits(content: Any, where: str) -> dict[str, list[str]]:
-    """Check the content of a ``splits.json``; `where` names it in the error."""
+    """Check the content of a ``splits.json``; `where` names it in the error.
+
+    A game that is listed in several spellings counts once.
+
+    >>> check_splits({"test": ["a/b", "./a//b/", "c"]}, "splits.json")
+    {'test': ['a/b', 'c']}
+    """
     if not isinstance(content, dict) or not content:
         raise InputError(f'{where}: expected {{"train": ["league/season/game", …], …}}')
     for name, games in content.items():
@@ -114,7 +130,10 @@ def check_splits(content: Any, where: str) -> dict[str, list[str]]:
                 raise InputError(f"{where}: game {game[:200]!r} of split {name!r} is no folder")
             if Path(game).is_absolute() or ".." in Path(game).parts:
                 raise InputError(f"{where}: game {game!r} of split {name!r} leaves the folder")
-    return content
+    return {
+        name: list(dict.fromkeys(PurePosixPath(game).as_posix() for game in games))
+        for name, games in content.items()
+    }
 
 
 def _parts(name: str, known: dict[str, list[str]], root: Path) -> list[str]:

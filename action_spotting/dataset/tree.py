@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from action_spotting.dataset.layout import PREDICTION_FILES
 from action_spotting.errors import InputError, UsageError
-from action_spotting.io.files import MAX_JSON_BYTES, is_name, read_bytes
+from action_spotting.io.files import MAX_JSON_BYTES, expanded, is_name, read_bytes
 from action_spotting.io.zips import DAMAGED, open_bounded, read_member
 
 RESULTS_NAME = "results_spotting.json"
@@ -22,15 +24,35 @@ _NO_RESULTS = re.compile(r"Labels.*\.json|[12]_.*\.json|splits\.json")
 
 
 class Tree:
-    """The JSON files below a folder, by their names ``league/season/game/file.json``."""
+    """The JSON files below a folder, by their names ``league/season/game/file.json``.
+
+    A name is found however its accents are composed.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = self._root = path
 
-    @cached_property
+    @property
     def names(self) -> frozenset[str]:
-        """The names of all files; hidden ones do not count."""
-        found, seen = set(), set()
+        """The names of all files, accents composed; hidden ones do not count."""
+        return frozenset(filter(_counts, self._places))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return self._place(name) is not None
+
+    def read(self, name: str) -> bytes:
+        """Give a file's content; `InputError` when it cannot be read or is too large."""
+        return read_bytes(self._root / (self._place(name) or name), MAX_JSON_BYTES)
+
+    def where(self, name: str) -> str:
+        """Name a file in a message."""
+        return str(self._root / name)
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        """Where the file of each name lies."""
+        found, seen = {}, set()
         for folder, subfolders, files in os.walk(self._root, followlinks=True):
             place = os.path.realpath(folder)
             if place in seen:
@@ -38,20 +60,15 @@ class Tree:
                 continue
             seen.add(place)
             inner = Path(folder).relative_to(self._root)
-            found |= {(inner / file).as_posix() for file in files}
-        return frozenset(filter(_counts, found))
+            for file in files:
+                name = (inner / file).as_posix()
+                found[composed(name)] = name
+        return found
 
-    def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
-        return (self._root / name).is_file()
-
-    def read(self, name: str) -> bytes:
-        """Give a file's content; `InputError` when it cannot be read or is too large."""
-        return read_bytes(self._root / name, MAX_JSON_BYTES)
-
-    def where(self, name: str) -> str:
-        """Name a file in a message."""
-        return str(self._root / name)
+    def _place(self, name: str) -> str | None:
+        if (self._root / name).is_file():
+            return name
+        return None if name.isascii() else self._places.get(composed(name))
 
 
 class _File(Tree):
@@ -61,8 +78,8 @@ class _File(Tree):
         self.path, self._root = path, path.parent
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        return frozenset([self.path.name])
+    def _places(self) -> dict[str, str]:
+        return {self.path.name: self.path.name}
 
 
 class _Zip(Tree):
@@ -74,27 +91,28 @@ class _Zip(Tree):
             raise UsageError(f"{path}: a pipe or a device; a folder or a zip is expected")
         self._zip = zipfile.ZipFile(open_bounded(path))
         members = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
-        self._members = {info.filename: info for info in members}
+        names = Counter(map(_member_name, members))
         climbing = [info.filename for info in members if _climbs(info.filename)]
         if climbing:
             raise InputError(
                 f"{path}: member {climbing[0][:200]!r} leaves the archive or is no file's name; "
                 "make the zip anew"
             )
-        if len(self._members) < len(members):
-            (twice, _), *_ = Counter(info.filename for info in members).most_common(1)
+        if len(names) < len(members):
+            (twice, _), *_ = names.most_common(1)
             raise InputError(f"{path}: member {twice!r} is in the zip twice; make the zip anew")
+        self._members = dict(zip(names, members, strict=True))
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        return frozenset(filter(_counts, self._members))
+    def _places(self) -> dict[str, str]:
+        return {name: name for name in self._members}
 
-    def has(self, name: str) -> bool:
-        return name in self._members
+    def _place(self, name: str) -> str | None:
+        return self._places.get(composed(name))
 
     def read(self, name: str) -> bytes:
         """As `Tree.read`; no more than the size that was checked is ever unpacked."""
-        info = self._members.get(name)
+        info = self._members.get(composed(name))
         if info is None:
             raise InputError(f"{self.where(name)}: no such member")
         return read_member(self._zip, info, MAX_JSON_BYTES, self.where(name))
@@ -113,7 +131,7 @@ def open_tree(path: str | Path, what: str) -> Tree:
     InputError
         A zip with member names that leave it, or with two members of one name.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         return Tree(path)
     if not path.exists():
@@ -135,6 +153,24 @@ def results_names(names: Iterable[str], version: int = 2) -> list[str]:
     found = set(names)
     usual = [name for name in (PREDICTION_FILES[version], RESULTS_NAME) if name in found]
     return usual[:1] or sorted(name for name in found if not _NO_RESULTS.fullmatch(name))
+
+
+def composed(name: str) -> str:
+    """Give a name with its accents composed, as most systems write it.
+
+    >>> composed("Ma\u0301laga") == "M\u00e1laga"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def _member_name(member: zipfile.ZipInfo) -> str:
+    """The name that is meant: with ``/``, and UTF-8 that is not flagged so read as UTF-8."""
+    name = member.filename.replace("\\", "/")
+    if not member.flag_bits & 0x800:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return composed(name)
 
 
 def _counts(name: str) -> bool:

@@ -27,9 +27,11 @@ from action_spotting.dataset.splits import (
     read_splits,
     split_games,
 )
-from action_spotting.dataset.tree import Tree, open_tree, results_names
+from action_spotting.dataset.tree import Tree, composed, open_tree, results_names
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.io.files import parse_json
+
+_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def load_set(
     labels: str | Path,
     predictions: str | Path,
     *,
-    split: str = "test",
+    split: str | None = None,
     version: int = 2,
     prediction_file: str | None = None,
     partial: bool = False,
@@ -97,7 +99,7 @@ def load_set(
         Folders or zips, ``<league>/<season>/<game>/<file>.json``.
     split
         A split of ``splits.json`` beside the labels, else one of SoccerNet's; ``all`` for the games
-        of a folder that is neither.
+        of a folder that is neither. None: ``test``, or ``all`` where there are no splits.
     version
         1 reads ``Labels.json``, 2 ``Labels-v2.json``.
     prediction_file
@@ -110,7 +112,7 @@ def load_set(
     UsageError
         A side is missing or no game is present on both.
     InputError
-        A zip that is not safe to read.
+        A zip that is not safe to read; with `partial`, no game that is usable.
 
     Examples
     --------
@@ -121,10 +123,9 @@ def load_set(
     """
     actions(version)
     truth, results = open_tree(labels, "labels"), open_tree(predictions, "predictions")
-    games = list_set(truth, split)
-    label_file = LABEL_FILES[version]
-    name = prediction_file or infer_name(results, games, version)
-    sides = ((truth, label_file, LABELS), (results, name, PREDICTIONS))
+    split, games = _list_set(truth, split)
+    name = prediction_file or _infer_name(truth, results, games, version)
+    sides = ((truth, LABEL_FILES[version], LABELS), (results, name, PREDICTIONS))
     missing, findings = _missing(games, sides)
     if partial:
         findings = []
@@ -141,6 +142,9 @@ def load_set(
         findings += problems
         if not errors:
             read[game] = tables
+    if partial and not read:
+        reasons = [f"{game}: {left_out[game]}" for game in present[:_LISTED]]
+        raise InputError("none of the games is usable:\n  " + "\n  ".join(reasons))
     return GameSet(
         games=tuple(read),
         labels=tuple(events for events, _ in read.values()),
@@ -163,7 +167,7 @@ def _read_game(game: str, sides: _Sides, version: int) -> tuple[list[Events], li
     tables, findings = [], []
     try:
         for tree, file, kind in sides:
-            name = f"{game}/{file}"
+            name = _name(game, file)
             events, found = parse_events(tree.read(name), tree.where(name), kind, version=version)
             tables.append(events)
             findings += found
@@ -172,35 +176,36 @@ def _read_game(game: str, sides: _Sides, version: int) -> tuple[list[Events], li
     return tables, findings
 
 
-def list_set(labels: Tree, split: str) -> list[str]:
-    """List the games of a split, present or not; as `dataset.splits` does, in a zip too."""
+def _list_set(labels: Tree, split: str | None) -> tuple[str, list[str]]:
+    """Give a split's name and its games, present or not; as `dataset.splits`, in a zip too."""
+    soccernet = {name: getListGames(name) for name in SOCCERNET_SPLITS}
     if labels.path.is_dir():
         known = read_splits(labels.path)
     elif labels.has(SPLITS_FILE):
         where = labels.where(SPLITS_FILE)
         known = check_splits(parse_json(labels.read(SPLITS_FILE), where), where)
     else:
-        known = {name: getListGames(name) for name in SOCCERNET_SPLITS}
         there = {_folder(name) for name in labels.names}
+        known = soccernet
         if there.isdisjoint(game for part in known.values() for game in part):
             known = {"all": sorted(there)}
-    return split_games(known, split, labels.path)
+    split = split or ("test" if "test" in known else "all")
+    try:
+        games = split_games(known, split, labels.path)
+    except UsageError as error:
+        everything = [game for part in soccernet.values() for game in part]
+        raise UsageError(f"{error}{_deeper(labels, everything, SPLITS_FILE)}") from error
+    return split, list(dict.fromkeys(map(composed, games)))
 
 
-def infer_name(predictions: Tree, games: Sequence[str], version: int = 2) -> str:
-    """Find out how the results files of `games` are called: see `results_names`.
-
-    Raises
-    ------
-    UsageError
-        None, or several to choose from.
-    """
+def _infer_name(truth: Tree, results: Tree, games: Sequence[str], version: int) -> str:
+    """Find out how the results files of `games` are called: see `results_names`."""
     wanted = set(games)
-    names = {PurePosixPath(n).name for n in predictions.names if _folder(n) in wanted}
+    names = {PurePosixPath(n).name for n in results.names if _folder(n) in wanted}
     found = results_names(names, version)
     if len(found) == 1:
         return found[0]
-    problem = f"no predictions of these games{_deeper(predictions, games)}"
+    problem = f"no predictions of these games{_hint(truth, results, games)}"
     if found:
         problem = (
             f"several files could be the predictions: {', '.join(found)}; name one with "
@@ -211,7 +216,7 @@ def infer_name(predictions: Tree, games: Sequence[str], version: int = 2) -> str
             "holds label files and no predictions; are --SoccerNet_path and --Predictions_path "
             "swapped?"
         )
-    raise UsageError(f"{predictions.path}: {problem}")
+    raise UsageError(f"{results.path}: {problem}")
 
 
 def _missing(games: Sequence[str], sides: _Sides) -> tuple[dict[str, str], list[Finding]]:
@@ -219,7 +224,7 @@ def _missing(games: Sequence[str], sides: _Sides) -> tuple[dict[str, str], list[
     missing: dict[str, str] = {}
     findings, there = [], []
     for tree, file, _ in sides:
-        lacking = [game for game in games if not tree.has(f"{game}/{file}")]
+        lacking = [game for game in games if not tree.has(_name(game, file))]
         there.append(f"{len(games) - len(lacking)} have a {file} in {tree.path}")
         reason = f"no {file} in {tree.path}"
         missing |= dict.fromkeys(lacking, reason)
@@ -230,7 +235,7 @@ def _missing(games: Sequence[str], sides: _Sides) -> tuple[dict[str, str], list[
             )
             findings.append(Finding(ERROR, lacking[0], message))
     if len(missing) == len(games):
-        hint = next((text for tree, *_ in sides if (text := _deeper(tree, games))), "")
+        hint = _hint(sides[0][0], sides[1][0], games)
         raise UsageError(
             f"no game of the {len(games)} in the split is on both sides: {' and '.join(there)}"
             + hint
@@ -247,17 +252,30 @@ def _extra(results: Tree, games: Sequence[str], name: str) -> list[Finding]:
     return [Finding(WARNING, str(results.path), message)]
 
 
-def _deeper(tree: Tree, games: Sequence[str]) -> str:
-    """Say where the games lie, when that is in a folder of the tree."""
+def _hint(truth: Tree, results: Tree, games: Sequence[str]) -> str:
+    """Say where the games lie, when one side has them in a folder more than the other."""
+    there = {_folder(name) for name in results.names}
+    return _deeper(truth, games) or _deeper(results, games) or _deeper(truth, sorted(there))
+
+
+def _deeper(tree: Tree, games: Sequence[str], file: str | None = None) -> str:
+    """Say where games, or a file that should be at the top, lie in a folder of the tree."""
     wanted = set(games)
     for name in sorted(tree.names):
-        parts = _folder(name).split("/")
+        parts = PurePosixPath(name).parts
         for depth in range(1, len(parts)):
-            if "/".join(parts[depth:]) in wanted:
+            if "/".join(parts[depth:-1]) in wanted or parts[depth:] == (file,):
                 inner = "/".join(parts[:depth])
-                return f"; they lie below {inner}/: give that folder, or zip what is inside it"
+                return (
+                    f"; in {tree.path} they lie below {inner}/: give that folder, or zip what is "
+                    "inside it"
+                )
     return ""
 
 
 def _folder(name: str) -> str:
-    return name.rpartition("/")[0]
+    return str(PurePosixPath(name).parent)
+
+
+def _name(game: str, file: str) -> str:
+    return str(PurePosixPath(game, file))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,8 +109,8 @@ def write_report(
             scored.labels, scored.spots, best.threshold, tolerance_s=best.tolerance_s
         )
     classes = games[0].spots.classes
-    timeline = _Timeline(games, diagnosis)
-    context = {
+    timeline = _PageData(games, diagnosis)
+    context: dict[str, Any] = {
         "title": title,
         "notes": notes,
         "count": len(games),
@@ -127,9 +129,13 @@ def write_report(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = lambda v: "–" if np.isnan(v) else f"{100 * v:.1f}"
+    environment.filters["sha256"] = _sha256
+    for name, file in (("style", "report.css"), ("script", "report.js")):
+        context[name] = environment.get_template(file).render()
     text = environment.get_template("report.html").render(context)
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        # a name may hold bytes that are no UTF-8, or a NUL, which HTML does not take
+        part.write_text(text.replace("\0", "�"), encoding="utf-8", errors="backslashreplace")
 
 
 def games_of(
@@ -155,11 +161,11 @@ def games_of(
             with contextlib.suppress(InputError):
                 clip = Half(root, name, number).clip(video or "")
                 videos[number] = relative(clip.path, report.parent)
-        games.append(Game(name, spots, videos))
+        games.append(Game(root.resolve().name if name == "." else name, spots, videos))
     return games
 
 
-class _Timeline:
+class _PageData:
     """The data that the page draws its timelines from."""
 
     def __init__(self, games: Sequence[Game], diagnosis: Diagnosis | None) -> None:
@@ -187,7 +193,7 @@ class _Timeline:
                 {
                     "labels": np.stack([c[rows].astype(int) for c in columns], axis=1).tolist(),
                     "spots": self._spot_rows(spots, hit, half),
-                    "video": quote(game.videos[half]) if half in game.videos else None,
+                    "video": quote(os.fsencode(game.videos[half])) if half in game.videos else None,
                     "start": game.starts_s.get(half, 0.0),
                 }
             )
@@ -317,6 +323,11 @@ def _data_uri(content: bytes) -> str:
     if kind is None:
         raise InputError("a thumbnail is neither PNG nor JPEG")
     return _uri(kind, content)
+
+
+def _sha256(text: str) -> str:
+    """The hash by which a page's policy knows its own style and script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _uri(kind: str, content: bytes) -> str:

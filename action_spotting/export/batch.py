@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from SoccerNet.utils import getListGames
 
@@ -13,12 +14,12 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import PREDICTION_FILES, Half
 from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import SOCCERNET_SPLITS, read_splits, split_games
-from action_spotting.dataset.tree import RESULTS_NAME, Tree, results_names
+from action_spotting.dataset.tree import RESULTS_NAME, Tree, composed, results_names
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.challenge import write_challenge_zip
-from action_spotting.export.match import Window, build_match, select
 from action_spotting.export.registry import SOCCERNET, check_formats, write_exports
-from action_spotting.io.files import parse_json
+from action_spotting.export.timeline import Window, build_timeline, select
+from action_spotting.io.files import is_name, parse_json
 from action_spotting.io.items import Summary, run_items
 
 NO_MEDIA = (
@@ -44,7 +45,7 @@ class Exporter:
     version
         Of the labels: 1 or 2.
     threshold, top
-        As for `match.select`.
+        As for `timeline.select`.
     window
         Around a spot.
     """
@@ -65,15 +66,18 @@ class Exporter:
 
     def game(self, game: str, folder: Path, spots: Events) -> list[str]:
         """Export one game's spots into `folder`; give warnings."""
-        clips: dict[int, Clip | None] = {1: None, 2: None}
+        clips: dict[int, Clip | None] = {} if self.media else {1: None, 2: None}
         reasons = []
-        for number in clips if self.media else ():
+        for number in (1, 2) if self.media else ():
             try:
                 clips[number] = Half(self.media or Path(), game, number).clip(self.video)
             except InputError as error:
-                reasons.append(f"{error}; taken to last 45:00")
-        match = build_match(game, spots, clips, folder=folder)
-        shown = select(match, threshold=self.threshold, top=self.top)
+                if (spots.half >= number).any():
+                    reasons.append(f"{error}; taken to last 45:00")
+        timeline = build_timeline(game, spots, clips, folder=folder)
+        if timeline.moved:
+            reasons.append(f"{timeline.moved} spots outside their half are put at its start or end")
+        shown = select(timeline, threshold=self.threshold, top=self.top)
         write_exports(shown, self.per_game, folder, window=self.window)
         return reasons
 
@@ -162,12 +166,19 @@ def find_results(results: Tree, version: int = 2, name: str | None = None) -> di
     for file in results.names:
         folder, _, last = file.rpartition("/")
         folders.setdefault(folder, []).append(last)
-    found, unclear = {}, []
+    found: dict[str, str] = {}
+    unclear = []
     for folder, files in sorted(folders.items()):
         chosen = [n for n in files if n == name] if name else results_names(files, version)
         if len(chosen) == 1:
             file = f"{folder}/{chosen[0]}" if folder else chosen[0]
-            found[folder or _game(results, file)] = file
+            game = folder or _game(results, file)
+            if game in found:
+                raise UsageError(
+                    f"{results.path}: {found[game]} and {file} are both results of {game}; take "
+                    "one of them away"
+                )
+            found[game] = file
         elif chosen:
             unclear.append(f"{folder or '.'} has {', '.join(chosen)}")
     if not found:
@@ -181,13 +192,14 @@ def _game(results: Tree, file: str) -> str:
     """The game of a file that lies at the top."""
     content = parse_json(results.read(file), results.where(file))
     url = content.get("UrlLocal") if isinstance(content, dict) else None
-    if isinstance(url, str) and url.strip() and _stays_below(url):
-        return url.strip().strip("/")
+    if isinstance(url, str) and _stays_below(url.strip()):
+        return composed(str(PurePosixPath(url.strip())))
     return results.path.resolve().stem
 
 
 def _stays_below(url: str) -> bool:
-    return not {"..", ""} & set(url.strip().rstrip("/").split("/")) and "\\" not in url
+    named = is_name(url) and not re.search(r"[\\\ud800-\udfff]", url)
+    return named and not {"..", ""} & set(url.rstrip("/").split("/"))
 
 
 def _make_folder(folder: Path) -> None:

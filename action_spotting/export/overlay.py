@@ -23,12 +23,12 @@ from action_spotting.export.footage import (
     run_in,
     work_folder,
 )
-from action_spotting.export.match import Match, split_files
+from action_spotting.export.timeline import Timeline, split_files
 from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
 
 
-def overlay(match: Match, path: Path, *, stay_s: float = 4.0) -> list[Path]:
+def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path]:
     """Write a match's media with its spots drawn on the picture: mp4 with H.264.
 
     Sound is passed on as it is where an mp4 takes it (AAC, MP3), else encoded as AAC. What is heard
@@ -36,7 +36,7 @@ def overlay(match: Match, path: Path, *, stay_s: float = 4.0) -> list[Path]:
 
     Parameters
     ----------
-    match
+    timeline
         What `select` left; halves without media are left out.
     path
         The video, a name that ends with ``.mp4``. Of a match in several files each is written:
@@ -58,9 +58,11 @@ def overlay(match: Match, path: Path, *, stay_s: float = 4.0) -> list[Path]:
     """
     if not 0 < stay_s <= 3600:
         raise UsageError(f"spots that stay for {stay_s} s: more than 0, at most 3600 is expected")
-    parts = [(part, half.clip.path) for part in split_files(match) if (half := part.halves[0]).clip]
+    parts = [
+        (part, half.clip.path) for part in split_files(timeline) if (half := part.halves[0]).clip
+    ]
     if not parts:
-        raise InputError(f"{match.game}: no half with media, nothing to draw the spots on")
+        raise InputError(f"{timeline.game}: no half with media, nothing to draw the spots on")
     targets = overlay_paths(path, [part.halves[0].number for part, _ in parts])
     for target in targets:
         check_target(target, [source for _, source in parts])
@@ -89,9 +91,11 @@ def overlay_paths(path: Path, halves: Sequence[int]) -> list[Path]:
     return [path.with_stem(f"{path.stem}_half{number}") for number in halves]
 
 
-def _overlay_file(part: Match, source: Path, target: Path, stay_ms: int) -> None:
+def _overlay_file(part: Timeline, source: Path, target: Path, stay_ms: int) -> None:
     """One media file; `part` is on the file's own clock."""
-    captions = [caption_of(m, m.match_ms, m.match_ms + stay_ms) for m in part.moments]
+    at_ms = {half.number: half.file_ms for half in part.halves}
+    times = [(moment, at_ms[moment.half] + moment.position_ms) for moment in part.moments]
+    captions = [caption_of(moment, start, start + stay_ms) for moment, start in times]
     footage = read_footage(source)
     picture = ["-map", f"0:{footage.picture}", *H264]
     filters = ["-vf", f"{fitted(footage.size)},{CAPTIONED}"]

@@ -28,7 +28,7 @@ from action_spotting.export.footage import (
     run_in,
     work_folder,
 )
-from action_spotting.export.match import Match, Window
+from action_spotting.export.timeline import Timeline, Window
 from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
 
@@ -36,7 +36,7 @@ _SHORT_BLOCKS = "asetnsamples=n=256:p=0"
 
 
 def highlights(
-    match: Match,
+    timeline: Timeline,
     path: Path,
     *,
     top: int = 20,
@@ -50,7 +50,7 @@ def highlights(
 
     Parameters
     ----------
-    match
+    timeline
         What `select` left.
     path
         The video, a name that ends with ``.mp4``.
@@ -69,12 +69,12 @@ def highlights(
     UsageError
         `path` is no mp4, is one of the inputs, or cannot be written.
     """
-    check_target(path, [half.clip.path for half in match.halves if half.clip])
-    cuts = choose_cuts(match, top=top, weights=weights, window=window)
+    check_target(path, [half.clip.path for half in timeline.halves if half.clip])
+    cuts = choose_cuts(timeline, top=top, weights=weights, window=window)
     if not cuts:
         raise InputError(
-            f"{match.game}: no spot to show in a reel (of {len(match.moments)}, halves with media: "
-            f"{len(match.halves) - len(match.without_media)}); lower the threshold"
+            f"{timeline.game}: no spot to show in a reel (of {len(timeline.moments)}, halves with "
+            f"media: {len(timeline.halves) - len(timeline.without_media)}); lower the threshold"
         )
     footage = {source: read_footage(source) for source in dict.fromkeys(c.path for c in cuts)}
     size = footage[cuts[0].path].size

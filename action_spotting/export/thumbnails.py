@@ -8,18 +8,18 @@ from pathlib import Path
 
 from action_spotting.errors import InputError
 from action_spotting.export.footage import EARLY_S, FINE, Footage, read_footage, run_in, work_folder
-from action_spotting.export.match import Match, Moment, select
+from action_spotting.export.timeline import Moment, Timeline, select
 
 LOOK_BACK_S = 1.0
 """How far before a moment a frame is looked for, should the file end before it."""
 
 
-def thumbnails(match: Match, n: int = 12, *, width: int = 320) -> list[tuple[Moment, bytes]]:
+def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tuple[Moment, bytes]]:
     """Give the frames of the `n` most confident moments, in the order of the match.
 
     Parameters
     ----------
-    match
+    timeline
         What `select` left; halves without media are left out.
     n
         At most this many.
@@ -36,15 +36,15 @@ def thumbnails(match: Match, n: int = 12, *, width: int = 320) -> list[tuple[Mom
     InputError
         Media that cannot be read at all.
     """
-    media = {half.number: half.clip.path for half in match.halves if half.clip}
-    able = tuple(moment for moment in match.moments if moment.half in media)
-    chosen = select(Match("", match.halves, able, ()), threshold=0, top=n).moments
+    media = {half.number: half.clip.path for half in timeline.halves if half.clip}
+    able = tuple(moment for moment in timeline.moments if moment.half in media)
+    chosen = select(Timeline("", timeline.halves, able, ()), threshold=0, top=n).moments
     pictures: list[tuple[Moment, bytes]] = []
     with work_folder() as folder:
         for path, of_file in groupby(chosen, key=lambda moment: media[moment.half]):
             footage, moments = read_footage(path, audio=False), list(of_file)
             for group in footage.read_together(moments):
-                times_s = [(match.half(m.half).file_ms + m.position_ms) / 1000 for m in group]
+                times_s = [(timeline.half(m.half).file_ms + m.position_ms) / 1000 for m in group]
                 found = _frames(folder, footage, times_s, width)
                 pictures += [(m, data) for m, data in zip(group, found, strict=True) if data]
     return pictures

@@ -1,8 +1,8 @@
-"""Many machines: the same work as in `action_spotting.extraction.driver`, done by a Dask cluster.
+"""Many machines: work on many items done by a Dask cluster.
 
-A task is one half. What is sent is plain data: how the extractor is made (a `functools.partial` of
-a class and its settings) and the job. Every worker process makes the extractor once. All machines
-must see the dataset under the same path.
+What is sent is plain data: how the tool is made (a `functools.partial` of importable functions and
+settings) and the item. Every worker process makes the tool of a run once. All machines must see
+the dataset under the same path.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tqdm import tqdm
 
 from action_spotting.errors import InputError, SpottingError, UsageError
-from action_spotting.extraction.driver import Job, extract_half, jobs_by_name
 from action_spotting.io.items import Outcome, Summary, run_items
 
 if TYPE_CHECKING:
@@ -33,49 +32,10 @@ WORKER_S = 300
 """How long to wait for the first worker; a batch system may have to start it."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 
-_tools: dict[Any, Any] = {}
+_tools: dict[str, Any] = {}
 _making = threading.Lock()
-
-
-def extract_on_cluster(
-    scheduler: str,
-    name: str,
-    make: partial[Any],
-    jobs: Sequence[Job],
-    *,
-    overwrite: bool = False,
-    fail_fast: bool = False,
-    shard: tuple[int, int] = (1, 1),
-) -> Summary:
-    """Make the feature file of every job on a Dask cluster; see `extraction.extract_all`.
-
-    A worker that dies loses the half in its hand, which another worker makes. A half whose
-    workers die again and again (Dask's ``allowed-failures``) is listed as failed.
-
-    Parameters
-    ----------
-    scheduler
-        Its address, ``tcp://HOST:PORT``.
-    name
-        The feature's name.
-    make
-        Makes the extractor in a worker process; its arguments must be hashable and picklable.
-    jobs
-        The halves, with absolute paths.
-    overwrite, fail_fast, shard
-        As for `extraction.extract_all`.
-
-    Raises
-    ------
-    UsageError
-        Dask is not installed, no scheduler or worker answers, or the workers cannot see the
-        folder or import this package.
-    """
-    work = partial(extract_half, overwrite=overwrite, run=uuid.uuid4().hex)
-    return run_on_cluster(
-        scheduler, name, make, jobs_by_name(jobs, shard), work, fail_fast=fail_fast
-    )
 
 
 def run_on_cluster(
@@ -87,20 +47,49 @@ def run_on_cluster(
     *,
     fail_fast: bool = False,
 ) -> Summary:
-    """Do ``work(make(), item)`` on each item, `make` once in every worker process."""
+    """Do ``work(make(), item)`` on each item, as `run_items` does, on a Dask cluster."""
+    with connect(scheduler, make, work, items) as (call, pool):
+        at_once = max(1, len(items))
+        return run_items(stage, items, call, fail_fast=fail_fast, workers=at_once, pool=pool)
+
+
+@contextlib.contextmanager
+def connect(
+    scheduler: str, make: partial[Any], work: Callable[[Any, T], R], files: Collection[str]
+) -> Iterator[tuple[Callable[[T], R], Executor]]:
+    """Connect to a Dask cluster that is to do ``work(make(), item)`` for many items.
+
+    A worker that dies loses the item in its hand, which another worker does. An item whose workers
+    die again and again (Dask's ``allowed-failures``) fails.
+
+    Parameters
+    ----------
+    scheduler
+        Its address, ``tcp://HOST:PORT``.
+    make
+        Makes the tool, once in every worker process; picklable, and so is what it is made of.
+    work
+        Does one item with the tool.
+    files
+        Absolute paths of the files concerned, which the workers must see.
+
+    Yields
+    ------
+    call, pool
+        What to submit for an item, and where.
+
+    Raises
+    ------
+    UsageError
+        Dask is not installed, no scheduler or worker answers, or the workers cannot see the
+        folder or import this package.
+    """
     with connected(scheduler) as client:
-        check_workers(client, items, make, work)
-        if items:  # what is wrong with the tool itself is told once, not for every item
-            client.submit(_prepare, make, pure=False).result()
-        pool = _Pool(client, scheduler)
-        return run_items(
-            stage,
-            items,
-            partial(_with_tool, make, work),
-            fail_fast=fail_fast,
-            workers=max(1, len(items)),
-            pool=pool,
-        )
+        check_workers(client, files, make, work)
+        token = uuid.uuid4().hex
+        if files:  # what is wrong with the tool itself is told once, not for every item
+            client.submit(_prepare, token, make, pure=False).result()
+        yield partial(_with_tool, token, make, work), _Pool(client, scheduler)
 
 
 def sum_on_cluster(
@@ -163,8 +152,7 @@ def check_workers(client: Client, files: Iterable[str], *needed: Callable[..., A
     A worker that is sent a function that it cannot import ends, and so would all the others that
     are given the task after it; hence the question, which takes nothing but the standard library.
     """
-    modules = {getattr(call, "func", call).__module__ for call in (_sees, *needed)}
-    for module in sorted(modules):
+    for module in sorted({_sees.__module__, *_modules(needed)}):
         try:
             found = client.run(importlib.util.find_spec, module)
         except ModuleNotFoundError:
@@ -224,22 +212,34 @@ def _result(result: Callable[[], T], scheduler: str) -> T:
         ) from error
 
 
-def _prepare(make: partial[Any]) -> None:
-    _tool(make)
+def _modules(value: Any) -> Iterator[str]:
+    """Name the modules of all functions in what is sent."""
+    if isinstance(value, partial):
+        yield from _modules([value.func, *value.args, *value.keywords.values()])
+    elif isinstance(value, Mapping):
+        yield from _modules(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _modules(item)
+    elif callable(value):
+        yield value.__module__
 
 
-def _with_tool(make: partial[Any], work: Callable[[Any, T], Outcome], item: T) -> Outcome:
-    return work(_tool(make), item)
+def _prepare(token: str, make: partial[Any]) -> None:
+    _tool(token, make)
 
 
-def _tool(make: partial[Any]) -> Any:
-    """Make the tool, or give the one that this process has made with the same settings."""
-    key = (make.func, make.args, tuple(sorted(make.keywords.items())))
+def _with_tool(token: str, make: partial[Any], work: Callable[[Any, T], R], item: T) -> R:
+    return work(_tool(token, make), item)
+
+
+def _tool(token: str, make: partial[Any]) -> Any:
+    """Make the tool of a run, or give the one that this process has made for it."""
     with _making:
-        if key not in _tools:
-            _tools.clear()  # a worker has one task after another; two networks may not fit
-            _tools[key] = make()
-        return _tools[key]
+        if token not in _tools:
+            _tools.clear()  # a worker has one task after another; the tools of two may not fit
+            _tools[token] = make()
+        return _tools[token]
 
 
 def _sees(folder: Path) -> bool:

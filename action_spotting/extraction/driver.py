@@ -1,189 +1,321 @@
-"""From halves to feature files: what is skipped, what is redone, what a failed half means.
+"""From clips to feature files: one decoding of the picture and one of the sound serve all features.
 
-Every extraction door hands its extractor and its halves to `extract_all`; the unit of work is one
-half, and a half that fails stops only itself. A half is claimed while it is in work (see
-`action_spotting.io.locks`), so that any number of processes may run over one folder.
+Every extraction goes through `extract_all`, of a data set as of one video, here or on a cluster.
+What is skipped, redone, claimed and listed as failed is decided feature file by feature file; one
+that fails stops only itself. Any number of processes may run over one folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import CancelledError, Executor, Future
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from action_spotting.dataset.features import State, feature_state
-from action_spotting.dataset.layout import side_path
-from action_spotting.dataset.media import Clip
-from action_spotting.errors import InputError
-from action_spotting.io.files import clear_parts
-from action_spotting.io.items import Outcome, Summary, run_items
-from action_spotting.io.locks import InWork, claim, claim_path
+import numpy as np
+from tqdm import tqdm
 
-_SUFFIXES = (".npy", "_boxes.npz")  # of what is made with a feature file
+from action_spotting.dataset.feature_types import AUDIO
+from action_spotting.dataset.features import write_feature
+from action_spotting.dataset.media import Clip, probe
+from action_spotting.extraction import cluster
+from action_spotting.extraction.job import Job, shard_of, to_make
+from action_spotting.io.items import ITEM_ERRORS, Outcome, Summary, run_all
+from action_spotting.io.locks import InWork
+from action_spotting.io.threads import tee
+
+Result = Outcome | Exception
+
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
 
 
 class Extractor(Protocol):
-    """What turns one clip into one feature file.
+    """What turns the picture or the sound of a clip into the rows of a feature.
 
     Attributes
     ----------
-    name
-        The feature's name, as in ``1_<name>.npy``.
-    dims
+    width
         Numbers in a row.
     settings
-        All that two files must share to be used together (weights' hash, transform, …);
+        All that two files must share to be used together (hash of weights, transform, …);
         JSON-able, it goes into the provenance record.
+    medium
+        `PICTURE` or `AUDIO`, of `action_spotting.dataset.feature_types`.
+    decoding
+        How that is decoded: `visual.frames.FrameOptions` or `audio.extractors.AudioOptions`.
+        Extractors with equal ones share a decoding.
     """
 
-    name: str
-    dims: int
+    width: int
     settings: Mapping[str, Any]
+    medium: str
+    decoding: Any
 
-    def extract(self, clip: Clip, target: Path) -> str | None:
-        """Write the features of `clip` to `target` (whole or not at all) with their record.
+    def rows(self, stream: Iterator[np.ndarray], target: Path) -> Iterator[np.ndarray]:
+        """Turn what is decoded into blocks of rows ``(n, width)``.
 
-        Called from several threads at once. Returns a warning for the summary, or None.
-        Raises `InputError` for a clip that cannot be used.
+        Parameters
+        ----------
+        stream
+            BGR uint8 frames ``(height, width, 3)``, or blocks of half-seconds of sound
+            ``(n, 8000)``.
+        target
+            The feature file that the rows go to; more files may be written beside it.
+
+        Raises
+        ------
+        InputError
+            The clip cannot be used.
         """
         ...
 
 
-@dataclass(frozen=True)
-class Job:
-    """One half to extract: where it is read and where its features go.
+def default_workers() -> int:
+    """Halves to work on at once: while one waits for its decoder, another feeds the network.
 
-    Attributes
-    ----------
-    target
-        The feature file.
-    clip
-        Finds the media when the job runs, so that a half without media fails alone. To be sent
-        to other machines it must be plain data: ``partial(half.clip, "LQ")``, not a lambda.
+    >>> default_workers() >= 2
+    True
     """
-
-    target: Path
-    clip: Callable[[], Clip]
+    return max(2, min(8, (os.cpu_count() or 2) // 2))
 
 
 def extract_all(
-    extractor: Extractor,
+    makers: Mapping[str, Callable[[], Extractor]],
     jobs: Sequence[Job],
     *,
     overwrite: bool = False,
     fail_fast: bool = False,
-    workers: int = 1,
+    workers: int | None = None,
     shard: tuple[int, int] = (1, 1),
-) -> Summary:
-    """Make the feature file of every job that has none that is valid.
+    scheduler: str | None = None,
+) -> list[Summary]:
+    """Make the feature files of all jobs that are not there or not valid.
 
     Parameters
     ----------
-    extractor
-        Does one half; must bear being called from `workers` threads.
+    makers
+        What makes the extractor of each feature that the jobs name; called once in a process.
+        The extractors must bear being used from several threads.
     jobs
-        The halves.
+        The clips and what is wanted of them. Picture and sound of one are decoded side by side.
     overwrite
         Redo files that are already there.
     fail_fast
-        Raise at the first half that fails instead of listing it.
+        Raise at the first file that fails instead of listing it.
     workers
-        Halves in work at once.
+        Jobs in work at once; None: `default_workers`.
     shard
         ``(i, n)``: take every n-th job, beginning with the i-th (from 1).
+    scheduler
+        The address of a Dask cluster that does it; None: this process. Makers and jobs must then
+        be picklable and paths absolute.
 
     Returns
     -------
-    Summary
-        Made, skipped, warnings and failures by file name. A file made with other settings is a
-        failure that says which setting differs, never silently kept or replaced.
-    """
-    return run_items(
-        extractor.name,
-        jobs_by_name(jobs, shard),
-        partial(extract_half, extractor, overwrite=overwrite),
-        fail_fast=fail_fast,
-        workers=workers,
-    )
-
-
-def jobs_by_name(jobs: Sequence[Job], shard: tuple[int, int] = (1, 1)) -> dict[str, Job]:
-    """Give part ``(i, n)`` of the jobs by their targets: every n-th, beginning with the i-th."""
-    index, count = shard
-    return {str(job.target): job for job in list(jobs)[index - 1 :: count]}
-
-
-def extract_half(
-    extractor: Extractor, job: Job, *, overwrite: bool = False, run: str = ""
-) -> Outcome:
-    """Do one half; see `make_file`."""
-    return make_file(
-        job.target,
-        extractor.dims,
-        extractor.settings,
-        lambda: extractor.extract(job.clip(), job.target),
-        overwrite=overwrite,
-        run=run,
-    )
-
-
-def make_file(
-    target: Path,
-    dims: int,
-    settings: Mapping[str, Any],
-    make: Callable[[], str | None],
-    *,
-    overwrite: bool = False,
-    run: str = "",
-) -> Outcome:
-    """Make a feature file unless a valid one is there; it is claimed meanwhile.
-
-    Parameters
-    ----------
-    target, dims, settings
-        The file, its width, and what its record must say.
-    make
-        Makes it; returns a warning or None.
-    overwrite
-        Make it even if it is there.
-    run
-        See `action_spotting.io.locks.claim`.
+    list of Summary
+        One a feature, in the order of `makers`: made, skipped, warnings and failures by file name.
+        A file made with other settings is a failure that says which setting differs, never
+        silently kept or replaced.
 
     Raises
     ------
-    InputError
-        It is there, but made with other settings.
-    InWork
-        Another process is making it.
+    SpottingError
+        From a maker, such as weights that are not there; from the cluster; or, with `fail_fast`,
+        what is wrong with the first file that fails.
     """
-    # A claim that lies there with the file may be what a killed run left: it is looked into.
-    if not overwrite and not claim_path(target).exists() and _is_there(target, dims, settings):
-        return "skipped", None
+    began, stop = time.monotonic(), threading.Event()
+    items = {part.name: part for job in shard_of(jobs, shard) for part in job.by_medium()}
+    summaries, read = {name: Summary(name) for name in makers}, dict.fromkeys(items, 0.0)
+    work = partial(extract_job, overwrite=overwrite, fail_fast=fail_fast)
+    with contextlib.ExitStack() as stack:
+        call: Callable[[Job], dict[Path, Result]]
+        pool: Executor | None = None
+        if scheduler:
+            work = partial(work, run=uuid.uuid4().hex)
+            call, pool = stack.enter_context(
+                cluster.connect(scheduler, partial(_make, makers), work, items)
+            )
+            at_once = len(items)
+        else:
+            call = partial(work, _make(makers), read=read, stop=stop)
+            parts = max((len(job.by_medium()) for job in jobs), default=1)
+            at_once = parts * (workers or default_workers())
+        name = ", ".join(makers)
+        bar = stack.enter_context(tqdm(total=len(items), desc=name, disable=None, bar_format=_BAR))
+
+        def show() -> None:
+            bar.n = sum(read.values())
+            bar.refresh()
+
+        def account(item: str, future: Future[dict[Path, Result]]) -> None:
+            read[item] = 1.0
+            show()
+            try:
+                _account(items[item], future, summaries, fail_fast)
+            except BaseException:
+                stop.set()
+                raise
+
+        run_all(items, call, account, workers=at_once, pool=pool, tick=show)
+    for summary in summaries.values():
+        summary.seconds = time.monotonic() - began
+    return list(summaries.values())
+
+
+def extract_job(
+    extractors: Mapping[str, Extractor],
+    job: Job,
+    *,
+    overwrite: bool = False,
+    fail_fast: bool = False,
+    run: str = "",
+    read: MutableMapping[str, float] | None = None,
+    stop: threading.Event | None = None,
+) -> dict[Path, Result]:
+    """Do one job: claim the files that are to be made, decode, make them.
+
+    Parameters
+    ----------
+    extractors
+        By the name of their feature.
+    job
+        A clip and what is wanted of it.
+    overwrite, fail_fast, run
+        As for `extract_all` and `action_spotting.io.locks.claim`.
+    read
+        Takes, under the job's name, what part of the clip has been read.
+    stop
+        Ends the work when it is set.
+
+    Returns
+    -------
+    dict
+        What became of each target: ``("done" | "skipped", warning)``, or the error.
+    """
+    work = _Work(job, fail_fast, {} if read is None else read, stop or threading.Event())
+    groups: dict[Any, dict[Path, Extractor]] = {}
+    with contextlib.ExitStack() as claims:
+        for target, name in job.targets.items():
+            extractor = extractors[name]
+            with work.noting([target]):
+                wanted = to_make(
+                    target, extractor.width, extractor.settings, overwrite=overwrite, run=run
+                )
+                if claims.enter_context(wanted):
+                    groups.setdefault(extractor.decoding, {})[target] = extractor
+                else:
+                    work.results[target] = "skipped", None
+        for group in groups.values():
+            with work.noting(group):
+                work.decode(job.clip(), group)
+    return work.results
+
+
+@dataclass
+class _Work:
+    """The work on one job; `results` is what has become of its targets."""
+
+    job: Job
+    fail_fast: bool
+    read: MutableMapping[str, float]
+    stop: threading.Event
+    results: dict[Path, Result] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def noting(self, targets: Iterable[Path]) -> Iterator[None]:
+        """Note what fails the targets as the result of those that have none yet."""
+        try:
+            yield
+        except ITEM_ERRORS as error:
+            if self.fail_fast and not isinstance(error, InWork):
+                raise
+            self.results |= {t: error for t in targets if t not in self.results}
+
+    def decode(self, clip: Clip, group: Mapping[Path, Extractor]) -> None:
+        """Make the files of features that share a decoding."""
+        warnings: list[str] = []
+        first = next(iter(group.values()))
+        decode = _decode_audio if first.medium == AUDIO else _decode_picture
+
+        def work(
+            stream: Iterable[np.ndarray],
+            item_s: float,
+            row_count: Callable[[], int | None] = lambda: None,
+        ) -> None:
+            for target in group:  # the decoder may begin anew
+                self.results.pop(target, None)
+            writers = [partial(self.write, clip, t, e, row_count) for t, e in group.items()]
+            tee(self.watched(stream, item_s, clip), writers)
+
+        decode(clip, first.decoding, work, warnings.append)
+        warning = "; ".join(dict.fromkeys(warnings)) or None
+        for target in group:
+            if self.results[target] == ("done", None):
+                self.results[target] = "done", warning
+
+    def watched(self, stream: Iterable[np.ndarray], item_s: float, clip: Clip):
+        """Pass `stream` on, telling how far it is, until `stop` is set."""
+        length_s = clip.duration_s or probe(clip.path).duration_s - (clip.start_s or 0.0)
+        for number, item in enumerate(stream, start=1):
+            if self.stop.is_set():
+                raise CancelledError
+            if length_s > 0:
+                self.read[self.job.name] = min(1.0, number * item_s / length_s)
+            yield item
+
+    def write(
+        self,
+        clip: Clip,
+        target: Path,
+        extractor: Extractor,
+        row_count: Callable[[], int | None],
+        stream: Iterator[np.ndarray],
+    ) -> None:
+        """Write a feature file of what is decoded; the half has ``row_count()`` rows."""
+        with self.noting([target]):
+            with write_feature(target, extractor.width, extractor.settings, clip) as writer:
+                for rows in extractor.rows(stream, target):
+                    writer.append(rows)
+                if (count := row_count()) is not None:
+                    writer.cut(count)
+            self.results[target] = "done", None
+
+
+def _decode_picture(clip: Clip, options: Any, work: Callable, warn: Callable[[str], object]):
+    from action_spotting.visual.frames import with_frames
+
+    with_frames(clip, options, lambda frames: work(frames, 1 / options.fps), warn=warn)
+
+
+def _decode_audio(clip: Clip, options: Any, work: Callable, warn: Callable[[str], object]):
+    from action_spotting.audio.waveform import BLOCK_ROWS, ROWS_PER_S, Waveform
+
+    sound = Waveform(clip, track=options.track, resampler=options.resampler)
+    work(sound.blocks(), BLOCK_ROWS / ROWS_PER_S, lambda: sound.row_count)
+    if sound.warning:
+        warn(sound.warning)
+
+
+def _make(makers: Mapping[str, Callable[[], Extractor]]) -> dict[str, Extractor]:
+    return {name: make() for name, make in makers.items()}
+
+
+def _account(
+    job: Job,
+    future: Future[dict[Path, Result]],
+    summaries: Mapping[str, Summary],
+    fail_fast: bool,
+) -> None:
     try:
-        with claimed(target, run=run):
-            if not overwrite and _is_there(target, dims, settings):
-                return "skipped", None
-            return "done", make()
-    except InWork:
-        if not overwrite and _is_there(target, dims, settings):
-            return "skipped", None
-        raise
-
-
-@contextlib.contextmanager
-def claimed(target: Path, *, run: str = "") -> Iterator[None]:
-    """Claim a feature file and clear away what a killed run left of it; see `claims.claim`."""
-    with claim(target, run=run):
-        for suffix in _SUFFIXES:
-            clear_parts(side_path(target, suffix))
-        yield
-
-
-def _is_there(target: Path, dims: int, settings: Mapping[str, Any]) -> bool:
-    state, reason = feature_state(target, dims, settings)
-    if state is State.STALE:
-        raise InputError(f"{reason}; --overwrite makes it anew")
-    return state is State.DONE
+        results = future.result()
+    except ITEM_ERRORS as error:  # with `fail_fast`, or from a cluster
+        results = dict.fromkeys(job.targets, error)
+    for target, name in job.targets.items():
+        summaries[name].account(str(target), results[target], fail_fast=fail_fast)

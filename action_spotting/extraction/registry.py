@@ -1,16 +1,25 @@
-"""From the names of features to what makes them; the only place that knows every extractor."""
+"""From the names of features to what makes them; the only place that knows every extractor.
+
+What a feature is, also of those that only SoccerNet made, tells
+`action_spotting.dataset.feature_types`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from action_spotting.backend import load_tensorflow
+from action_spotting.dataset.feature_types import FEATURE_TYPES
 from action_spotting.dataset.features import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
+
+if TYPE_CHECKING:
+    from action_spotting.audio.extractors import AudioOptions
 
 RANDOM = "random"
 GPU = 0
@@ -51,7 +60,7 @@ def make_extractor(
     Parameters
     ----------
     name
-        ``ResNET_TF2``, ``YOLOv5``, ``VGGish`` or ``FFT``.
+        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``, ``FFT``.
     pretrained
         The weights to use.
     like
@@ -60,18 +69,22 @@ def make_extractor(
     Raises
     ------
     UsageError
-        No such feature, no file for YOLOv5, or weights other than those of `like`.
+        No such feature, one that is not made here, no file for YOLOv5, or weights other than those
+        of `like`.
     WeightsUnavailable
         The published weights are neither here nor to be downloaded.
     """
     if name not in _MAKERS:
-        raise UsageError(unknown("feature", name, _MAKERS))
-    extractor = _MAKERS[name](pretrained, like or {})
+        if name in FEATURE_TYPES:
+            raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
+        raise UsageError(unknown("feature", name, FEATURE_TYPES))
+    make, option = _MAKERS[name]
+    extractor = make(pretrained, like or {})
     differences = compare_settings(extractor.settings, like) if like else []
     if differences:
         raise UsageError(
             f"{name} cannot be made as for the model's training: {'; '.join(differences)}; name "
-            f"the weights of that time with --{_OPTIONS.get(name, 'weights')}"
+            f"the weights of that time with --{option}"
         )
     return extractor
 
@@ -115,28 +128,27 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
     )
 
 
-def _vggish(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+def _vggish(variant: str, pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
     load_tensorflow()
-    from action_spotting.audio.extractors import VGGishExtractor
+    from action_spotting.audio.extractors import vggish_extractor
 
-    return VGGishExtractor(
-        weights=_weights(pretrained.vggish, like), sound=_sound(like), **_some(like, "variant")
-    )
+    weights = _weights(pretrained.vggish, like)
+    return vggish_extractor(weights=weights, variant=variant, decoding=_audio(like))
 
 
 def _fft(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
-    from action_spotting.audio.extractors import FFTExtractor
+    from action_spotting.audio.extractors import fft_extractor
 
-    return FFTExtractor(sound=_sound(like))
+    return fft_extractor(decoding=_audio(like))
 
 
-def _sound(like: Mapping[str, Any]):
-    from action_spotting.audio.extractors import SoundOptions
+def _audio(like: Mapping[str, Any]) -> AudioOptions:
+    from action_spotting.audio.extractors import AudioOptions
 
     chosen = _some(like, "track")
     if "resampler" in like:
         chosen["resampler"] = str(like["resampler"]).split()[0]
-    return SoundOptions(**chosen)
+    return AudioOptions(**chosen)
 
 
 def _weights(chosen: str, like: Mapping[str, Any]) -> str:
@@ -148,14 +160,11 @@ def _some(like: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: like[name] for name in names if name in like}
 
 
-_MAKERS: dict[str, Callable[[Pretrained, Mapping[str, Any]], Extractor]] = {
-    "ResNET_TF2": _resnet,
-    "YOLOv5": _yolov5,
-    "VGGish": _vggish,
-    "FFT": _fft,
+_MAKERS: dict[str, tuple[Callable[[Pretrained, Mapping[str, Any]], Extractor], str]] = {
+    "ResNET_TF2": (_resnet, "resnet_weights"),
+    "YOLOv5": (_yolov5, "yolov5_weights"),
+    "VGGish": (partial(_vggish, "soccer"), "vggish_weights"),
+    "VGGish_standard": (partial(_vggish, "standard"), "vggish_weights"),
+    "FFT": (_fft, "weights"),
 }
-_OPTIONS = {
-    "ResNET_TF2": "resnet_weights",
-    "YOLOv5": "yolov5_weights",
-    "VGGish": "vggish_weights",
-}
+"""What makes a feature, and the option that names its weights."""

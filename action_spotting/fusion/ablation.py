@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
-from action_spotting.fusion.postprocessing import Score
+from action_spotting.fusion.postprocessing import Scorer
 from action_spotting.fusion.prediction import Ensemble, predict_game
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.items import Summary, run_items
@@ -24,9 +24,6 @@ METRICS = ("tight", "loose")
 TABLE_FILE, CHART_FILE = "ablation.json", "ablation.png"
 TRUNK = "embedding"
 """The name of the fused trunk among the learned weights."""
-
-MetricScorer = Callable[..., Score]
-"""``score(annotations, spots, metric=…)``: the evaluation room's ``average_map``."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Ablation:
     classes
         Names of the classes.
     scores
-        ``{metric: {choice: Score}}``.
+        ``{metric: {choice: score}}``, as the scorer gives them.
     weights
         Learned weight of the trunk and of each modality's branch, ``{name: (classes,)}``, as
         fractions of their sum; empty where the head has none, or several heads are averaged.
@@ -47,7 +44,7 @@ class Ablation:
     """
 
     classes: tuple[str, ...]
-    scores: dict[str, dict[str, Score]]
+    scores: dict[str, dict[str, Any]]
     weights: dict[str, np.ndarray]
     summary: Summary
 
@@ -104,7 +101,7 @@ def choices(modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def ablate(
-    root: Path, games: Sequence[str], models: Ensemble, out: Path, *, score: MetricScorer
+    root: Path, games: Sequence[str], models: Ensemble, out: Path, *, score: Scorer
 ) -> Ablation:
     """Score every choice of modalities; writes ``ablation.json`` and ``ablation.png`` to `out`.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from action_spotting.dataset.modalities import is_sound
+from action_spotting.dataset.feature_types import is_audio
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import HeadSettings
 from action_spotting.fusion.split_data import HalfData, read_rows
@@ -151,7 +151,7 @@ def mask(present: Arrays, settings: HeadSettings, rng: np.random.Generator) -> N
     thinned = drawn() < settings.modality_dropout
     rank = np.argsort(np.argsort(drawn(len(names)) + ~there, axis=0), axis=0)
     kept = 1 + np.floor(drawn() * np.maximum(1, there.sum(axis=0) - 1))
-    sound = np.array([is_sound(name) for name in names])
+    sound = np.array([is_audio(name) for name in names])
     medium = sound[:, None] == (drawn() < 0.5)
     both = (there & medium).any(axis=0) & (there & ~medium).any(axis=0)
     dropped = thinned & np.where(both & (drawn() < 0.5), medium, rank >= kept)

@@ -7,7 +7,6 @@ The folder holds ``model.json`` (settings, provenance of the features, postproce
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,17 +49,6 @@ class RowScores(NamedTuple):
 
     logits: np.ndarray
     displacement_s: np.ndarray
-
-
-@dataclass(frozen=True)
-class ModelParts:
-    """What a model folder holds."""
-
-    settings: HeadSettings
-    normalisation: Normalisation
-    provenance: Mapping[str, Any]
-    postprocessing: Postprocessing
-    weights: Sequence[np.ndarray]
 
 
 class _ModelFile(msgspec.Struct):
@@ -218,16 +206,20 @@ def load_model(folder: Path) -> SpottingModel:
     InputError
         A file in it is damaged or does not fit the others.
     """
-    parts = read_parts(folder)
-    model = SpottingModel(
-        parts.settings, parts.normalisation, parts.provenance, parts.postprocessing
-    )
-    assign(model.network.variables, parts.weights, str(folder / WEIGHTS_FILE))
+    parts, weights = read_parts(folder)
+    model = SpottingModel(*parts)
+    assign(model.network.variables, weights, str(folder / WEIGHTS_FILE))
     return model
 
 
-def read_parts(folder: Path) -> ModelParts:
-    """Read and check a model folder without building its network; errors as `load_model`."""
+def read_parts(folder: Path) -> tuple[tuple[Any, ...], list[np.ndarray]]:
+    """Read and check a model folder without building its network; errors as `load_model`.
+
+    Returns
+    -------
+    tuple, list
+        What `SpottingModel` takes, and the network's weights.
+    """
     path = folder / MODEL_FILE
     if not path.exists():
         raise UsageError(f"{folder}: no {MODEL_FILE}; name a folder that TrainSpotting.py made")
@@ -250,7 +242,7 @@ def read_parts(folder: Path) -> ModelParts:
     weights = [arrays[name] for name in sorted(arrays) if name.startswith("weight_")]
     if problem := _misfit(settings, normalisation, weights):
         raise InputError(f"{where}: {problem}; train anew")
-    return ModelParts(settings, normalisation, stored.provenance, chosen, weights)
+    return (settings, normalisation, stored.provenance, chosen), weights
 
 
 def _misfit(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -44,20 +44,9 @@ BOTTOM = float(logit(FLOOR))
 _EDGE = 1e-6
 
 
-class Score(Protocol):
-    """What a scorer gives: the average-mAP and each class's average AP, in [0, 1]."""
-
-    @property
-    def average_map(self) -> float:
-        """The mean over the classes."""
-
-    @property
-    def per_class(self) -> np.ndarray:
-        """Of each class, ``(classes,)``."""
-
-
-Scorer = Callable[[Sequence[Events], Sequence[Events]], Score]
-"""``score(annotations, spots)``, one element a game."""
+Scorer = Callable[..., Any]
+"""``score(annotations, spots)``, one element a game; gives ``average_map`` and ``per_class``, in
+[0, 1]: the evaluation room's ``average_map``."""
 
 Picker = Callable[[np.ndarray, float], list[list[Peaks]]]
 """``pick(nms_windows_s, displacement_scale)`` gives the peaks of every game's two halves."""
@@ -188,7 +177,7 @@ def fit_postprocessing(
     """
     events = _count_events(annotations, classes)
 
-    def scored(window_s: float, scale: float) -> Score:
+    def scored(window_s: float, scale: float) -> Any:
         return score_peaks(score, annotations, pick(np.full(classes, window_s), scale))
 
     window_s = nms_window_s or DEFAULT_NMS_WINDOW_S
@@ -216,7 +205,7 @@ def fit_postprocessing(
     return replace(fitted, threshold=threshold)
 
 
-def average_of_common(scored: Score, annotations: Sequence[Events]) -> float:
+def average_of_common(scored: Any, annotations: Sequence[Events]) -> float:
     """Average the AP over the classes with enough events; one lucky red card decides nothing.
 
     Over all classes where none has enough.
@@ -232,7 +221,7 @@ def _count_events(annotations: Sequence[Events], classes: int) -> np.ndarray:
 
 def score_peaks(
     score: Scorer, annotations: Sequence[Events], games: Sequence[Sequence[Peaks]]
-) -> Score:
+) -> Any:
     """Score the peaks of games (first half, second half) by their plain confidences."""
     spots = [
         to_spots(halves, lambda p: p.confidence, events.classes)

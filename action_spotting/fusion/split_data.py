@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,25 +15,12 @@ from action_spotting.dataset.features import align, compare_settings, open_featu
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import InputError, UsageError, unknown
 
-_FEATURE_FILE = re.compile(r"[12]_(.+)\.npy")
 
+class HalfData(NamedTuple):
+    """One half: the feature files of the modalities that are there, and its events.
 
-@dataclass(frozen=True)
-class HalfData:
-    """One half: its feature files and its events.
-
-    Attributes
-    ----------
-    half
-        Which half of which game.
-    rows
-        Rows that all its modalities have.
-    paths
-        The feature file of each modality that is there.
-    time_s
-        Times of the events; float array ``(n,)``.
-    label
-        Their classes; int array ``(n,)``.
+    `rows` are those that all its modalities have; `time_s` (seconds) and `label` (classes) are
+    arrays ``(n,)``.
     """
 
     half: Half
@@ -176,12 +162,7 @@ def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> Ha
 
 
 def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:
-    found = {
-        match[1]
-        for game in games
-        for path in (root / game).iterdir()
-        if (match := _FEATURE_FILE.fullmatch(path.name))
-    }
+    found = {name for game in games for n in (1, 2) for name in Half(root, game, n).features()}
     if not found:
         raise UsageError(
             f"{root}: no feature file in any of {len(games)} games; extract features first"

@@ -317,9 +317,17 @@ def _check_depth(content: Any, where: str) -> None:
     raise InputError(f"{where}: not usable JSON (nested more than {MAX_JSON_DEPTH} deep)")
 
 
+def expanded(path: str | Path) -> Path:
+    """Give a path whose ``~`` or ``~user`` stands for a home folder; `UsageError` without one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{path}: no home folder is known for it; give the whole path") from error
+
+
 def existing_folder(path: str | Path, what: str) -> Path:
     """Check that `path` is a folder; `what` names it in the error."""
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not folder.exists():
         raise UsageError(f"{what} {str(path)!r} does not exist")
     if not folder.is_dir():

@@ -11,12 +11,18 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from action_spotting.errors import SOME_FAILED, SpottingError
+from action_spotting.errors import SOME_FAILED, SpottingError, worded
 from action_spotting.io.locks import InWork
 
 T = TypeVar("T")
+R = TypeVar("R")
 Outcome = tuple[str, str | None]
 """``("done" | "skipped", warning or None)``: what became of an item."""
+
+ITEM_ERRORS = (SpottingError, OSError, MemoryError)
+"""What fails one item; any other exception is a defect of ours and ends the run."""
+
+_TICK_S = 0.25
 
 
 @dataclass
@@ -50,6 +56,26 @@ class Summary:
         """0 when all went well, 3 when some items failed."""
         return SOME_FAILED if self.failures else 0
 
+    def account(self, item: str, result: Outcome | Exception, *, fail_fast: bool = False) -> None:
+        """Enter what became of an item; the one place that decides what a failure means.
+
+        Raises
+        ------
+        Exception
+            `result`, one of `ITEM_ERRORS`, where the item failed, and `fail_fast`.
+        """
+        if isinstance(result, InWork):
+            self.elsewhere[item] = str(result)
+        elif isinstance(result, Exception):
+            if fail_fast:
+                raise result
+            self.failures[item] = worded(result)
+        else:
+            outcome, warning = result
+            (self.done if outcome == "done" else self.skipped).append(item)
+            if warning:
+                self.warnings[item] = warning
+
     def __str__(self) -> str:
         """Counts, then each warning and each failure with its reason."""
         others = f"{len(self.elsewhere)} in work elsewhere, " if self.elsewhere else ""
@@ -73,7 +99,7 @@ def run_items(
     unit: str = "half",
     pool: Executor | None = None,
 ) -> Summary:
-    """Do `work` on each item, with a progress bar; the one place that decides what failure means.
+    """Do `work` on each item, with a progress bar, and sum up what became of them.
 
     Parameters
     ----------
@@ -82,8 +108,7 @@ def run_items(
     items
         By the name under which they are listed.
     work
-        Does one item, and raises `SpottingError` for what a user can put right; any other
-        exception is a defect of ours and ends the run.
+        Does one item; one of `ITEM_ERRORS` fails only that item.
     fail_fast
         Raise at the first item that fails instead of listing it.
     workers
@@ -95,43 +120,67 @@ def run_items(
     """
     summary = Summary(stage)
     began = time.monotonic()
-    todo = iter(items.items())
-    running: dict[Future[Outcome], str] = {}
-    finished: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
-    pool = pool or ThreadPoolExecutor(max_workers=workers)
     with tqdm(total=len(items), desc=stage, unit=unit, disable=None) as bar:
-        try:
-            while True:
-                while len(running) < workers and (entry := next(todo, None)):
-                    future = pool.submit(work, entry[1])
-                    running[future] = entry[0]
-                    future.add_done_callback(finished.put)
-                if not running:
-                    break
-                future = finished.get()
-                _account(summary, running.pop(future), future, fail_fast)
-                bar.update()
-        except BaseException as error:
-            # Ctrl-C does not wait for the halves in work.
-            wait_for_them = not isinstance(error, KeyboardInterrupt)
-            pool.shutdown(wait=wait_for_them, cancel_futures=True)
-            raise
-    pool.shutdown()
+
+        def account(name: str, future: Future[Outcome]) -> None:
+            try:
+                result: Outcome | Exception = future.result()
+            except ITEM_ERRORS as error:
+                result = error
+            summary.account(name, result, fail_fast=fail_fast)
+            bar.update()
+
+        run_all(items, work, account, workers=workers, pool=pool)
     summary.seconds = time.monotonic() - began
     return summary
 
 
-def _account(summary: Summary, name: str, future: Future[Outcome], fail_fast: bool) -> None:
+def run_all(
+    items: Mapping[str, T],
+    work: Callable[[T], R],
+    account: Callable[[str, Future[R]], object],
+    *,
+    workers: int = 1,
+    pool: Executor | None = None,
+    tick: Callable[[], object] = lambda: None,
+) -> None:
+    """Do `work` on each item, `workers` at once, and hand each to `account` as it ends.
+
+    Parameters
+    ----------
+    items
+        By name.
+    work
+        Does one item.
+    account
+        Takes the name of an item and its finished future, in the caller's thread; what it raises
+        ends the run.
+    workers, pool
+        As for `run_items`.
+    tick
+        Is called a few times a second while all items in work go on.
+    """
+    todo = iter(items.items())
+    running: dict[Future[R], str] = {}
+    finished: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
+    pool = pool or ThreadPoolExecutor(max_workers=workers)
     try:
-        outcome, warning = future.result()
-    except InWork as error:
-        summary.elsewhere[name] = str(error)
-        return
-    except SpottingError as error:
-        if fail_fast:
-            raise
-        summary.failures[name] = str(error)
-        return
-    (summary.done if outcome == "done" else summary.skipped).append(name)
-    if warning:
-        summary.warnings[name] = warning
+        while True:
+            while len(running) < workers and (entry := next(todo, None)):
+                future = pool.submit(work, entry[1])
+                running[future] = entry[0]
+                future.add_done_callback(finished.put)
+            if not running:
+                break
+            try:
+                future = finished.get(timeout=_TICK_S)
+            except queue.Empty:
+                tick()
+                continue
+            account(running.pop(future), future)
+    except BaseException as error:
+        # Ctrl-C does not wait for the halves in work.
+        wait_for_them = not isinstance(error, KeyboardInterrupt)
+        pool.shutdown(wait=wait_for_them, cancel_futures=True)
+        raise
+    pool.shutdown()

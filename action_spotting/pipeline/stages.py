@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from action_spotting.backend import load_tensorflow
+from action_spotting.dataset.feature_types import base_of, pca_of
 from action_spotting.dataset.layout import Half
-from action_spotting.dataset.modalities import base_of, pca_of
 from action_spotting.dataset.splits import list_games, list_halves
 from action_spotting.errors import InputError, SpottingError
-from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import jobs_of_halves
 from action_spotting.extraction.registry import make_extractor
 from action_spotting.io.items import Summary
 from action_spotting.io.tables import table
 from action_spotting.pipeline.demo import demo_plan
+from action_spotting.pipeline.features import all_here
 from action_spotting.pipeline.model_files import pca_files
 from action_spotting.pipeline.plan import Plan
 
@@ -37,20 +39,21 @@ class Outcome:
     ----------
     plan
         What is being done.
-    summaries
-        One a stage.
+    stages
+        What each made: its name, its seconds, and a summary or, of the features, several.
     evaluation
         The scores on the test split.
     """
 
     plan: Plan
-    summaries: list[Summary] = field(default_factory=list)
+    stages: list[tuple[str, float, list[Summary]]] = field(default_factory=list)
     evaluation: Evaluation | None = None
 
     @property
     def exit_code(self) -> int:
         """3 when some item failed in any stage, else 0."""
-        return max((summary.exit_code for summary in self.summaries), default=0)
+        codes = [summary.exit_code for _, _, summaries in self.stages for summary in summaries]
+        return max(codes, default=0)
 
     @cached_property
     def halves(self) -> list[Half]:
@@ -82,20 +85,25 @@ def run_pipeline(plan: Plan, announce: Announce) -> Outcome:
     todo = _stages(plan)
     for i, (name, stage) in enumerate(todo, start=1):
         began = time.monotonic()
-        summary = replace(stage(outcome), stage=name)
-        summary.seconds = time.monotonic() - began
-        outcome.summaries.append(summary)
-        announce(f"[{i}/{len(todo)}] {summary}")
+        summaries = stage(outcome)
+        seconds = time.monotonic() - began
+        for summary in summaries:
+            summary.seconds = seconds
+        outcome.stages.append((name, seconds, summaries))
+        announce(f"[{i}/{len(todo)}] " + "\n      ".join(map(str, summaries)))
     return outcome
 
 
 def summary_table(outcome: Outcome) -> str:
     """Lay out what each stage made and how long it took."""
-    rows = [
-        [s.stage, len(s.done), len(s.skipped), len(s.failures), f"{s.seconds:.1f} s"]
-        for s in outcome.summaries
-    ]
-    total = sum(s.seconds for s in outcome.summaries)
+    rows: list[list[object]] = []
+    for name, seconds, summaries in outcome.stages:
+        time_s = f"{seconds:.1f} s"
+        if len(summaries) > 1:  # made side by side
+            rows.append([name, "", "", "", time_s])
+            time_s = ""
+        rows += [[s.stage, len(s.done), len(s.skipped), len(s.failures), time_s] for s in summaries]
+    total = sum(seconds for _, seconds, _ in outcome.stages)
     rows.append(["total", "", "", "", f"{total:.1f} s"])
     return table(["stage", "made", "already there", "failed", "time"], rows)
 
@@ -111,31 +119,30 @@ def occurring_average(evaluation: Evaluation) -> dict[str, float]:
     }
 
 
-def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], Summary]]]:
-    stages: list[tuple[str, Callable[[Outcome], Summary]]] = []
-    if plan.sample:
-        stages.append(("sample", sample))
-    stages.append(("matches", check_matches))
-    for base in dict.fromkeys(base_of(name) for name in plan.modalities):
-        stages.append((base, partial(extract, name=base)))
-        stages += [
-            (name, partial(reduce, name=name))
-            for name in plan.modalities
-            if name != base and base_of(name) == base
-        ]
-    return [*stages, ("train", train), ("predict", predict), ("score", score), ("report", report)]
+def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], list[Summary]]]]:
+    reduced = [name for name in plan.modalities if pca_of(name)]
+    return [
+        *([("sample", sample)] if plan.sample else []),
+        ("matches", check_matches),
+        ("features", extract),
+        *((name, partial(reduce, name=name)) for name in reduced),
+        ("train", train),
+        ("predict", predict),
+        ("score", score),
+        ("report", report),
+    ]
 
 
-def sample(outcome: Outcome) -> Summary:
+def sample(outcome: Outcome) -> list[Summary]:
     """Make the sample matches and what their features need."""
     from action_spotting.sample import make_sample
 
     games = make_sample(outcome.plan.root, seed=outcome.plan.seed)
     outcome.plan = demo_plan(outcome.plan)
-    return Summary("sample", done=games)
+    return [Summary("sample", done=games)]
 
 
-def check_matches(outcome: Outcome) -> Summary:
+def check_matches(outcome: Outcome) -> list[Summary]:
     """List the halves; those with neither media nor features are left out and named."""
     plan = outcome.plan
     summary = Summary("matches")
@@ -147,24 +154,27 @@ def check_matches(outcome: Outcome) -> Summary:
             summary.failures[f"{half.game}, half {half.number}"] = absence
         else:
             summary.skipped.append(f"{half.game}, half {half.number}")
-    return summary
+    return [summary]
 
 
-def extract(outcome: Outcome, name: str) -> Summary:
-    """Extract one feature of every half."""
+def extract(outcome: Outcome) -> list[Summary]:
+    """Extract all features of every half, each half decoded once."""
     plan = outcome.plan
-    extractor = make_extractor(name, plan.pretrained)
-    jobs = [Job(half.feature(name), partial(half.clip, plan.video)) for half in outcome.halves]
-    return _all_here(extract_all(extractor, jobs, fail_fast=plan.fail_fast))
+    bases = list(dict.fromkeys(base_of(name) for name in plan.modalities))
+    makers = {base: partial(make_extractor, base, plan.pretrained) for base in bases}
+    jobs = jobs_of_halves(outcome.halves, bases, plan.video)
+    summaries = extract_all(makers, jobs, fail_fast=plan.fail_fast)
+    all_here(summaries)
+    return summaries
 
 
-def reduce(outcome: Outcome, name: str) -> Summary:
+def reduce(outcome: Outcome, name: str) -> list[Summary]:
     """Fit the PCA on the training split, unless the model has one; reduce every half."""
     from action_spotting.reduction.files import load_pca, save_pca
     from action_spotting.reduction.pca import fit, reduce_files
 
     plan = outcome.plan
-    base, dims = base_of(name), _dims(name)
+    base, dims = pca_of(name) or (name, 0)
     sources = {half: half.feature(base) for half in outcome.halves if half.feature(base).exists()}
     files = pca_files(plan.model_dir, dims)
     if not files[0].exists():
@@ -174,10 +184,12 @@ def reduce(outcome: Outcome, name: str) -> Summary:
         save_pca(pca, *files)
     pca = load_pca(*files)
     pairs = {half.feature(name): path for half, path in sources.items()}
-    return _all_here(reduce_files(pca, pairs, fail_fast=plan.fail_fast))
+    summary = replace(reduce_files(pca, pairs, fail_fast=plan.fail_fast), stage=name)
+    all_here([summary])
+    return [summary]
 
 
-def train(outcome: Outcome) -> Summary:
+def train(outcome: Outcome) -> list[Summary]:
     """Train the head on the training split; the validation split chooses the epoch."""
     load_tensorflow()
     from action_spotting.evaluation.scoring import average_map
@@ -197,12 +209,11 @@ def train(outcome: Outcome) -> Summary:
         score=partial(average_map, metric="tight"),
         fail_fast=plan.fail_fast,
     )
-    return Summary(
-        "train", done=[str(plan.model_dir)], warnings=result.warnings, failures=result.failures
-    )
+    done = [str(plan.model_dir)]
+    return [Summary("train", done=done, warnings=result.warnings, failures=result.failures)]
 
 
-def predict(outcome: Outcome) -> Summary:
+def predict(outcome: Outcome) -> list[Summary]:
     """Spot the matches of the test split."""
     load_tensorflow()
     from action_spotting.fusion.prediction import load_models
@@ -211,19 +222,20 @@ def predict(outcome: Outcome) -> Summary:
     plan = outcome.plan
     models = load_models([plan.model_dir])
     games = outcome.games(plan.test_split)
-    return spot(plan.root, games, models, plan.predictions, fail_fast=plan.fail_fast)
+    summary = spot(plan.root, games, models, plan.predictions, fail_fast=plan.fail_fast)
+    return [replace(summary, stage="predict")]
 
 
-def score(outcome: Outcome) -> Summary:
+def score(outcome: Outcome) -> list[Summary]:
     """Score the test split with SoccerNet's measures."""
     from action_spotting.evaluation.evaluate import score_folder
 
     plan = outcome.plan
     outcome.evaluation = score_folder(plan.root, plan.predictions, split=plan.test_split)
-    return Summary("score", done=list(outcome.evaluation.games.games))
+    return [Summary("score", done=list(outcome.evaluation.games.games))]
 
 
-def report(outcome: Outcome) -> Summary:
+def report(outcome: Outcome) -> list[Summary]:
     """Write the HTML report of the test split, with links to its videos."""
     from action_spotting.evaluation.report import games_of, write_report
 
@@ -231,7 +243,7 @@ def report(outcome: Outcome) -> Summary:
     if evaluation:
         games = games_of(evaluation, report=plan.report, root=plan.root, video=plan.video)
         write_report(plan.report, games, evaluation, notes=plan.notes)
-    return Summary("report", done=[str(plan.report)])
+    return [Summary("report", done=[str(plan.report)])]
 
 
 def closing_text(outcome: Outcome) -> str:
@@ -249,28 +261,9 @@ def closing_text(outcome: Outcome) -> str:
     return "\n\n".join(parts)
 
 
-def _all_here(summary: Summary) -> Summary:
-    """Stop where another process still makes what the next stage is to work on."""
-    if summary.elsewhere:
-        item, text = next(iter(summary.elsewhere.items()))
-        raise InputError(
-            f"{summary.stage}: others are making {len(summary.elsewhere)} of the halves, such as "
-            f"{item}, {text}. What follows needs them: run the same command again when they are "
-            "done"
-        )
-    return summary
-
-
-def _dims(name: str) -> int:
-    reduced = pca_of(name)
-    if reduced is None:
-        raise ValueError(f"{name} is no reduced feature")
-    return reduced[1]
-
-
 def _absence(half: Half, video: str) -> str | None:
     """Why a half can give nothing, or None when it has media or features."""
-    if any(half.folder.glob(f"{half.number}_*.npy")):
+    if half.features():
         return None
     try:
         half.clip(video)

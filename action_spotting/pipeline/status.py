@@ -26,10 +26,16 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting.dataset.event_files import read_labels, read_predictions
+from action_spotting.dataset.feature_types import base_of, pca_of
 from action_spotting.dataset.features import compare_settings, open_feature, read_record
-from action_spotting.dataset.layout import Half, labels_path, predictions_path
+from action_spotting.dataset.layout import (
+    Half,
+    feature_path,
+    labels_path,
+    parse_feature,
+    predictions_path,
+)
 from action_spotting.dataset.media import check_file
-from action_spotting.dataset.modalities import base_of, pca_of
 from action_spotting.dataset.splits import read_splits
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.io.locks import claim_path, holder_of
@@ -244,8 +250,8 @@ def _other_source(
     stages: Mapping[str, Mapping[str, Finding]], name: str, path: str, settings: Mapping[str, Any]
 ) -> list[str]:
     """Name the settings in which a reduced feature's source is another now."""
-    base = base_of(name)
-    source = stages[base][path.removesuffix(f"{name}.npy") + f"{base}.npy"]
+    base, (number, _) = base_of(name), parse_feature(Path(path)) or (0, "")
+    source = stages[base][feature_path(Path(path).parent, number, base).as_posix()]
     if source.settings is None or settings.get("features") is None:
         return []
     return compare_settings(settings["features"], source.settings, "features")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.features import align, open_feature
 from action_spotting.dataset.layout import feature_path, predictions_path, relative
 from action_spotting.dataset.media import Clip, probe
-from action_spotting.errors import InputError, UsageError
+from action_spotting.errors import SOME_FAILED, InputError, SpottingError, UsageError
 from action_spotting.extraction.registry import GPU, Pretrained
 from action_spotting.io.tables import table
-from action_spotting.pipeline.match_features import FeaturePlan, make_features, usable_modalities
+from action_spotting.pipeline.features import FeaturePlan, make_features
 
 SHORTEST_S = 1.0
 AUTO = "auto"
@@ -77,12 +78,20 @@ class VideoOutcome:
         What the user should know: modalities done without, sound that ends early.
     files
         What was written, by what it is: predictions, report, …
+    failures
+        Why exports, highlights or an overlay could not be made.
     """
 
     spots: Events
     thresholds: np.ndarray
     notices: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """3 when something could not be made, else 0."""
+        return SOME_FAILED if self.failures else 0
 
     @property
     def seen(self) -> Events:
@@ -114,7 +123,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     wanted = FeaturePlan(
         out=plan.out,
         clips=clips,
-        modalities=usable_modalities(models.modalities, clips, notices),
+        modalities=models.modalities,
         provenance=common_provenance([model.provenance for model in models.models]),
         model_dirs=plan.model_dirs,
         pretrained=plan.pretrained,
@@ -123,7 +132,7 @@ def spot_video(plan: VideoPlan) -> VideoOutcome:
     modalities = make_features(wanted, notices)
     opened = {number: open_half(plan.out, number, modalities) for number in clips}
     halves = [models.spot_half(half, half=number) for number, half in opened.items() if half]
-    outcome = VideoOutcome(Events.concat(halves), thresholds, notices)
+    outcome = VideoOutcome(Events.concat(halves, models.classes), thresholds, notices)
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots)
     outcome.files["predictions"] = path
@@ -209,6 +218,7 @@ def closing_text(outcome: VideoOutcome) -> str:
     """Word the end: the spots that people see, notices, where the files are."""
     parts = [spots_table(outcome)]
     parts += [f"note: {notice}" for notice in outcome.notices]
+    parts += [f"FAILED {what}: {reason}" for what, reason in outcome.failures.items()]
     parts.append("\n".join(f"{what}: {path}" for what, path in outcome.files.items()))
     return "\n\n".join(parts)
 
@@ -237,39 +247,57 @@ def _check_outputs(plan: VideoPlan) -> None:
 
 
 def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
-    """Make what people and other tools look at, of the spots above their thresholds."""
+    """Make what people and other tools look at, of the spots above their thresholds.
+
+    The report first, then each of the others alone: one that fails is told and stops only itself.
+    """
     from action_spotting.evaluation.report import Game, write_report
-    from action_spotting.export.match import build_match
     from action_spotting.export.registry import write_exports
     from action_spotting.export.thumbnails import thumbnails
+    from action_spotting.export.timeline import build_timeline
 
     title, seen = plan.videos[0].stem, outcome.seen
-    match = build_match(title, seen, clips, folder=plan.out)
-    for path in write_exports(match, plan.exports, plan.out):
-        outcome.files[path.name] = path
-    if match.moments:
-        _make_videos(plan, match, outcome)
-    elif plan.highlights or plan.overlay:
+    timeline = build_timeline(title, seen, clips, folder=plan.out)
+    if timeline.moved:
+        outcome.notices.append(f"{timeline.moved} spots outside their half are shown at its end")
+    if not timeline.moments and (plan.highlights or plan.overlay):
         outcome.notices.append("no spot reaches its threshold: no highlights, no overlay")
     report = Game(
         title,
         seen,
         videos={number: relative(clip.path, plan.out) for number, clip in clips.items()},
-        starts_s={number: clip.start_s or 0.0 for number, clip in clips.items()},
-        pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(match)],
+        starts_s={half.number: (half.lead_ms + half.file_ms) / 1000 for half in timeline.halves},
+        pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(timeline)],
     )
     path = plan.out / "report.html"
     write_report(path, [report], title=title, notes=outcome.notices)
     outcome.files["report"] = path
+    for name in plan.exports:
+        with _alone(name, outcome):
+            for path in write_exports(timeline, [name], plan.out):
+                outcome.files[path.name] = path
+    if timeline.moments:
+        _make_videos(plan, timeline, outcome)
 
 
-def _make_videos(plan: VideoPlan, match: Any, outcome: VideoOutcome) -> None:
+def _make_videos(plan: VideoPlan, timeline: Any, outcome: VideoOutcome) -> None:
     from action_spotting.export.overlay import overlay
     from action_spotting.export.reel import highlights
 
     if plan.highlights:
-        highlights(match, plan.highlights)
-        outcome.files["highlights"] = plan.highlights
+        with _alone("highlights", outcome):
+            highlights(timeline, plan.highlights)
+            outcome.files["highlights"] = plan.highlights
     if plan.overlay:
-        for path in overlay(match, plan.overlay):
-            outcome.files[path.name] = path
+        with _alone("overlay", outcome):
+            for path in overlay(timeline, plan.overlay):
+                outcome.files[path.name] = path
+
+
+@contextlib.contextmanager
+def _alone(what: str, outcome: VideoOutcome) -> Iterator[None]:
+    """Let what fails stop only itself."""
+    try:
+        yield
+    except SpottingError as error:
+        outcome.failures[what] = str(error)

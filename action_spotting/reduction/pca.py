@@ -25,7 +25,7 @@ from action_spotting.dataset.features import (
     write_feature,
 )
 from action_spotting.errors import InputError, UsageError
-from action_spotting.extraction.driver import make_file
+from action_spotting.extraction.job import make_file
 from action_spotting.io.items import Outcome, Summary, run_items
 
 BLOCK_ROWS = 2048
@@ -290,11 +290,6 @@ def reduce_one(
     settings = reduced_settings(pca, source)
     reduce = partial(_reduce_file, pca, source, target, settings)
     return make_file(target, pca.dims, settings, reduce, overwrite=overwrite, run=run)
-
-
-def reduce_file(pca: PCA, source: Path, target: Path) -> None:
-    """Project the feature file `source` to `target`, whatever is there."""
-    _reduce_file(pca, source, target, reduced_settings(pca, source))
 
 
 def reduced_settings(pca: PCA, source: Path) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from action_spotting.cli.visual_options import SAMPLINGS, TRANSFORMS
 from action_spotting.dataset.media import LONGEST_S, Clip
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.visual.choices import SAMPLINGS, TRANSFORMS
 from action_spotting.visual.packet_index import Scan, scan_packets
 from action_spotting.visual.readers import Miscounted, Reader, open_reader, reader_class
 

@@ -20,12 +20,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from action_spotting.cli.visual_options import GRABBERS
 from action_spotting.dataset.media import first_frame, open_media
 from action_spotting.dataset.packets import list_packets
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.extraction.prefetch import ahead
 from action_spotting.io.ffmpeg import MEDIA_OPTIONS, ffmpeg_exe
+from action_spotting.io.threads import prefetch
+from action_spotting.visual.choices import GRABBERS
 from action_spotting.visual.packet_index import Scan, scan_of, video_stream
 
 DECODERS = 4
@@ -114,7 +114,7 @@ class PyAVReader:
         with contextlib.ExitStack() as stack:
             decoders = []
             for i in range(min(DECODERS, len(parts))):
-                decoder = ahead(self._decode_parts(parts[i::DECODERS]), depth)
+                decoder = prefetch(self._decode_parts(parts[i::DECODERS]), depth)
                 stack.callback(decoder.close)
                 decoders.append(chain([next(decoder)], decoder))  # it runs from here on
             for i, part in enumerate(parts):

@@ -10,18 +10,17 @@ everything trained on them rest on that, so ``channel_order="soccernet"`` does t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from action_spotting.cli.visual_options import TRANSFORMS
-from action_spotting.dataset.features import write_feature
-from action_spotting.dataset.media import Clip
+from action_spotting.dataset.feature_types import PICTURE
 from action_spotting.errors import UsageError, unknown
-from action_spotting.extraction.prefetch import ahead, batches
-from action_spotting.visual.frames import FrameOptions, square, with_frames
+from action_spotting.io.threads import prefetch
+from action_spotting.visual.batches import batches
+from action_spotting.visual.choices import TRANSFORMS
+from action_spotting.visual.frames import FrameOptions, square
 from action_spotting.visual.resnet_network import SHAPE, WIDTH, Settings, load_network
 
 QUEUED_BATCHES = 2
@@ -34,59 +33,57 @@ class ResNetExtractor:
     ----------
     network
         Weights, precision, engine, channel order and batch size.
-    frames
+    decoding
         Which frames.
     transform
         ``crop``, ``resize`` or ``resize256crop224``; see `action_spotting.visual.frames.square`.
-    name
-        The feature's name.
+
+    Attributes
+    ----------
+    device
+        Where the network runs, in words.
+
+    Raises
+    ------
+    UsageError
+        No such transform or file of weights.
+    WeightsUnavailable
+        The ImageNet weights are neither here nor to be downloaded.
 
     Examples
     --------
     >>> extractor = ResNetExtractor(Settings(weights="random"))  # doctest: +SKIP
-    >>> extractor.extract(Clip(Path("1_224p.mkv")), Path("1_ResNET_TF2.npy"))  # doctest: +SKIP
     """
 
-    dims = WIDTH
+    width = WIDTH
+    medium = PICTURE
 
     def __init__(
         self,
         network: Settings | None = None,
-        frames: FrameOptions | None = None,
+        decoding: FrameOptions | None = None,
         *,
         transform: str = "crop",
-        name: str = "ResNET_TF2",
     ) -> None:
         if transform not in TRANSFORMS:
             raise UsageError(unknown("transform", transform, TRANSFORMS))
-        self.name = name
-        self.frames = frames or FrameOptions()
+        self.decoding = decoding or FrameOptions()
         self._transform = transform
         self._network = load_network(network or Settings())
         self.device = self._network.device
-        self.batch_size = self._network.batch_size
         self.settings: Mapping[str, Any] = {
-            "fps": self.frames.fps,
-            "sampling": self.frames.sampling,
-            "grabber": self.frames.grabber,
+            "fps": self.decoding.fps,
+            "sampling": self.decoding.sampling,
+            "grabber": self.decoding.grabber,
             "transform": transform,
             **self._network.record,
         }
 
-    def extract(self, clip: Clip, target: Path) -> str | None:
-        """Write the features of `clip`; a Ctrl-C or a bad clip leaves nothing behind."""
-        found: list[str] = []
-        work = partial(self.consume, clip=clip, target=target)
-        with_frames(clip, self.frames, work, warn=found.append)
-        return "; ".join(found) or None
-
-    def consume(self, frames: Iterator[np.ndarray], clip: Clip, target: Path) -> None:
-        """Write the features of `frames`, which are those of `clip`."""
-        squares = (square(frame, self._transform) for frame in frames)
-        ready = ahead(batches(squares, self._network.batch_size), QUEUED_BATCHES)
-        with write_feature(target, self.dims, self.settings, clip) as writer:
-            for batch, count in ready:
-                writer.append(self._network(batch)[:count])
+    def rows(self, stream: Iterator[np.ndarray], target: Path) -> Iterator[np.ndarray]:
+        """Compute the features of frames, a batch at a time."""
+        squares = (square(frame, self._transform) for frame in stream)
+        for batch, count in prefetch(batches(squares, self._network.batch_size), QUEUED_BATCHES):
+            yield self._network(batch)[:count]
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Compute the features of BGR uint8 pictures ``(n, 224, 224, 3)``: float32 ``(n, 2048)``.

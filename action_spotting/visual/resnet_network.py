@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.cli.visual_options import CHANNEL_ORDERS, ENGINES, PRECISIONS
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.io.files import expanded
 from action_spotting.io.pretrained import HDF5_ERRORS, PretrainedFile, find, open_hdf5
+from action_spotting.visual.choices import CHANNEL_ORDERS, ENGINES, PRECISIONS
 
 SHAPE = (224, 224, 3)
 WIDTH = 2048
@@ -26,7 +28,7 @@ IMAGENET = PretrainedFile(
     "resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
     digest="md5:ee4c566cf9a93f14d82f913c2dc6dd0c",
 )
-KERAS_CACHE = Path.home() / ".keras" / "models"
+KERAS_CACHE = Path(os.path.expanduser("~/.keras/models"))  # noqa: PTH111 - a user may have no home
 
 _CHANNEL_MEANS = (103.939, 116.779, 123.68)  # B, G, R of ImageNet, as Keras' caffe mode has them
 _RESIDUAL_GAIN = 0.25
@@ -184,7 +186,7 @@ def _find_weights(settings: Settings) -> Path | None:
     if settings.weights == "imagenet":
         named = settings.folder and (settings.folder / IMAGENET.name).is_file()
         return find(IMAGENET, settings.folder if named else KERAS_CACHE)
-    path = Path(settings.weights).expanduser()
+    path = expanded(settings.weights)
     if not path.is_file():
         raise UsageError(
             f"--weights {settings.weights!r}: no such file; expected imagenet, random, or a .h5 "

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from action_spotting.dataset.feature_types import PICTURE
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import side_path
 from action_spotting.dataset.media import Clip
-from action_spotting.extraction.driver import make_file
-from action_spotting.extraction.prefetch import ahead, batches
+from action_spotting.extraction.job import make_file
 from action_spotting.io.items import Outcome, Summary, run_items
+from action_spotting.io.threads import prefetch
+from action_spotting.visual.batches import batches
 from action_spotting.visual.boxes import Boxes, read_boxes, write_boxes
 from action_spotting.visual.detector import (
     Detections,
@@ -24,7 +25,7 @@ from action_spotting.visual.detector import (
     letterbox,
     unletterbox,
 )
-from action_spotting.visual.frames import FrameOptions, with_frames
+from action_spotting.visual.frames import FrameOptions
 from action_spotting.visual.yolov5_vector import DIMENSIONS, vectors
 
 BOXES_SUFFIX = "_boxes.npz"
@@ -36,16 +37,21 @@ _TORSO = (0.25, 0.75, 0.15, 0.5)  # left, right, top, bottom as fractions of a p
 
 
 class YOLOv5Extractor:
-    """Makes ``1_YOLOv5.npy`` and ``1_YOLOv5_boxes.npz``; see `action_spotting.extraction.driver`.
+    """Makes ``1_YOLOv5.npy``, and ``1_YOLOv5_boxes.npz`` beside it.
+
+    See `action_spotting.extraction.driver.Extractor`.
 
     Parameters
     ----------
     detector
         The network and its thresholds.
-    frames
+    decoding
         Which frames.
-    name
-        The feature's name.
+
+    Attributes
+    ----------
+    device
+        Where the network runs, in words.
 
     Examples
     --------
@@ -53,50 +59,38 @@ class YOLOv5Extractor:
     >>> extractor = YOLOv5Extractor(settings)  # doctest: +SKIP
     """
 
-    dims = len(DIMENSIONS)
+    width = len(DIMENSIONS)
+    medium = PICTURE
 
-    def __init__(
-        self,
-        detector: DetectorSettings,
-        frames: FrameOptions | None = None,
-        *,
-        name: str = "YOLOv5",
-    ) -> None:
-        self.name = name
-        self.frames = frames or FrameOptions()
+    def __init__(self, detector: DetectorSettings, decoding: FrameOptions | None = None) -> None:
+        self.decoding = decoding or FrameOptions()
         self._detector = Detector(detector)
         self.device = self._detector.device
         self.settings: Mapping[str, Any] = {
-            "fps": self.frames.fps,
-            "sampling": self.frames.sampling,
-            "grabber": self.frames.grabber,
+            "fps": self.decoding.fps,
+            "sampling": self.decoding.sampling,
+            "grabber": self.decoding.grabber,
             "definition": DEFINITION,
             **self._detector.record,
         }
 
-    def extract(self, clip: Clip, target: Path) -> str | None:
-        """Write the boxes and the features of `clip`; the features come last."""
-        found: list[str] = []
-        work = partial(self.consume, clip=clip, target=target)
-        with_frames(clip, self.frames, work, warn=found.append)
-        return "; ".join(found) or None
-
-    def consume(self, frames: Iterator[np.ndarray], clip: Clip, target: Path) -> None:
-        """Write the boxes and the features of `frames`, which are those of `clip`."""
-        boxes = self.detect(frames)
+    def rows(self, stream: Iterator[np.ndarray], target: Path) -> Iterator[np.ndarray]:
+        """Detect in frames; write the boxes beside `target`, then give all rows at once."""
+        boxes = self.detect(stream)
         write_boxes(side_path(target, BOXES_SUFFIX), boxes, self.settings)
-        write_vectors(target, boxes, self.settings, clip)
+        yield vectors(boxes)
 
     def detect(self, frames: Iterable[np.ndarray]) -> Boxes:
         """Detect in BGR uint8 frames ``(height, width, 3)``, one a row."""
         sizes: deque[tuple[int, int]] = deque()
         rows = []
-        ready = ahead(batches(self._boxed(frames, sizes), self._detector.batch_size))
-        for batch, count in ready:
+        for batch, count in prefetch(
+            batches(self._boxed(frames, sizes), self._detector.batch_size)
+        ):
             found = self._detector(batch)
             for picture, detections in zip(batch[:count], found, strict=False):
                 rows.append(_row(picture, detections, sizes.popleft()))
-        return _gather(rows, self.frames.fps)
+        return _gather(rows, self.decoding.fps)
 
     def _boxed(
         self, frames: Iterable[np.ndarray], sizes: deque[tuple[int, int]]
@@ -104,14 +98,6 @@ class YOLOv5Extractor:
         for frame in frames:
             sizes.append(frame.shape[:2])
             yield letterbox(frame, self._detector.side)
-
-
-def write_vectors(
-    target: Path, boxes: Boxes, settings: Mapping[str, Any], clip: Clip | None = None
-) -> None:
-    """Write the feature file of `boxes`."""
-    with write_feature(target, len(DIMENSIONS), settings, clip) as writer:
-        writer.append(vectors(boxes))
 
 
 def vectors_from_boxes(
@@ -123,7 +109,11 @@ def vectors_from_boxes(
         source = side_path(target, BOXES_SUFFIX)
         boxes, settings = read_boxes(source)
         settings = {**settings, "definition": DEFINITION}
-        write = partial(write_vectors, target, boxes, settings, Clip(source))
+
+        def write() -> None:
+            with write_feature(target, len(DIMENSIONS), settings, Clip(source)) as writer:
+                writer.append(vectors(boxes))
+
         return make_file(target, len(DIMENSIONS), settings, write, overwrite=overwrite)
 
     items = {str(target): target for target in targets}

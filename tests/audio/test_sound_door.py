@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 import scipy.io.wavfile
 
-from action_spotting.audio.extractors import FFTExtractor, SoundOptions, VGGishExtractor
+from action_spotting.audio.extractors import fft_extractor, vggish_extractor
 from action_spotting.audio.fft import COLUMN
 from action_spotting.audio.plot import plot_sound
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import job_of_clip
 
 from .conftest import clicks
 
@@ -113,7 +115,7 @@ def test_what_a_killed_run_left_is_made_anew(game, capsys):
     assert contents(game) == whole
 
 
-def test_rows_do_not_follow_what_lies_beside_them(game):
+def test_the_number_of_rows_does_not_depend_on_what_else_is_there(game):
     with write_feature(game / GAME / "1_ResNET_TF2.npy", 4, {"fps": 2}) as writer:
         writer.append(np.zeros((11, 4)))
     assert fft(game) == 0
@@ -228,12 +230,11 @@ def test_weights_that_are_not_there(game, tmp_path):
     with pytest.raises(
         UsageError, match="unknown variant of VGGish 'socer'; did you mean 'soccer'"
     ):
-        VGGishExtractor(weights="random", variant="socer")
+        vggish_extractor(weights="random", variant="socer")
 
 
 def test_too_short_a_sound_is_an_error(wav, tmp_path):
+    job = job_of_clip(Clip(wav(clicks(0.3))), ["FFT"])
     with pytest.raises(InputError, match="gives no row; is it too short"):
-        FFTExtractor(sound=SoundOptions(keep_wav=True)).extract(
-            Clip(wav(clicks(0.3))), tmp_path / "1_FFT.npy"
-        )
+        extract_all({"FFT": fft_extractor}, [job], fail_fast=True)
     assert not list(tmp_path.glob("*FFT*"))

@@ -12,7 +12,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_spotting.audio.waveform import Waveform, ahead, regroup, resample, timeline
+from action_spotting.audio.waveform import Waveform, regroup, resample, timeline
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
 
@@ -215,14 +215,3 @@ def test_regrouping_loses_nothing(lengths, size):
     blocks = list(regroup(np.split(whole, np.cumsum(lengths))[: len(lengths)], size))
     assert [len(block) for block in blocks[:-1]] == [size] * len(blocks[:-1])
     assert np.concatenate([*blocks, whole[:0]]).tolist() == whole.tolist()
-
-
-def test_an_error_ahead_arrives():
-    def failing():
-        yield 1
-        raise InputError("broken")
-
-    items = ahead(failing())
-    assert next(items) == 1
-    with pytest.raises(InputError, match="broken"):
-        next(items)

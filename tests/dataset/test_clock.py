@@ -7,6 +7,7 @@ what the file really shows and when.
 from __future__ import annotations
 
 import subprocess
+from array import array
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from action_spotting.audio.waveform import ROW_SAMPLES, Waveform
 from action_spotting.dataset.media import Clip, origin_s
-from action_spotting.dataset.packets import _carry_on, _Stamps, length_s, list_packets
+from action_spotting.dataset.packets import _carry_on, _track, length_s, list_packets
 from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.visual.frames import FrameOptions, with_frames
 
@@ -232,6 +233,6 @@ def test_false_stamps_in_between_move_nothing(odd, wrong_s):
     ones = np.ones_like(true)
     rows = np.stack([np.arange(200), stamps, stamps, 40 * ones, ones, ones], axis=1)
     with av.open(str(odd("plain.mkv"))) as container:
-        track = _Stamps(rows.ravel().tolist(), container.streams.video[0], by_decoding=False)
+        track = _track({0: array("q", rows.ravel())}, container.streams.video[0], False)
     assert _carry_on(track, None, 10.0) == 0.0
-    np.testing.assert_allclose(track.track().times_s, true / 1000, atol=1e-6)
+    np.testing.assert_allclose(track.times_s, true / 1000, atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import unicodedata
 import wave
 import zipfile
 
@@ -112,8 +113,124 @@ def test_games_deeper_in_the_zip_are_pointed_at(pair, tmp_path):
         (f"results/{p.relative_to(predictions).as_posix()}", p.read_bytes())
         for p in predictions.rglob("*.json")
     ]
-    with pytest.raises(UsageError, match="they lie below results/: give that folder"):
+    with pytest.raises(UsageError, match="deep.zip they lie below results/: give that folder"):
         load_set(labels, make_zip(tmp_path / "deep.zip", members), split="all")
+
+
+def test_labels_and_splits_deeper_in_a_zip_are_pointed_at(pair, tmp_path):
+    labels, predictions, names = pair
+    (labels / "splits.json").write_text(json.dumps({"mine": names}))
+    members = [(f"l/{p.relative_to(labels)}", p.read_bytes()) for p in labels.rglob("*.json")]
+    deep = make_zip(tmp_path / "deep.zip", members)
+    with pytest.raises(UsageError, match="in .*deep.zip they lie below l/: give that folder"):
+        load_set(deep, predictions, split="mine")
+    with pytest.raises(UsageError, match="in .*deep.zip they lie below l/: give that folder"):
+        load_set(deep, predictions)
+    assert load_set(
+        deep,
+        make_zip(
+            tmp_path / "p.zip",
+            [
+                (f"l/{p.relative_to(predictions)}", p.read_bytes())
+                for p in predictions.rglob("*.json")
+            ],
+        ),
+    ).games == tuple(f"l/{name}" for name in names)
+
+
+ACCENTED = "league/2020-2021/Málaga – Córdoba"
+DECOMPOSED = unicodedata.normalize("NFD", ACCENTED)
+
+
+def side(folder, game, key, entries, name):
+    path = folder / game / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({key: entries}), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(ACCENTED, DECOMPOSED), (DECOMPOSED, ACCENTED)])
+@pytest.mark.parametrize("zipped", ["labels", "results", "both", "none"])
+def test_accents_composed_on_one_side_and_decomposed_on_the_other(
+    ours, theirs, zipped, zip_folder, tmp_path
+):
+    """As macOS and Linux write the same name."""
+    labels = side(tmp_path / "labels", ours, "annotations", [LABEL], "Labels-v2.json")
+    results = side(tmp_path / "results", theirs, "predictions", [SPOT], NAME)
+    labels = zip_folder(labels) if zipped in ("labels", "both") else labels
+    results = zip_folder(results) if zipped in ("results", "both") else results
+    evaluation = score_folder(labels, results)
+    assert evaluation.results["tight"].per_class[2] == pytest.approx(1)
+    assert not evaluation.games.findings
+
+
+def test_a_split_in_the_other_composition(tmp_path):
+    labels = side(tmp_path / "labels", DECOMPOSED, "annotations", [LABEL], "Labels-v2.json")
+    (labels / "splits.json").write_text(json.dumps({"test": [ACCENTED, DECOMPOSED]}))
+    results = side(tmp_path / "results", ACCENTED, "predictions", [SPOT], NAME)
+    assert load_set(labels, results).listed == 1
+
+
+def test_a_zip_with_backslashes_or_utf8_that_is_not_flagged(tmp_path):
+    """As some programs of Windows and macOS write them."""
+    labels = side(tmp_path / "labels", ACCENTED, "annotations", [LABEL], "Labels-v2.json")
+    content = json.dumps({"predictions": [SPOT]})
+    for name in (f"{ACCENTED}/{NAME}".replace("/", "\\"), f"{DECOMPOSED}/{NAME}"):
+        path = make_zip(tmp_path / "odd.zip", [])
+        with zipfile.ZipFile(path, "w") as archive:
+            info = zipfile.ZipInfo("x")
+            info.filename = name  # past the constructor, which would put it right
+            archive.writestr(info, content)
+        data = bytearray(path.read_bytes())
+        for magic, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+            struct.pack_into("<H", data, data.index(magic) + offset, 0)
+        path.write_bytes(data)
+        assert load_set(labels, path).games == (ACCENTED,)
+
+
+def test_a_match_folder_of_its_own_scores_itself(tmp_path, zip_folder):
+    folder = side(tmp_path / "my match", ".", "annotations", [LABEL], "Labels-v2.json")
+    side(folder, ".", "predictions", [SPOT], "Predictions-v2.json")
+    (folder / "1_FFT.json").write_text("{}")
+    zipped = zip_folder(folder)
+    for labels, results in ((folder, folder), (zipped, folder), (folder, zipped)):
+        evaluation = score_folder(labels, results)
+        assert (evaluation.games.games, evaluation.games.split) == ((".",), "all")
+        assert evaluation.results["tight"].per_class[2] == pytest.approx(1)
+        assert not evaluation.games.findings
+    assert load_set(folder, folder / "Predictions-v2.json").games == (".",)
+
+
+@pytest.mark.parametrize("spoil", ["utf-16", "no half", "lzma", "empty"])
+def test_partial_with_nothing_usable_is_an_error(pair, spoil, tmp_path):
+    labels, predictions, names = pair
+    for path in predictions.rglob("*.json"):
+        text = json.dumps({"predictions": [{k: v for k, v in SPOT.items() if k != "half"}]})
+        if spoil == "utf-16":
+            path.write_text(text, encoding="utf-16")
+        elif spoil in ("no half", "empty"):
+            path.write_text(text * (spoil == "no half"))
+    if spoil == "lzma":
+        with zipfile.ZipFile(tmp_path / "lzma.zip", "w", zipfile.ZIP_LZMA) as archive:
+            for name in names:
+                archive.writestr(f"{name}/{NAME}", '{"predictions": []}')
+        predictions = tmp_path / "lzma.zip"
+    reason = {"utf-16": "not UTF-8", "no half": "entry 0: no 'half'", "lzma": "deflate"}
+    with pytest.raises(
+        InputError, match=rf"none of the games is usable:\n  {names[0]}: .*"
+    ) as told:
+        score_folder(labels, predictions, partial=True)
+    assert reason.get(spoil, "not valid JSON") in str(told.value)
+    assert names[1] in str(told.value)
+    assert told.value.exit_code == 1
+
+
+def test_a_game_in_four_spellings_is_scored_once(pair):
+    labels, predictions, (game, other) = pair
+    spelt = [game, f"./{game}", f"{game}/", game.replace("/", "//")]
+    (labels / "splits.json").write_text(json.dumps({"test": spelt, "train": [f"././{other}//"]}))
+    assert load_set(labels, predictions).games == (game,)
+    assert load_set(labels, predictions, split="all").games == (game, other)
 
 
 def test_nothing_there(pair, tmp_path):

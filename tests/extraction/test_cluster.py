@@ -14,13 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io.wavfile
 
+from action_spotting.audio.extractors import AudioOptions
+from action_spotting.dataset.feature_types import AUDIO
 from action_spotting.dataset.features import open_feature, write_feature
+from action_spotting.dataset.layout import Half
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction import cluster
-from action_spotting.extraction.cluster import extract_on_cluster
-from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import Job, job_of_clip, jobs_of_halves
+from action_spotting.extraction.registry import Pretrained, make_extractor
 from action_spotting.io.locks import holder_of
 from action_spotting.reduction.files import load_pca, save_pca
 from action_spotting.reduction.on_cluster import FILES_A_TASK, fit_on_cluster, reduce_on_cluster
@@ -33,27 +38,19 @@ AUDIO_DOOR = Path(__file__).parents[2] / "audio-features-extraction" / "extract_
 
 
 class Slow:
-    """A real extractor of little, which tells in a log what it does.
+    """A real extractor of little, which tells in a log what it does."""
 
-    A clip named ``bad…`` fails, one named ``deadly…`` kills the worker every time.
-    """
-
-    name, dims = "Slow", 2
+    width, medium, decoding = 2, AUDIO, AudioOptions()
 
     def __init__(self, log: Path, seconds: float = 0.0, fps: int = 2) -> None:
         self.log, self.seconds, self.settings = log, seconds, {"fps": fps}
         tell(log, f"made {os.getpid()}")
 
-    def extract(self, clip: Clip, target: Path) -> str | None:
-        if "bad" in clip.path.name:
-            raise InputError(f"{clip.path}: is bad")
-        if "deadly" in clip.path.name:
-            os.kill(os.getpid(), signal.SIGKILL)
-        with write_feature(target, self.dims, self.settings) as writer:
-            writer.append(np.full((3, 2), len(clip.path.name), np.float32))
-            time.sleep(self.seconds)
+    def rows(self, stream, target: Path):
+        for block in stream:
+            yield np.full((len(block), 2), len(target.name), np.float32)
+        time.sleep(self.seconds)
         tell(self.log, f"did {target.name}")
-        return "is odd" if "odd" in clip.path.name else None
 
 
 class NotThere(Slow):
@@ -63,15 +60,31 @@ class NotThere(Slow):
         raise UsageError("no weights at all")
 
 
+def deadly() -> Clip:
+    """Kill the worker that looks for the media."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
 def tell(log: Path, line: str) -> None:
     with log.open("a") as handle:
         handle.write(line + "\n")
 
 
-def jobs(folder: Path, names) -> list[Job]:
-    return [
-        Job(folder / f"{i}_Slow.npy", partial(Clip, folder / name)) for i, name in enumerate(names)
-    ]
+@pytest.fixture(scope="module")
+def media(tmp_path_factory, silent_video) -> Path:
+    """A second of sound, an empty file, and a video without sound."""
+    folder = tmp_path_factory.mktemp("media")
+    scipy.io.wavfile.write(folder / "good", 16000, np.ones(16000, np.int16))
+    (folder / "bad").touch()
+    (folder / "odd").write_bytes(silent_video.read_bytes())
+    return folder
+
+
+def extract(address, make, todo, **more):
+    """Extract one feature on the cluster; gives its summary."""
+    (summary,) = extract_all({"Slow": make}, todo, scheduler=address, **more)
+    return summary
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -105,38 +118,54 @@ def slow(workers):
 
 
 @pytest.fixture
+def jobs(media, slow):
+    """Give jobs of media by name that write into a folder."""
+
+    def make(folder: Path, names) -> list[Job]:
+        return [
+            Job(
+                slow.deadly if name == "deadly" else partial(Clip, media / name),
+                {folder / f"{i}_Slow.npy": "Slow"},
+            )
+            for i, name in enumerate(names)
+        ]
+
+    return make
+
+
+@pytest.fixture
 def folder(tmp_path):
     (tmp_path / "data").mkdir()
     return tmp_path / "data"
 
 
-def test_a_cluster_makes_what_one_process_makes_and_lists_what_failed(address, slow, folder):
+def test_a_cluster_makes_what_one_process_makes_and_lists_what_failed(address, slow, jobs, folder):
     log = folder.parent / "log"
-    names = ["a", "bad", "odd", *("b" * n for n in range(1, 8))]
-    summary = extract_on_cluster(address, "Slow", partial(slow.Slow, log), jobs(folder, names))
+    names = ["good", "bad", "odd", *["good"] * 7]
+    summary = extract(address, partial(slow.Slow, log), jobs(folder, names))
     assert (len(summary.done), len(summary.failures), summary.exit_code) == (9, 1, 3)
-    assert "is bad" in str(summary)
-    assert "is odd" in str(summary)
+    assert "bad: the file is empty" in str(summary)
+    assert "no sound track: all rows are silence" in str(summary)
     lines = log.read_text().splitlines()
     made = [line for line in lines if line.startswith("made")]
     assert len(made) == len(set(made)) <= 3, "an extractor is made once a process"
-    again = extract_on_cluster(address, "Slow", partial(slow.Slow, log), jobs(folder, names))
+    again = extract(address, partial(slow.Slow, log), jobs(folder, names))
     assert (len(again.done), len(again.skipped)) == (0, 9)
     alone = folder.parent / "alone"
     alone.mkdir()
-    extract_all(slow.Slow(log), jobs(alone, names))
+    extract_all({"Slow": partial(slow.Slow, log)}, jobs(alone, names))
     assert digests(folder) == digests(alone)
 
 
-def test_a_killed_worker_loses_only_the_half_in_its_hand(address, slow, folder):
+def test_a_killed_worker_loses_only_the_half_in_its_hand(address, slow, jobs, folder):
     log = folder.parent / "log"
-    todo = jobs(folder, ["x" * n for n in range(1, 13)])
+    todo = jobs(folder, ["good"] * 12)
     victims: set[int] = set()
 
     def kill_two():
         limit = time.monotonic() + 30
         while len(victims) < 2 and time.monotonic() < limit:
-            held = [holder_of(job.target) for job in todo]
+            held = [holder_of(Path(job.name)) for job in todo]
             for pid in {h.pid for h in held if h} - victims:
                 os.kill(pid, signal.SIGKILL)
                 victims.add(pid)
@@ -145,7 +174,7 @@ def test_a_killed_worker_loses_only_the_half_in_its_hand(address, slow, folder):
 
     killer = threading.Thread(target=kill_two)
     killer.start()
-    summary = extract_on_cluster(address, "Slow", partial(slow.Slow, log, seconds=0.4), todo)
+    summary = extract(address, partial(slow.Slow, log, seconds=0.4), todo)
     killer.join()
     assert len(victims) == 2
     assert len(summary.done) + len(summary.skipped) == 12
@@ -158,11 +187,10 @@ def test_a_killed_worker_loses_only_the_half_in_its_hand(address, slow, folder):
     assert len(done) == len(set(done)) == 12
 
 
-def test_a_half_that_keeps_killing_workers_is_listed_as_failed(address, slow, folder):
+def test_a_half_that_keeps_killing_workers_is_listed_as_failed(address, slow, jobs, folder):
     log = folder.parent / "log"
-    summary = extract_on_cluster(
-        address, "Slow", partial(slow.Slow, log), jobs(folder, ["a", "deadly", "c"])
-    )
+    todo = jobs(folder, ["good", "deadly", "good"])
+    summary = extract(address, partial(slow.Slow, log), todo)
     assert [Path(name).name for name in summary.failures] == ["1_Slow.npy"]
     assert "workers died with it in hand" in str(summary)
     # A worker that dies may take with it the word that it made another half, not the half: it is
@@ -172,65 +200,56 @@ def test_a_half_that_keeps_killing_workers_is_listed_as_failed(address, slow, fo
     assert all(path.exists() for path in there)
 
 
-def test_what_is_wrong_with_the_extractor_is_told_once(address, slow, folder):
+def test_what_is_wrong_with_the_extractor_is_told_once(address, slow, jobs, folder):
     with pytest.raises(UsageError, match="no weights at all"):
-        extract_on_cluster(
-            address, "Slow", partial(slow.NotThere, folder / "log"), jobs(folder, ["a", "b"])
-        )
+        extract(address, partial(slow.NotThere, folder / "log"), jobs(folder, ["good"] * 2))
 
 
-def test_fail_fast_stops_the_run(address, slow, folder):
-    with pytest.raises(InputError, match="is bad"):
-        extract_on_cluster(
-            address,
-            "Slow",
-            partial(slow.Slow, folder.parent / "log"),
-            jobs(folder, ["bad", *"abc"]),
-            fail_fast=True,
-        )
+def test_fail_fast_stops_the_run(address, slow, jobs, folder):
+    todo = jobs(folder, ["bad", *["good"] * 3])
+    with pytest.raises(InputError, match="the file is empty"):
+        extract(address, partial(slow.Slow, folder.parent / "log"), todo, fail_fast=True)
 
 
-def test_other_settings_are_other_extractors(address, slow, folder):
+def test_other_settings_are_other_extractors(address, slow, jobs, folder):
     log = folder.parent / "log"
-    todo = jobs(folder, ["a"])
-    extract_on_cluster(address, "Slow", partial(slow.Slow, log), todo)
-    summary = extract_on_cluster(address, "Slow", partial(slow.Slow, log, fps=5), todo)
+    todo = jobs(folder, ["good"])
+    extract(address, partial(slow.Slow, log), todo)
+    summary = extract(address, partial(slow.Slow, log, fps=5), todo)
     assert "fps is 2, not 5" in next(iter(summary.failures.values()))
 
 
-def test_workers_that_lack_the_package_are_named_before_it_kills_them(address, folder):
+def test_workers_that_lack_the_package_are_named_before_it_kills_them(address, jobs, folder):
     def elsewhere():
         raise AssertionError
 
     elsewhere.__module__ = "action_spotting.not_there"
     with pytest.raises(UsageError, match=r"tcp://.+ cannot import action_spotting\.not_there"):
-        extract_on_cluster(address, "Slow", partial(elsewhere), jobs(folder, ["a"]))
+        extract(address, partial(elsewhere), jobs(folder, ["good"]))
     elsewhere.__module__ = "no_such_package.at_all"
     with pytest.raises(UsageError, match=r"the workers cannot import no_such_package\.at_all"):
-        extract_on_cluster(address, "Slow", partial(elsewhere), jobs(folder, ["a"]))
+        extract(address, partial(elsewhere), jobs(folder, ["good"]))
 
 
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, folder):
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, jobs, folder):
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
     with pytest.raises(UsageError, match="no Dask scheduler answers at 'tcp://127.0.0.1:9'"):
-        extract_on_cluster("tcp://127.0.0.1:9", "Slow", partial(Slow, folder), jobs(folder, "a"))
+        extract("tcp://127.0.0.1:9", partial(Slow, folder), jobs(folder, ["good"]))
 
 
-def test_a_scheduler_without_workers_is_named(monkeypatch, folder):
+def test_a_scheduler_without_workers_is_named(monkeypatch, jobs, folder):
     monkeypatch.setattr(cluster, "WORKER_S", 1)
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty,
         pytest.raises(UsageError, match=r"has had no worker for 1 s; start some with `dask worker"),
     ):
-        extract_on_cluster(
-            empty.scheduler_address, "Slow", partial(Slow, folder), jobs(folder, "a")
-        )
+        extract(empty.scheduler_address, partial(Slow, folder), jobs(folder, ["good"]))
 
 
-def test_without_dask_the_extra_is_named(monkeypatch, folder):
+def test_without_dask_the_extra_is_named(monkeypatch, jobs, folder):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r'pip install "action_spotting\[cluster\]"'):
-        extract_on_cluster("tcp://127.0.0.1:9", "Slow", partial(Slow, folder), jobs(folder, "a"))
+        extract("tcp://127.0.0.1:9", partial(Slow, folder), jobs(folder, ["good"]))
 
 
 def test_the_pca_of_a_cluster_is_that_of_one_process(address, folder):
@@ -289,13 +308,10 @@ def test_the_door_works_from_another_folder_than_the_workers(address, tone_video
 
 def test_what_is_sent_is_plain_data():
     """Python's own pickle, which takes nothing but importable names, is enough."""
-    from action_spotting.audio.stage import SoundPlan, _maker, jobs_of
-    from action_spotting.dataset.layout import Half
-
-    plan = SoundPlan(media=Path("match.mkv"), duration_s=3.0)
-    (job,) = pickle.loads(pickle.dumps(jobs_of(plan, "FFT")))  # noqa: S301 - our own
-    assert job.clip() == Clip(Path("match.mkv"), None, 3.0)
-    make = pickle.loads(pickle.dumps(_maker(plan, "VGGish")))  # noqa: S301
-    assert make.keywords["weights"] == "audioset"
-    half = Half(Path("data"), "game", 1)
-    pickle.dumps(Job(half.feature("FFT"), partial(half.clip, "LQ")))
+    clip = Clip(Path("match.mkv"), None, 3.0)
+    jobs = [job_of_clip(clip, ["FFT"]), *jobs_of_halves([Half(Path("data"), "game", 1)], ["FFT"])]
+    one, other = pickle.loads(pickle.dumps(jobs))  # noqa: S301 - our own
+    assert one.clip() == clip
+    assert other.targets == {Path("data/game/1_FFT.npy"): "FFT"}
+    for name in ("ResNET_TF2", "YOLOv5", "VGGish", "VGGish_standard", "FFT"):
+        pickle.dumps(partial(make_extractor, name, Pretrained("random", "random")))

@@ -84,10 +84,25 @@ def test_the_manual_of_the_settings_names_every_number_with_its_range():
 
 def test_a_file_with_strange_settings_is_refused():
     content = make_settings().as_dict()
-    with pytest.raises(InputError, match="missing or unknown: colour"):
-        read_settings({**content, "colour": 1}, "model.json")
-    with pytest.raises(InputError, match="setting width is 'wide', expected int"):
-        read_settings({**content, "width": "wide"}, "model.json")
+    fewer = {name: value for name, value in content.items() if name != "epochs"}
+    for wrong, message in (
+        ({**content, "colour": 1}, r"model\.json: Object contains unknown field `colour`"),
+        (fewer, r"model\.json: Object missing required field `epochs`"),
+        ({**content, "width": "wide"}, r"Expected `int`, got `str` - at `\$\.width`"),
+        ({**content, "anchored": True}, r"Expected `float`, got `bool` - at `\$\.anchored`"),
+        ({**content, "dilations": [1, None]}, r"got `null` - at `\$\.dilations\[1\]`"),
+        ([1], "Expected `object`, got `array`"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_settings(wrong, "model.json")
+    for wrong, message in (
+        ({"label_version": 7}, "label_version is 7, expected 1 or 2"),
+        ({"fps": 1e-300}, "fps is 1e-300, expected 0.01 or more"),
+        ({"modalities": ["x" * 300]}, "are not all names"),
+        ({"window_s": -5}, "nms_window_s is -5.0, expected 0 or more"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            read_settings({**content, **wrong}, "model.json")
 
 
 def test_every_number_has_a_group_and_a_help_text():

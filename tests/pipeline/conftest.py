@@ -74,15 +74,15 @@ def run_chain(chain_command):
 @pytest.fixture(scope="session")
 def light_model(detector, tmp_path_factory) -> Path:
     """A head on YOLOv5 and FFT whose weights are those it begins with; it keeps the detector."""
-    from action_spotting.audio.extractors import FFTExtractor
+    from action_spotting.audio.extractors import fft_extractor
     from action_spotting.fusion.model import SpottingModel, save_model
     from action_spotting.fusion.normalisation import Normalisation
     from action_spotting.fusion.settings import make_settings
     from action_spotting.visual.detector import DetectorSettings
     from action_spotting.visual.yolov5 import YOLOv5Extractor
 
-    extractors = {"YOLOv5": YOLOv5Extractor(DetectorSettings(detector)), "FFT": FFTExtractor()}
-    dims = {name: extractor.dims for name, extractor in extractors.items()}
+    extractors = {"YOLOv5": YOLOv5Extractor(DetectorSettings(detector)), "FFT": fft_extractor()}
+    dims = {name: extractor.width for name, extractor in extractors.items()}
     model = SpottingModel(
         make_settings("small", modalities=tuple(extractors), seed=0),
         Normalisation(

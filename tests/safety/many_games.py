@@ -10,17 +10,18 @@ from __future__ import annotations
 import gc
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
 
-from action_spotting.audio.extractors import FFTExtractor
-from action_spotting.dataset.features import write_feature
+from action_spotting.audio.extractors import fft_extractor
+from action_spotting.dataset.feature_types import PICTURE
 from action_spotting.dataset.layout import Half
-from action_spotting.dataset.media import Clip
-from action_spotting.extraction.driver import Job, extract_all
-from action_spotting.visual.frames import FrameOptions, square, with_frames
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import jobs_of_halves
+from action_spotting.visual.frames import FrameOptions, square
 
 SETTLED = 10
 MEMORY_MB = 20
@@ -29,21 +30,16 @@ MEMORY_MB = 20
 class FrameMeans:
     """The cheapest feature of frames: their mean colour."""
 
-    name, dims = "Mean", 3
+    width, medium = 3, PICTURE
 
     def __init__(self, grabber: str = "pyav") -> None:
         self.settings = {"grabber": grabber}
-        self._options = FrameOptions(grabber=grabber)
+        self.decoding = FrameOptions(grabber=grabber)
 
-    def extract(self, clip: Clip, target: Path) -> None:
-        """Write the means of a half's frames."""
-
-        def write(frames) -> None:
-            with write_feature(target, self.dims, self.settings, clip) as writer:
-                for frame in frames:
-                    writer.append(square(frame).mean(axis=(0, 1))[None])
-
-        with_frames(clip, self._options, write)
+    def rows(self, stream, target: Path):
+        """Give the means of a half's frames."""
+        for frame in stream:
+            yield square(frame).mean(axis=(0, 1))[None]
 
 
 @dataclass
@@ -102,13 +98,14 @@ def games_of(root: Path, count: int) -> list[list[Half]]:
 
 def run(root: Path, games: int) -> list[Count]:
     """Extract all games in one process; what it has after each."""
-    extractors = [FrameMeans(), FrameMeans("opencv"), FFTExtractor()]
-    extractors[1].name = "MeanCV"  # type: ignore[misc]
+    makers = {
+        "Mean": FrameMeans,
+        "MeanCV": partial(FrameMeans, "opencv"),
+        "FFT": fft_extractor,
+    }
     counts = []
     for halves in games_of(root, games):
-        for extractor in extractors:
-            jobs = [Job(half.feature(extractor.name), half.clip) for half in halves]
-            summary = extract_all(extractor, jobs, workers=2)
+        for summary in extract_all(makers, jobs_of_halves(halves, list(makers)), workers=2):
             if summary.failures:
                 raise SystemExit(str(summary))
         counts.append(count())

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.audio.extractors import FFTExtractor
+from action_spotting.audio.extractors import fft_extractor
 from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import SpottingError
-from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import job_of_clip
 from action_spotting.visual.frames import FrameOptions, with_frames
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -65,11 +66,11 @@ write_predictions(disk / "Predictions-v2.json", "game", Events(o, o, o, o))""",
     "movie": """
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
-from action_spotting.export.match import build_match
+from action_spotting.export.timeline import build_timeline
 from action_spotting.export.reel import highlights
 one = np.array([1])
 spots = Events(one, 500 * one, 0 * one, 0.9 * one)
-highlights(build_match("game", spots, {1: Clip(Path(media))}), disk / "reel.mp4")""",
+highlights(build_timeline("game", spots, {1: Clip(Path(media))}), disk / "reel.mp4")""",
 }
 """All that writes files of results."""
 
@@ -202,15 +203,17 @@ def test_media_that_vanish_while_they_are_read(tone_video, tmp_path):
     assert not list(target.parent.iterdir())
 
 
+def extract_fft(jobs, **more):
+    (summary,) = extract_all({"FFT": fft_extractor}, jobs, **more)
+    return summary
+
+
 def test_media_that_vanish_before_their_turn(tone_video, tmp_path):
     for number in (1, 2):
         (tmp_path / f"{number}.mkv").write_bytes(tone_video.read_bytes())
-    jobs = [
-        Job(tmp_path / f"{number}_FFT.npy", lambda path=tmp_path / f"{number}.mkv": Clip(path))
-        for number in (1, 2)
-    ]
+    jobs = [job_of_clip(Clip(tmp_path / f"{number}.mkv"), ["FFT"]) for number in (1, 2)]
     (tmp_path / "2.mkv").unlink()
-    summary = extract_all(FFTExtractor(), jobs)
+    summary = extract_fft(jobs)
     assert [Path(name).name for name in summary.done] == ["1_FFT.npy"]
     assert "no such file" in summary.failures[str(tmp_path / "2_FFT.npy")]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1.mkv", "1_FFT.json", "1_FFT.npy"]
@@ -229,16 +232,16 @@ def test_a_clock_that_goes_back(tone_video, tmp_path, monkeypatch):
     """Neither bytes nor what is taken for done depend on the time of day."""
     path = tmp_path / "1.mkv"
     path.write_bytes(tone_video.read_bytes())
-    jobs = [Job(tmp_path / "1_FFT.npy", lambda: Clip(path))]
-    assert extract_all(FFTExtractor(), jobs).done
-    first = jobs[0].target.read_bytes()
+    jobs, target = [job_of_clip(Clip(path), ["FFT"])], tmp_path / "1_FFT.npy"
+    assert extract_fft(jobs).done
+    first = target.read_bytes()
     now = itertools.count(time.time(), -3600)
     monkeypatch.setattr(time, "time", lambda: next(now))
-    os.utime(jobs[0].target, (2**32, 2**32))
+    os.utime(target, (2**32, 2**32))
     os.utime(path, (2**32 + 5, 2**32 + 5))
-    assert extract_all(FFTExtractor(), jobs).skipped
-    again = extract_all(FFTExtractor(), jobs, overwrite=True)
+    assert extract_fft(jobs).skipped
+    again = extract_fft(jobs, overwrite=True)
     assert again.done
     assert again.seconds >= 0
-    assert jobs[0].target.read_bytes() == first
+    assert target.read_bytes() == first
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1.mkv", "1_FFT.json", "1_FFT.npy"]

@@ -13,7 +13,8 @@ import pytest
 from action_spotting.dataset.features import open_feature, read_record
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
-from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import Job
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.visual import resnet_network
 from action_spotting.visual.frames import FrameOptions, square, with_frames
@@ -100,8 +101,9 @@ def test_halves_at_once_give_the_same_bytes(extractor, videos, tmp_path):
     clips = [Clip(videos[name]) for name in ("plain", "mp4")]
     for workers in (1, 2):
         targets = [tmp_path / str(workers) / f"{i}_ResNET_TF2.npy" for i in (1, 2)]
-        jobs = [Job(t, lambda c=c: c) for t, c in zip(targets, clips, strict=True)]
-        assert len(extract_all(extractor, jobs, workers=workers).done) == 2
+        jobs = [Job(lambda c=c: c, {t: "R"}) for t, c in zip(targets, clips, strict=True)]
+        (summary,) = extract_all({"R": lambda: extractor}, jobs, workers=workers)
+        assert len(summary.done) == 2
     for i in (1, 2):
         one, two = (tmp_path / str(n) / f"{i}_ResNET_TF2.npy" for n in (1, 2))
         assert one.read_bytes() == two.read_bytes()
@@ -235,10 +237,12 @@ def test_help_answers_without_the_heavy_imports(door):
 
 def test_usage_mistakes_end_with_2(visual_door):
     main = visual_door("ExtractResNET_TF2").main
-    for command in ([], ["--path_video", "x.mkv"], ["--soccernet_dirpath", "x", "--shard", "3/2"]):
-        with pytest.raises(SystemExit) as wrong:
-            main(command)
-        assert wrong.value.code == 2
+    with pytest.raises(UsageError, match="give --soccernet_dirpath, or --path_video"):
+        main([])
+    with pytest.raises(UsageError, match="give either --soccernet_dirpath or --path_video"):
+        main(["--path_video", "x.mkv", "--soccernet_dirpath", "x"])
+    with pytest.raises(SystemExit, match="2"):
+        main(["--soccernet_dirpath", "x", "--shard", "3/2"])
 
 
 def _installed(name: str) -> bool:

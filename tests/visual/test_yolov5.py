@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from action_spotting.dataset.features import open_feature, read_record
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
-from action_spotting.extraction.driver import Job, extract_all
+from action_spotting.extraction.driver import extract_all
+from action_spotting.extraction.job import Job, job_of_clip
 from action_spotting.visual.boxes import BALL, PERSON, Boxes, read_boxes, write_boxes
 from action_spotting.visual.detector import DetectorSettings
 from action_spotting.visual.yolov5 import YOLOv5Extractor, torso_colours, vectors_from_boxes
@@ -213,9 +214,16 @@ def extractor(new_detector, tmp_path) -> YOLOv5Extractor:
     return YOLOv5Extractor(DetectorSettings(path, batch_size=3, note="two persons and a ball"))
 
 
+def extract(video, target, extractor):
+    """Make one feature file; gives the summary."""
+    job = job_of_clip(Clip(video), ["YOLOv5"], target)
+    (summary,) = extract_all({"YOLOv5": lambda: extractor}, [job], fail_fast=True)
+    return summary
+
+
 def test_extraction_writes_boxes_and_features(extractor, videos, tmp_path):
     target = tmp_path / "game" / "1_YOLOv5.npy"
-    assert extractor.extract(Clip(videos["plain"]), target) is None
+    assert not extract(videos["plain"], target, extractor).warnings
     have = open_feature(target, 64)
     boxes, kept = read_boxes(target.with_name("1_YOLOv5_boxes.npz"))
     assert len(have) == boxes.rows == 8
@@ -232,7 +240,7 @@ def test_extraction_writes_boxes_and_features(extractor, videos, tmp_path):
 def test_the_same_run_gives_the_same_bytes(extractor, videos, tmp_path):
     def run(name):
         target = tmp_path / name / "1_YOLOv5.npy"
-        extractor.extract(Clip(videos["plain"]), target)
+        extract(videos["plain"], target, extractor)
         return {path.name: path.read_bytes() for path in target.parent.iterdir()}
 
     first = run("a")
@@ -243,9 +251,10 @@ def test_the_same_run_gives_the_same_bytes(extractor, videos, tmp_path):
 def test_several_halves_at_once_are_the_same(extractor, videos, tmp_path):
     clips = [Clip(videos[name]) for name in ("plain", "ntsc", "mp4", "lost frames")]
     for workers in (1, 4):
-        jobs = [Job(tmp_path / str(workers) / f"{i}_X.npy", lambda c=c: c)
-                for i, c in enumerate(clips)]  # fmt: skip
-        assert len(extract_all(extractor, jobs, workers=workers).done) == 4
+        folder = tmp_path / str(workers)
+        jobs = [Job(lambda c=c: c, {folder / f"{i}_X.npy": "X"}) for i, c in enumerate(clips)]
+        (summary,) = extract_all({"X": lambda: extractor}, jobs, workers=workers)
+        assert len(summary.done) == 4
     for i in range(4):
         one, four = (tmp_path / str(n) / f"{i}_X.npy" for n in (1, 4))
         assert one.read_bytes() == four.read_bytes()
@@ -253,7 +262,7 @@ def test_several_halves_at_once_are_the_same(extractor, videos, tmp_path):
 
 def test_boxes_give_the_features_again(extractor, videos, tmp_path):
     target = tmp_path / "1_YOLOv5.npy"
-    extractor.extract(Clip(videos["plain"]), target)
+    extract(videos["plain"], target, extractor)
     have = target.read_bytes()
     assert len(vectors_from_boxes([target]).skipped) == 1
     target.unlink()

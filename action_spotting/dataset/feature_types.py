@@ -1,0 +1,88 @@
+"""What the features are: medium, width, rows a second, and where in time a row stands.
+
+Those that are made here (`action_spotting.extraction.registry`) and those that SoccerNet released.
+``<name>_PCA<n>`` is a feature reduced to *n* numbers by PCA.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+PICTURE, AUDIO = "picture", "audio"
+
+_PCA = re.compile(r"(?P<source>.+)_PCA(?P<dims>[1-9]\d*)")
+
+
+@dataclass(frozen=True)
+class FeatureType:
+    """A kind of feature.
+
+    Attributes
+    ----------
+    medium
+        `PICTURE` or `AUDIO`.
+    width
+        Numbers in a row.
+    fps
+        Rows a second.
+    offset_s
+        Row *i* stands at ``offset_s + i / fps`` seconds of the half.
+    """
+
+    medium: str
+    width: int
+    fps: float = 2.0
+    offset_s: float = 0.5
+
+
+FEATURE_TYPES = {
+    "ResNET_TF2": FeatureType(PICTURE, 2048),
+    "YOLOv5": FeatureType(PICTURE, 64),
+    "VGGish": FeatureType(AUDIO, 512, offset_s=0.25),
+    "VGGish_standard": FeatureType(AUDIO, 128, offset_s=0.25),
+    "FFT": FeatureType(AUDIO, 48, offset_s=0.25),
+    "ResNET_5fps_TF2": FeatureType(PICTURE, 2048, fps=5.0, offset_s=0.2),
+    "ResNET_25fps_TF2": FeatureType(PICTURE, 2048, fps=25.0, offset_s=0.04),
+    "baidu_soccer_embeddings": FeatureType(PICTURE, 8576, fps=1.0),
+    "ResNET": FeatureType(PICTURE, 2048),
+    "C3D": FeatureType(PICTURE, 4096),
+    "I3D": FeatureType(PICTURE, 1024),
+}
+"""By name, as in ``1_<name>.npy``; from ``ResNET_5fps_TF2`` on released by SoccerNet only."""
+
+
+def feature_type(name: str) -> FeatureType | None:
+    """Tell what is known of a feature, or None.
+
+    >>> feature_type("VGGish_PCA64")
+    FeatureType(medium='audio', width=64, fps=2.0, offset_s=0.25)
+    """
+    known, reduced = FEATURE_TYPES.get(base_of(name)), pca_of(name)
+    return replace(known, width=reduced[1]) if known and reduced else known
+
+
+def pca_of(name: str) -> tuple[str, int] | None:
+    """Split the name of a reduced feature into its source and its size; None for the others.
+
+    >>> pca_of("ResNET_TF2_PCA512"), pca_of("FFT")
+    (('ResNET_TF2', 512), None)
+    """
+    found = _PCA.fullmatch(name)
+    return (found["source"], int(found["dims"])) if found else None
+
+
+def base_of(name: str) -> str:
+    """Give the feature that is extracted from media: a reduced one's source, or itself."""
+    reduced = pca_of(name)
+    return reduced[0] if reduced else name
+
+
+def is_audio(name: str) -> bool:
+    """Whether a feature is made from the sound track; one that is not known counts as picture.
+
+    >>> is_audio("VGGish_standard"), is_audio("VGGish_PCA64"), is_audio("YOLOv5")
+    (True, True, False)
+    """
+    known = feature_type(name)
+    return known is not None and known.medium == AUDIO
