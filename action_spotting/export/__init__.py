@@ -1,6 +1,7 @@
 """Spots for people: files of other tools, a reel, an overlay, thumbnails.
 
 ``timeline``    the spots of one game as people read them; choosing among them
+``wording``     names and times as texts that every program reads
 ``formats``     one small module a format
 ``registry``    all formats by name; writing them
 ``batch``       whole folders or zips of results

@@ -17,6 +17,7 @@ from action_spotting.dataset.layout import relative
 from action_spotting.dataset.media import LONGEST_S, Clip, open_media, origin_s, picture_stream
 from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.export.wording import plain_name
 from action_spotting.io.files import read_json
 
 NOMINAL_HALF_MS = 45 * 60 * 1000
@@ -24,14 +25,6 @@ NOMINAL_EXTRA_MS = 15 * 60 * 1000
 NOMINAL_FPS = 25.0
 USUAL_RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)
 DEFAULT_THRESHOLD = 0.5
-
-PLAIN_NAMES = {
-    "Yellow->red card": "Second yellow card",
-    "card": "Card",
-    "subs": "Substitution",
-    "soccer": "Goal",
-}
-"""Names for people where the class's own will not do."""
 
 
 @dataclass(frozen=True)
@@ -297,33 +290,6 @@ def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float
     if problems:
         raise InputError(f"{text}: " + "; ".join(problems))
     return {name: float(value) for name, value in given.items()}
-
-
-def plain_name(label: str) -> str:
-    """Give a class's name without what some programs cannot read.
-
-    >>> plain_name("Yellow->red card"), plain_name('Offside & "Goal"\\n')
-    ('Second yellow card', 'Offside Goal')
-    """
-    return PLAIN_NAMES.get(label) or one_line(re.sub(r"[<>&\"']", " ", label))
-
-
-def one_line(text: str) -> str:
-    """Squeeze all white space and control characters of `text` into single blanks."""
-    odd = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
-    return " ".join(re.sub(odd, " ", text).split())
-
-
-def clock(ms: int, separator: str = ".") -> str:
-    """Word a time as hours, minutes, seconds and thousandths.
-
-    >>> clock(3723004), clock(0, ",")
-    ('01:02:03.004', '00:00:00,000')
-    """
-    seconds, thousandths = divmod(ms, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{thousandths:03d}"
 
 
 def _lay_out(

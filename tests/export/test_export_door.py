@@ -152,6 +152,25 @@ def test_spots_that_are_moved_are_told(main, results, tmp_path, six_seconds, cap
     assert [int(row.split(",")[3]) for row in rows][:4] == [0, 1000, 5000, 6000]
 
 
+def test_a_game_in_one_file_has_the_halves_of_its_spots(
+    main, results, spots_of, six_seconds, tmp_path, capsys
+):
+    """One file of one half, or of a whole game on one clock: nothing is added behind it."""
+    media = tmp_path / "media" / GAMES[0]
+    media.mkdir(parents=True)
+    shutil.copy(six_seconds, media / "1_224p.mkv")
+    for rows, halves in (([(1, 1000, "Goal", 0.9)], [1]), ([(2, 0, "Goal", 0.9)], [1, 2])):
+        path = results / GAMES[0] / "Predictions-v2.json"
+        write_predictions(path, GAMES[0], spots_of(*rows))
+        more = ["json", "chapters", f"--SoccerNet_path={tmp_path / 'media'}"]
+        main(arguments(path, tmp_path / "out", *more))
+        content = json.loads((tmp_path / "out" / "spots.json").read_text())
+        assert [half["half"] for half in content["halves"]] == halves
+        told = "half 2 has no 2_224p.mkv" in capsys.readouterr().out
+        assert told == (2 in halves)
+        assert ("Half 2" in (tmp_path / "out" / "spots.ffmeta").read_text()) == (2 in halves)
+
+
 def test_what_one_format_cannot_hold_the_others_do(main, results, spots_of, tmp_path, capsys):
     many = spots_of(*((1, 1000 * i, "Foul", 0.9) for i in range(1200)))
     write_predictions(results / GAMES[0] / "Predictions-v2.json", GAMES[0], many)

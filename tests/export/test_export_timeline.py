@@ -12,13 +12,11 @@ from action_spotting.errors import InputError, UsageError
 from action_spotting.export.timeline import (
     Window,
     build_timeline,
-    clock,
-    one_line,
-    plain_name,
     read_threshold,
     select,
     split_files,
 )
+from action_spotting.export.wording import clock, one_line, plain_name
 
 
 def test_two_files_lie_end_to_end(six_seconds, four_silent_seconds, spots_of, tmp_path):

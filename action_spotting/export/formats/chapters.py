@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from action_spotting.export.timeline import Timeline, Window, one_line
+from action_spotting.export.timeline import Timeline, Window
+from action_spotting.export.wording import one_line
 
 
 def export_chapters(timeline: Timeline, window: Window | None = None) -> str:

@@ -11,14 +11,8 @@ import math
 from pathlib import PurePosixPath
 
 from action_spotting.errors import UsageError
-from action_spotting.export.timeline import (
-    USUAL_RATES,
-    HalfMedia,
-    Timeline,
-    Window,
-    one_line,
-    split_files,
-)
+from action_spotting.export.timeline import USUAL_RATES, HalfMedia, Timeline, Window, split_files
+from action_spotting.export.wording import one_line
 
 MAX_EVENTS = 999
 RECORD_START = "01:00:00:00"
