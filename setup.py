@@ -43,6 +43,7 @@ setup(
             "opentimelineio>=0.17",
             "otio-cmx3600-adapter>=1.0",
             "kloppy>=3.15",
+            "moviepy>=2.1",  # holds pillow below 12
         ],
     },
 )

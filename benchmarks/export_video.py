@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.dataset.media import ffmpeg_exe
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 
 HERE = Path(__file__).resolve().parents[1]
@@ -31,7 +31,7 @@ import json, resource, subprocess, sys, time
 from pathlib import Path
 import numpy as np
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.media import Clip, ffmpeg_exe
+from action_spotting.dataset.media import Clip
 from action_spotting.export.reel import highlights
 try:
     from action_spotting.dataset.events import Events
@@ -79,7 +79,8 @@ elif work == "overlay":
     overlay(match, out)
 else:
     options = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-g", "100", "-c:a", "copy"]
-    command = [ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-i", f"file:{video}", *options]
+    from imageio_ffmpeg import get_ffmpeg_exe
+    command = [get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-i", f"file:{video}", *options]
     subprocess.run([*command, f"file:{out}"], check=True)
 seconds = time.perf_counter() - began
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

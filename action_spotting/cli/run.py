@@ -75,8 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="small (a few games, a CPU) or full (SoccerNet) (default: small for --sample, else "
         "full)",
     )
-    training.add_argument("--epochs", type=int, help="epochs (default: the preset's)")
-    training.add_argument("--seed", type=int, default=0, help="of sample, weights and training")
+    training.add_argument("--epochs", type=command.COUNT, help="epochs (default: the preset's)")
+    training.add_argument(
+        "--seed", type=command.SEED, default=0, help="of sample, weights and training"
+    )
     command.add_fail_fast(parser.add_argument_group("faults"))
     status = parser.add_argument_group("what is done")
     status.add_argument(
@@ -138,11 +140,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def status(plan: Plan, file: Path | None) -> int:
     """Say what is done; returns the exit code."""
     from action_spotting.io.files import write_json
-    from action_spotting.pipeline.plan import MODALITIES
+    from action_spotting.pipeline.plan import PICTURE_FIRST
     from action_spotting.pipeline.status import survey
 
     root = existing_folder(plan.root, "the dataset folder")
-    features = plan.modalities or MODALITIES
+    features = plan.modalities or PICTURE_FIRST
     manifest = survey(root, features, video=plan.video, results=plan.predictions)
     print(manifest)
     if file:

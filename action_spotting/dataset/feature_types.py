@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 
 PICTURE, AUDIO = "picture", "audio"
 
+MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
+"""The features that a head is trained on unless others are named."""
+
 _PCA = re.compile(r"(?P<source>.+)_PCA(?P<dims>[1-9]\d*)")
 
 

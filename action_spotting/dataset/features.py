@@ -29,6 +29,9 @@ from action_spotting.errors import InputError
 from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
 from action_spotting.io.zips import BAD_ARRAY
 
+ENDS_S = 1.0
+"""How far apart the ends of two features of a half may be, and a label behind a feature's end."""
+
 ROW_TOLERANCE = 2
 """Rows by which the modalities of a half may differ; the longer are cut."""
 
@@ -155,8 +158,8 @@ def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
         raise InputError(f"{path}: not a whole .npy file ({reason}); make it anew") from error
     if array.ndim != 2 or array.dtype.kind != "f":
         raise InputError(f"{path}: expected a 2-D float array (rows, dims)")
-    if len(array) == 0:
-        raise InputError(f"{path}: has no row")
+    if 0 in array.shape:
+        raise InputError(f"{path}: has no {'column' if len(array) else 'row'}")
     if dims is not None and array.shape[1] != dims:
         raise InputError(f"{path}: has {array.shape[1]} numbers a row, expected {dims}")
     return array
@@ -236,20 +239,21 @@ def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]
     return compare_settings(source, next((s for s in there if s["file"] == name), there[0]))
 
 
-def align(arrays: Mapping[Path, np.ndarray]) -> dict[Path, np.ndarray]:
-    """Cut the modalities of a half to their common number of rows.
+def align(arrays: Mapping[Path, np.ndarray], fps: float = 2.0) -> dict[Path, np.ndarray]:
+    """Cut the modalities of a half, of `fps` rows a second, to their common number of rows.
 
     Raises
     ------
     InputError
-        When they differ by more than `ROW_TOLERANCE` rows; it names the shortest and longest.
+        When they differ by more than `ENDS_S` seconds; it names the shortest and longest.
     """
     rows = {path: len(array) for path, array in arrays.items()}
     short, long = min(rows, key=rows.__getitem__), max(rows, key=rows.__getitem__)
-    if rows[long] - rows[short] > ROW_TOLERANCE:
+    if rows[long] - rows[short] > ENDS_S * fps:
         raise InputError(
-            f"{short} has {rows[short]} rows, but {long} has {rows[long]}: more than "
-            f"{ROW_TOLERANCE} apart, so they are not of the same half; extract one of them anew"
+            f"{short} has {rows[short]} rows, but {long} has {rows[long]}: more than {ENDS_S:g} s "
+            f"apart at {fps:g} rows a second, so they are not of the same half; extract one of "
+            "them anew"
         )
     return {path: array[: rows[short]] for path, array in arrays.items()}
 

@@ -1,24 +1,15 @@
-"""Media files: the part of a file that is one half, what streams it has, where ffmpeg is."""
+"""Media files: the part of a file that is one half, what streams it has, where its clock begins."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from action_spotting.errors import InputError, UsageError
+from action_spotting.errors import InputError
+from action_spotting.io.ffmpeg import MEDIA_OPTIONS
 
-CONTAINERS = (
-    "matroska,webm,mov,mp4,mpegts,mpeg,avi,flv,asf,ogg,wav,w64,mp3,aac,flac,aiff,au,caf,ac3,eac3,"
-    "dts,wv,ape,tta,amr,mxf,gxf,nut,ivf,rm,wtv,dv,h264,hevc,vvc,vc1,av1,obu,m4v,mpegvideo,mjpeg,"
-    "yuv4mpegpipe,gif"
-)
-"""ffmpeg's readers of files that hold what they show. The others are not tried: playlists, lists
-of pictures, network sessions, which name other files or addresses that would be read."""
-
-MEDIA_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 _POINTERS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"<ASX", b"<smil")
 
 
@@ -218,19 +209,6 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: a pipe or a device; a media file is expected")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes)")
-
-
-def ffmpeg_exe() -> str:
-    """Give the ffmpeg program: that of imageio-ffmpeg, else the system's."""
-    try:
-        import imageio_ffmpeg
-
-        return imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError):
-        found = shutil.which("ffmpeg")
-    if not found:
-        raise UsageError("no ffmpeg: `pip install imageio-ffmpeg`, or install ffmpeg")
-    return found
 
 
 def picture_stream(container):

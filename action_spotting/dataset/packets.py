@@ -83,9 +83,12 @@ class Track:
         return self.raw_s + self.shift_s
 
     def end_s(self, zero_s: float) -> float:
-        """Give when the last packet ends, counted from `zero_s`; what is too late is damage."""
-        begin_s = self.times_s - zero_s
-        return float(begin_s[begin_s <= LONGEST_S].max(initial=0.0) + np.median(self.lasts_s))
+        """Give when the last packet ends, counted from `zero_s`; what is too late is damage.
+
+        None is taken to last longer than is usual: some containers let the last one fill a hole.
+        """
+        ends_s = self.times_s + np.minimum(self.lasts_s, np.median(self.lasts_s)) - zero_s
+        return float(ends_s[ends_s <= LONGEST_S].max(initial=0.0))
 
     def times_of(self, stamps: Sequence[int | None]) -> np.ndarray:
         """Give the times of decoded frames, in their order, from their stamps.

@@ -13,7 +13,13 @@ import numpy as np
 from action_spotting.dataset.event_files import Finding
 from action_spotting.errors import InputError, UsageError
 from action_spotting.evaluation.game_set import GameSet, load_set
-from action_spotting.evaluation.resampling import Comparison, Intervals, bootstrap, compare
+from action_spotting.evaluation.resampling import (
+    MOST_RESAMPLES,
+    Comparison,
+    Intervals,
+    bootstrap,
+    compare,
+)
 from action_spotting.evaluation.scoring import (
     Result,
     Tally,
@@ -111,6 +117,11 @@ def score_folder(
     check_metrics(metrics)
     if resamples and mode != "official":
         raise UsageError(f"intervals are made in the official mode, not in mode {mode!r}")
+    if not (0 <= resamples <= MOST_RESAMPLES and seed >= 0):
+        raise UsageError(
+            f"{resamples} draws with seed {seed}: 0 to {MOST_RESAMPLES} draws and a seed of at "
+            "least 0 are expected"
+        )
     games = load_set(labels, predictions, **choice)
     refuse(games.findings if strict else games.errors)
     return score_set(games, metrics=metrics, mode=mode, resamples=resamples, seed=seed)

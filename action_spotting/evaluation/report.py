@@ -65,6 +65,8 @@ class Game:
         Where a half begins in its video, in seconds; 0 for one that is not named.
     pictures
         Thumbnails: index of the spot, and a PNG or JPEG file's content.
+    probability
+        That each spot is right, float ``(n,)``; None where it is not known.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Game:
     videos: Mapping[int, str] = field(default_factory=dict)
     starts_s: Mapping[int, float] = field(default_factory=dict)
     pictures: Sequence[tuple[int, bytes]] = ()
+    probability: np.ndarray | None = None
 
 
 def write_report(
@@ -311,6 +314,7 @@ def _spot_list(game: Game) -> dict[str, Any]:
             "time": game_time(int(spots.half[i]), int(spots.position_ms[i])),
             "label": spots.classes[spots.label[i]],
             "confidence": float(spots.confidence[i]),
+            "probability": None if game.probability is None else float(game.probability[i]),
             "picture": _data_uri(pictures[int(i)]) if int(i) in pictures else None,
         }
         for i in order

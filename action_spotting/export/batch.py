@@ -16,7 +16,7 @@ from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import SOCCERNET_SPLITS, read_splits, split_games
 from action_spotting.dataset.tree import RESULTS_NAME, Tree, composed, results_names
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.challenge import write_challenge_zip
+from action_spotting.export.challenge import STRANGERS, write_challenge_zip
 from action_spotting.export.registry import SOCCERNET, check_formats, write_exports
 from action_spotting.export.timeline import Window, build_timeline, select
 from action_spotting.io.files import is_name, parse_json
@@ -138,11 +138,13 @@ def export_results(
         path = exporter.out / (RESULTS_NAME.removesuffix(".json") + ".zip")
         contents = ((game, results.read(file)) for game, file in games.items())
         try:
-            write_challenge_zip(path, contents, version=exporter.version, wanted=wanted)
+            others = write_challenge_zip(path, contents, version=exporter.version, wanted=wanted)
         except InputError as error:
             summary.failures[path.name] = str(error)
         else:
             summary.done.append(path.name)
+            if others:
+                summary.warnings[path.name] = STRANGERS.format(len(others), others[0])
     if exporter.media is None and summary.done and exporter.per_game:
         summary.warnings["all games"] = NO_MEDIA
     return summary
@@ -192,14 +194,11 @@ def _game(results: Tree, file: str) -> str:
     """The game of a file that lies at the top."""
     content = parse_json(results.read(file), results.where(file))
     url = content.get("UrlLocal") if isinstance(content, dict) else None
-    if isinstance(url, str) and _stays_below(url.strip()):
-        return composed(str(PurePosixPath(url.strip())))
+    if isinstance(url, str) and is_name(url) and not re.search(r"[\\\ud800-\udfff]", url):
+        path = PurePosixPath(url.strip())
+        if path.parts and ".." not in path.parts and not path.is_absolute():
+            return composed(str(path))
     return results.path.resolve().stem
-
-
-def _stays_below(url: str) -> bool:
-    named = is_name(url) and not re.search(r"[\\\ud800-\udfff]", url)
-    return named and not {"..", ""} & set(url.rstrip("/").split("/"))
 
 
 def _make_folder(folder: Path) -> None:

@@ -8,24 +8,24 @@ from pathlib import Path
 from tqdm import tqdm
 
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.ass import caption_of
+from action_spotting.export.ass import ass_track, caption_of
 from action_spotting.export.footage import (
-    EVEN_FORMAT,
+    CAPTIONED,
+    EVEN_AUDIO,
     GAPLESS,
     H264,
     MP4,
+    TRACK,
     Footage,
-    WorkFolder,
-    captioned,
     check_target,
     fitted,
     read_footage,
+    run_in,
+    work_folder,
 )
 from action_spotting.export.timeline import Timeline, split_files
 from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
-
-_TRACK = "captions.ass"
 
 
 def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path]:
@@ -98,15 +98,16 @@ def _overlay_file(part: Timeline, source: Path, target: Path, stay_ms: int) -> N
     captions = [caption_of(moment, start, start + stay_ms) for moment, start in times]
     footage = read_footage(source)
     picture = ["-map", f"0:{footage.picture}", *H264]
-    filters = ["-vf", f"{fitted(footage.size)},{captioned(_TRACK)}"]
+    filters = ["-vf", f"{fitted(footage.size)},{CAPTIONED}"]
     media_s = part.halves[0].media_ms / 1000
     with (
         whole_file(target) as temporary,
-        WorkFolder() as folder,
+        work_folder() as folder,
         tqdm(total=media_s, desc=target.name, disable=None, bar_format=BAR) as bar,
     ):
-        folder.write_track(_TRACK, captions, footage.size)
-        folder.run(
+        (folder / TRACK).write_text(ass_track(captions, footage.size), encoding="utf-8")
+        run_in(
+            folder,
             {source: footage.read_from()},
             {temporary: [*picture, *filters, *_audio(footage), *MP4]},
             tell=lambda done_s: bar.update(done_s - bar.n),
@@ -119,4 +120,4 @@ def _audio(footage: Footage) -> list[str]:
     kept = ["-map", f"0:{footage.audio}", "-c:a"]
     if footage.copies_audio:
         return [*kept, "copy"]
-    return [*kept, "aac", "-af", f"atrim=start=0,{GAPLESS},{EVEN_FORMAT}"]
+    return [*kept, "aac", "-af", f"atrim=start=0,{GAPLESS},{EVEN_AUDIO}"]

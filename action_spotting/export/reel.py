@@ -10,28 +10,29 @@ from pathlib import Path
 from tqdm import tqdm
 
 from action_spotting.errors import InputError
-from action_spotting.export.ass import Caption
+from action_spotting.export.ass import Caption, ass_track
 from action_spotting.export.cuts import REEL_WINDOW, Cut, choose_cuts
 from action_spotting.export.footage import (
+    CAPTIONED,
     EARLY_S,
-    EVEN_FORMAT,
+    EVEN_AUDIO,
     FINE,
     GAPLESS,
     H264,
     MP4,
-    SHORT_BLOCKS,
+    TRACK,
     Footage,
-    WorkFolder,
-    captioned,
     check_target,
     fitted,
     read_footage,
+    run_in,
+    work_folder,
 )
 from action_spotting.export.timeline import Timeline, Window
 from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
 
-_TRACK = "captions.ass"
+_SHORT_BLOCKS = "asetnsamples=n=256:p=0"
 
 
 def highlights(
@@ -81,7 +82,7 @@ def highlights(
     pieces: dict[Path, float] = {}
     with (
         whole_file(path) as part,
-        WorkFolder() as folder,
+        work_folder() as folder,
         tqdm(total=_seconds(cuts), desc="highlights", disable=None, bar_format=BAR) as bar,
     ):
         groups = [
@@ -90,7 +91,7 @@ def highlights(
             for group in footage[path].read_together(list(of_file))
         ]
         for group in groups:
-            source, piece = footage[group[0].path], folder.path / f"{len(pieces)}.nut"
+            source, piece = footage[group[0].path], folder / f"{len(pieces)}.nut"
             pieces[piece] = _seconds(group)
             tell = partial(_advance, bar, bar.n)
             _cut_out(folder, source, group, piece, size=size, audio=audio, tell=tell)
@@ -100,7 +101,7 @@ def highlights(
 
 
 def _cut_out(
-    folder: WorkFolder,
+    folder: Path,
     footage: Footage,
     cuts: Sequence[Cut],
     piece: Path,
@@ -124,27 +125,27 @@ def _cut_out(
     within = f"trim=start={cuts[0].start_ms / 1000 - EARLY_S:.3f}:end={end_s:.3f}"
     choice = f"select='{'+'.join(chosen)}'"
     place = f"setpts='PTS-({shift_s})/TB'"
-    folder.write_track(_TRACK, captions, size)
-    drawn = f"{FINE},{within},{choice},{place},{fitted(size)},{captioned(_TRACK)}"
+    (folder / TRACK).write_text(ass_track(captions, size), encoding="utf-8")
+    drawn = f"{FINE},{within},{choice},{place},{fitted(size)},{CAPTIONED}"
     options = ["-map", f"0:{footage.picture}", "-vf", drawn, *H264]
     if audio:
         heard = "anullsrc"
         if footage.audio is not None:
-            heard = f"[0:{footage.audio}]a{within},{SHORT_BLOCKS},a{choice},a{place}"
-        heard += f",{EVEN_FORMAT},apad,atrim=end={at_ms / 1000:.3f}[a]"
+            heard = f"[0:{footage.audio}]a{within},{_SHORT_BLOCKS},a{choice},a{place}"
+        heard += f",{EVEN_AUDIO},apad,atrim=end={at_ms / 1000:.3f}[a]"
         options += ["-filter_complex", heard, "-map", "[a]", "-c:a", "pcm_s16le"]
     reading = footage.read_from(cuts[0].start_ms / 1000)
-    folder.run({footage.path: reading}, {piece: [*options, "-f", "nut"]}, tell=tell)
+    run_in(folder, {footage.path: reading}, {piece: [*options, "-f", "nut"]}, tell=tell)
 
 
-def _join(folder: WorkFolder, pieces: Mapping[Path, float], to: Path) -> None:
+def _join(folder: Path, pieces: Mapping[Path, float], to: Path) -> None:
     """Put pieces one behind another; the picture is not encoded again."""
     lines = [f"file {piece.name}\nduration {lasts_s:.3f}\n" for piece, lasts_s in pieces.items()]
-    script = folder.path / "pieces.ffconcat"
+    script = folder / "pieces.ffconcat"
     script.write_text("ffconcat version 1.0\n" + "".join(lines), encoding="utf-8")
     as_list = ["-format_whitelist", "concat,nut", "-f", "concat"]
     whole = ["-map", "0", "-c:v", "copy", "-c:a", "aac", "-af", f"{GAPLESS}:first_pts=0", *MP4]
-    folder.run({script: as_list}, {to: whole})
+    run_in(folder, {script: as_list}, {to: whole})
 
 
 def _seconds(cuts: Sequence[Cut]) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from itertools import groupby
+from pathlib import Path
 
 from action_spotting.errors import InputError
-from action_spotting.export.footage import EARLY_S, FINE, Footage, WorkFolder, read_footage
+from action_spotting.export.footage import EARLY_S, FINE, Footage, read_footage, run_in, work_folder
 from action_spotting.export.timeline import Moment, Timeline, select
 
 LOOK_BACK_S = 1.0
@@ -39,7 +40,7 @@ def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tup
     able = tuple(moment for moment in timeline.moments if moment.half in media)
     chosen = select(Timeline("", timeline.halves, able, ()), threshold=0, top=n).moments
     pictures: list[tuple[Moment, bytes]] = []
-    with WorkFolder() as folder:
+    with work_folder() as folder:
         for path, of_file in groupby(chosen, key=lambda moment: media[moment.half]):
             footage, moments = read_footage(path, audio=False), list(of_file)
             for group in footage.read_together(moments):
@@ -49,13 +50,11 @@ def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tup
     return pictures
 
 
-def _frames(
-    folder: WorkFolder, footage: Footage, times_s: list[float], width: int
-) -> list[bytes | None]:
+def _frames(folder: Path, footage: Footage, times_s: list[float], width: int) -> list[bytes | None]:
     """The frames that show at some times, or the last ones before them where the video ends."""
     full = footage.size
     size = max(2, width // 2 * 2), max(2, round(full[1] * width / full[0] / 2) * 2)
-    files = [folder.path / f"{i}.jpg" for i in range(len(times_s))]
+    files = [folder / f"{i}.jpg" for i in range(len(times_s))]
     outputs = {}
     for time_s, file in zip(times_s, files, strict=True):
         file.unlink(missing_ok=True)
@@ -64,5 +63,5 @@ def _frames(
         last_one = ("-fps_mode", "vfr", "-q:v", "4", "-update", "1", "-f", "image2")
         outputs[file] = ["-map", f"0:{footage.picture}", "-vf", filters, *last_one]
     with contextlib.suppress(InputError):  # where no frame decodes there is no file either
-        folder.run({footage.path: footage.read_from(times_s[0] - LOOK_BACK_S)}, outputs)
+        run_in(folder, {footage.path: footage.read_from(times_s[0] - LOOK_BACK_S)}, outputs)
     return [file.read_bytes() if file.exists() else None for file in files]

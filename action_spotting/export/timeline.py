@@ -7,7 +7,6 @@ where the first file ends; in a match of one file it starts where it truly does.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.layout import relative
-from action_spotting.dataset.media import Clip, open_media, origin_s, picture_stream
+from action_spotting.dataset.media import LONGEST_S, Clip, open_media, origin_s, picture_stream
 from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import read_json
@@ -160,10 +159,10 @@ class Window:
     def __post_init__(self) -> None:
         """Refuse a window that is negative, not finite or empty."""
         sides = (self.before_s, self.after_s)
-        if not all(math.isfinite(s) and s >= 0 for s in sides) or sum(sides) <= 0:
+        if not all(0 <= side <= LONGEST_S for side in sides) or sum(sides) <= 0:
             raise UsageError(
                 f"window of {self.before_s} s before and {self.after_s} s after a spot: both must "
-                "be finite and at least 0, and one more than 0"
+                "be from 0 to a day, and one more than 0"
             )
 
     def around(self, timeline: Timeline, moment: Moment) -> tuple[int, int]:

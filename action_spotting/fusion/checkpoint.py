@@ -59,9 +59,10 @@ class Story(msgspec.Struct):
             for split in ("train", "valid")
             if getattr(self, split) != getattr(other, split)
         ]
-        for what in ("dims", "provenance"):
-            if (then := getattr(self, what)) is not None:
-                found += compare_settings(getattr(other, what), then, f"features: {what}")
+        if self.dims is not None:
+            found += compare_settings(other.dims, self.dims, "width")
+        if self.provenance is not None:
+            found += compare_settings(other.provenance, self.provenance, "features")
         return found
 
 
@@ -96,8 +97,8 @@ def read_checkpoint(folder: Path, now: Story) -> tuple[Story, Arrays]:
         raise InputError(f"{path}: {reason}") from error
     if differences := story.differences(now):
         raise UsageError(
-            f"{folder} holds a training with other settings: {'; '.join(differences)}. "
-            "Name another --model_dir, or --overwrite to train anew"
+            f"{folder} holds a training with other settings, games or features: "
+            f"{'; '.join(differences)}. Name another --model_dir, or --overwrite to train anew"
         )
     if not 1 <= story.best_epoch <= len(story.log) or not np.isfinite(story.best):
         raise InputError(

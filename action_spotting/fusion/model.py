@@ -117,7 +117,7 @@ class SpottingModel:
         UsageError
             None of the model's modalities is there.
         InputError
-            A modality has another width than the model was trained on.
+            A modality has another width than the model was trained on, or the outputs are NaN.
         """
         known = {name: features[name] for name in self.settings.modalities if name in features}
         if not known:
@@ -134,7 +134,10 @@ class SpottingModel:
                 block, usable = self._prepare(name, known[name][:rows])
             inputs[name] = tf.constant(block)
             present[name] = tf.constant(usable.astype(np.float32))
-        return RowScores(*(output.numpy() for output in self._run(inputs, present)))
+        scores = RowScores(*(output.numpy() for output in self._run(inputs, present)))
+        if not all(np.isfinite(output).all() for output in scores):
+            raise InputError("the head gives NaN or infinity: its weights are unusable; train anew")
+        return scores
 
     def _prepare(self, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if rows.ndim != 2 or rows.shape[1] != self.dims[name]:
@@ -162,16 +165,22 @@ def make_network(
     return network
 
 
+def smooth_rows(scores: RowScores, settings: HeadSettings) -> RowScores:
+    """Smooth the outputs over time as `settings` say; float64."""
+    sigma_rows = settings.smooth_s * settings.fps
+    return RowScores(*(smooth(x.astype(np.float64), sigma_rows) for x in scores))
+
+
 def pick_peaks(
-    scores: RowScores, settings: HeadSettings, nms_windows_s: np.ndarray, displacement_scale: float
+    smoothed: RowScores,
+    settings: HeadSettings,
+    nms_windows_s: np.ndarray,
+    displacement_scale: float,
 ) -> Peaks:
     """Pick the spots of a half from its smoothed outputs, moved by the scaled displacement."""
-    logits, displacement_s = (
-        smooth(x.astype(np.float64), settings.smooth_s * settings.fps) for x in scores
-    )
     return pick(
-        expit(logits),
-        displacement_scale * displacement_s,
+        expit(smoothed.logits),
+        displacement_scale * smoothed.displacement_s,
         fps=settings.fps,
         windows_s=nms_windows_s,
         soft=settings.soft_nms,

@@ -17,6 +17,7 @@ from action_spotting.fusion.model import (
     SpottingModel,
     load_model,
     pick_peaks,
+    smooth_rows,
     write_arrays,
 )
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
@@ -24,9 +25,12 @@ from action_spotting.fusion.postprocessing import Postprocessing, to_spots
 from action_spotting.fusion.split_data import check_provenance, open_features, provenance_of
 from action_spotting.io.items import Summary, run_items
 
+ALIKE = ("classes", "fps", "label_version", "soft_nms")
+"""Settings that the heads of an ensemble must share."""
+
 
 class Ensemble:
-    """Heads that agree on classes and rows a second; their logits are averaged.
+    """Heads whose outputs are averaged, each smoothed and moved as it was trained for.
 
     One head is an ensemble of one.
 
@@ -37,8 +41,8 @@ class Ensemble:
 
     Attributes
     ----------
-    classes
-        Names of the classes.
+    classes, fps, label_version
+        As in their settings.
     modalities
         All modalities that any of them takes.
     postprocessing
@@ -47,35 +51,42 @@ class Ensemble:
     Raises
     ------
     UsageError
-        The heads differ in classes, rows a second or label version.
+        The heads differ in classes, rows a second, label version or the kind of suppression.
     """
 
     def __init__(self, models: Sequence[SpottingModel]) -> None:
         self.models = list(models)
         first = self.models[0].settings
         for model in self.models[1:]:
-            for name in ("classes", "fps", "label_version"):
-                if getattr(model.settings, name) != getattr(first, name):
-                    raise UsageError(f"the models differ in {name}; an ensemble needs one")
+            for name in ALIKE:
+                one, other = getattr(first, name), getattr(model.settings, name)
+                if one != other:
+                    both = "" if name == "classes" else f" ({one} and {other})"
+                    raise UsageError(f"the models differ in {name}{both}; an ensemble needs one")
         self.classes = first.classes
-        self.label_version = first.label_version
+        self.fps, self.label_version = first.fps, first.label_version
         names = [name for model in self.models for name in model.settings.modalities]
         self.modalities = tuple(dict.fromkeys(names))
         self.postprocessing = _average([model.postprocessing for model in self.models])
 
-    def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
-        """Run all heads over a half, as `SpottingModel.score_rows`.
-
-        Those whose modalities are all missing are left out.
-        """
+    def run(self, features: Mapping[str, np.ndarray]) -> list[tuple[SpottingModel, RowScores]]:
+        """Run the heads over a half, but for those whose modalities are all missing."""
         usable = [m for m in self.models if set(m.settings.modalities) & set(features)]
-        outputs = [model.score_rows(features) for model in usable or self.models]
-        return RowScores(*(np.mean(arrays, axis=0) for arrays in zip(*outputs, strict=True)))
+        return [(model, model.score_rows(features)) for model in usable or self.models]
 
-    def peaks(self, scores: RowScores) -> Peaks:
-        """Pick the spots of a half from its rows' scores."""
-        chosen, settings = self.postprocessing, self.models[0].settings
-        return pick_peaks(scores, settings, chosen.nms_windows_s, chosen.displacement_scale)
+    def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
+        """Give the heads' mean, as `SpottingModel.score_rows`."""
+        return mean_scores(self.run(features))
+
+    def peaks(self, outputs: Sequence[tuple[SpottingModel, RowScores]]) -> Peaks:
+        """Pick the spots of a half from the outputs of `run`."""
+        moved = []
+        for model, scores in outputs:
+            logits, displacement_s = smooth_rows(scores, model.settings)
+            by_s = model.postprocessing.displacement_scale * displacement_s
+            moved.append((model, RowScores(logits, by_s)))
+        settings, windows_s = self.models[0].settings, self.postprocessing.nms_windows_s
+        return pick_peaks(mean_scores(moved), settings, windows_s, displacement_scale=1.0)
 
     def spot_half(
         self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
@@ -102,7 +113,7 @@ class Ensemble:
         UsageError, InputError
             As `SpottingModel.score_rows`.
         """
-        peaks, chosen = self.peaks(self.score_rows(features)), self.postprocessing
+        peaks, chosen = self.peaks(self.run(features)), self.postprocessing
         mapping = chosen.probability if probability else chosen.spread
         return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping, self.classes)
 
@@ -110,6 +121,15 @@ class Ensemble:
     def thresholds(self) -> np.ndarray:
         """Confidence of each class with the best F1 on the validation games, ``(classes,)``."""
         return self.postprocessing.threshold
+
+
+def mean_scores(outputs: Sequence[tuple[SpottingModel, RowScores]]) -> RowScores:
+    """Average heads: the logits of all, the displacements of those that learn any."""
+    moving = [x for model, x in outputs if model.settings.displacement_s] or [outputs[0][1]]
+    return RowScores(
+        np.mean([x.logits for _, x in outputs], axis=0),
+        np.mean([x.displacement_s for x in moving], axis=0),
+    )
 
 
 def load_models(folders: Sequence[Path]) -> Ensemble:
@@ -234,10 +254,11 @@ def predict_game(
         if not features:
             peaks.append(NO_PEAKS)
             continue
-        scores = models.score_rows(features)
-        peaks.append(models.peaks(scores))
+        outputs = models.run(features)
+        peaks.append(models.peaks(outputs))
         if scores_to:
-            write_arrays(scores_to / game / f"{number}_scores.npz", scores._asdict())
+            path = scores_to / game / f"{number}_scores.npz"
+            write_arrays(path, mean_scores(outputs)._asdict())
     warnings = [warning for _, found in halves.values() for warning in found]
     return to_spots(peaks, models.postprocessing.spread, models.classes), warnings
 
@@ -255,7 +276,7 @@ def _open_half(
     provenance = {name: provenance_of(path) for name, path in present.items()}
     for model in models.models:
         check_provenance(provenance, model.provenance, str(half.folder))
-    features = open_features(present)
+    features = open_features(present, models.fps)
     missing = [name for name in paths if name not in present]
     warnings = [f"half {half.number} is without {', '.join(missing)}"] if missing else []
     for name, rows in features.items():

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, get_type_hints
 import msgspec
 
 from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.dataset.feature_types import MODALITIES
 from action_spotting.errors import UsageError, unknown
 from action_spotting.io.files import is_name, typed
 
-MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 HEADS = ("dense", "netvlad")
 FUSIONS = ("embedding", "score", "hybrid")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -140,7 +140,10 @@ class HeadSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Give the settings as JSON-able values, under their names in ``model.json``."""
-        return msgspec.to_builtins(_Stored(**vars(self)))
+        return {
+            _OLDER.get(name, name): list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+        }
 
 
 def numbers() -> list[dataclasses.Field]:

@@ -11,7 +11,9 @@ import numpy as np
 
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
+from action_spotting.dataset.feature_types import feature_type
 from action_spotting.dataset.features import (
+    ENDS_S,
     align,
     check_media,
     compare_settings,
@@ -56,6 +58,7 @@ def open_split(
     *,
     classes: Sequence[str],
     version: int = 2,
+    fps: float = 2.0,
 ) -> SplitData:
     """Look at the feature files (headers only) and labels of `games`.
 
@@ -76,7 +79,7 @@ def open_split(
         try:
             path = labels_path(root, game, version)
             annotations = read_labels(path, version=version, classes=classes)
-            opened = [_open_half(Half(root, game, n), modalities, annotations) for n in (1, 2)]
+            opened = [_open_half(Half(root, game, n), modalities, annotations, fps) for n in (1, 2)]
         except InputError as error:
             data.failures[game] = str(error)
             continue
@@ -103,9 +106,9 @@ def read_rows(data: HalfData, name: str, start: int, stop: int) -> np.ndarray:
     return np.asarray(open_feature(data.paths[name])[start:stop], dtype=np.float32)
 
 
-def open_features(paths: Mapping[str, Path]) -> dict[str, np.ndarray]:
+def open_features(paths: Mapping[str, Path], fps: float) -> dict[str, np.ndarray]:
     """Map the features of a half, cut to one length; ``(rows, dims)`` by modality."""
-    arrays = align({path: open_feature(path) for path in paths.values()})
+    arrays = align({path: open_feature(path) for path in paths.values()}, fps)
     return {name: arrays[path] for name, path in paths.items()}
 
 
@@ -128,7 +131,9 @@ def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: st
 
 
 def check_fps(provenance: Mapping[str, Any], fps: float) -> None:
-    """Raise `UsageError` where a record names other rows a second than `fps`.
+    """Raise `UsageError` where a feature has other rows a second than `fps`.
+
+    The record tells them; without one, what SoccerNet released is known by its name.
 
     >>> check_fps({"Sound": {"window": {"fps": 5}}}, 2.0)
     Traceback (most recent call last):
@@ -136,7 +141,8 @@ def check_fps(provenance: Mapping[str, Any], fps: float) -> None:
     action_spotting.errors.UsageError: Sound has 5 rows a second, but fps is 2.0; give --fps 5
     """
     for name, settings in provenance.items():
-        for recorded in _values(settings, "fps"):
+        known = feature_type(name) if settings is None else None
+        for recorded in [known.fps] if known else _values(settings, "fps"):
             if recorded != fps:
                 raise UsageError(
                     f"{name} has {recorded} rows a second, but fps is {fps}; give --fps {recorded}"
@@ -156,17 +162,26 @@ def provenance_of(path: Path) -> Any:
     return record and record["settings"]
 
 
-def _open_half(half: Half, modalities: Sequence[str], annotations: Events) -> HalfData | None:
+def _open_half(
+    half: Half, modalities: Sequence[str], annotations: Events, fps: float
+) -> HalfData | None:
     paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
     if not paths:
         return None
     for path in paths.values():
         check_media(path, half)
-    rows = len(next(iter(open_features(paths).values())))
-    mine = annotations.half == half.number
-    return HalfData(
-        half, rows, paths, annotations.position_ms[mine] / 1000.0, annotations.label[mine]
-    )
+    rows = len(next(iter(open_features(paths, fps).values())))
+    mine = annotations.take(annotations.half == half.number)
+    data = HalfData(half, rows, paths, mine.position_ms / 1000.0, mine.label)
+    end_s, last_s = rows / fps, data.time_s.max(initial=0.0)
+    if last_s > end_s + ENDS_S:
+        raise InputError(
+            f"{half.folder}: {(data.time_s > end_s + ENDS_S).sum()} of {len(data.time_s)} labels "
+            f"of half {half.number} lie behind its end, the last at {last_s:.1f} s; its {rows} "
+            f"rows at {fps:g} a second end at {end_s:.1f} s. Have the features another rate "
+            "(--fps), are they of another video, or of a file that was cut?"
+        )
+    return data
 
 
 def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:

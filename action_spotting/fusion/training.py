@@ -37,6 +37,7 @@ from action_spotting.fusion.model import (
     make_network,
     pick_peaks,
     save_model,
+    smooth_rows,
 )
 from action_spotting.fusion.normalisation import fit_normalisation
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
@@ -176,6 +177,7 @@ def train(
             settings.modalities,
             classes=settings.classes,
             version=settings.label_version,
+            fps=settings.fps,
         )
         for games in (train_games, valid_games)
     )
@@ -364,7 +366,8 @@ def picker(model: SpottingModel, data: SplitData) -> Picker:
     rows: dict[tuple[str, int], RowScores] = {}
     for half in data.halves:
         features = {name: read_rows(half, name, 0, half.rows) for name in half.paths}
-        rows[half.half.game, half.half.number] = model.score_rows(features)
+        key = (half.half.game, half.half.number)
+        rows[key] = smooth_rows(model.score_rows(features), model.settings)
 
     def pick(nms_windows_s: np.ndarray, displacement_scale: float) -> list[list[Peaks]]:
         def peaks(game: str, number: int) -> Peaks:

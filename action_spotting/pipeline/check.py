@@ -18,7 +18,7 @@ from action_spotting.extraction.driver import Extractor
 from action_spotting.extraction.registry import MADE_HERE, make_extractor
 from action_spotting.io.files import check_target
 from action_spotting.pipeline.model_files import find_pca, pca_files
-from action_spotting.pipeline.plan import MODALITIES, Plan
+from action_spotting.pipeline.plan import PICTURE_FIRST, Plan
 from action_spotting.pipeline.status import Finding, look
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class _Check:
                 made.discard("YOLOv5")
             names = default_modalities(there, made)
             plan = replace(plan, modalities=names)
-            without = [name for name in MODALITIES if name not in names]
+            without = [name for name in PICTURE_FIRST if name not in names]
             lacking = f"; without {', '.join(without)}" if without else ""
             reason = " (needs --yolov5_weights)" if "YOLOv5" in without and media else ""
             announce(f"modalities: {', '.join(names)}{lacking}{reason}")
@@ -179,7 +179,7 @@ class _Check:
 
     def _check_names(self) -> None:
         there = {name for half in self.work.halves for name in half.features()}
-        known = dict.fromkeys([*MODALITIES, *FEATURE_TYPES, *sorted(there)])
+        known = dict.fromkeys([*PICTURE_FIRST, *FEATURE_TYPES, *sorted(there)])
         media = any(self.media[half] is None for half in self.work.halves)
         if not self.modalities:
             self._problem(f"{self.plan.root}: neither media nor features that are known")
@@ -246,7 +246,7 @@ class _Check:
         with self._noting():
             self.work.settings = make_settings(
                 self.plan.preset or "full",
-                modalities=self.modalities or MODALITIES,
+                modalities=self.modalities or PICTURE_FIRST,
                 epochs=self.plan.epochs,
                 seed=self.plan.seed,
                 fps=fps,
@@ -316,7 +316,7 @@ def default_modalities(there: set[str], made: set[str]) -> tuple[str, ...]:
     >>> default_modalities({"baidu_soccer_embeddings"}, set())
     ('baidu_soccer_embeddings',)
     """
-    names = [name for name in MODALITIES if {name, base_of(name)} & (there | made)]
+    names = [name for name in PICTURE_FIRST if {name, base_of(name)} & (there | made)]
     others = sorted(there - {*names}, key=lambda name: (not pca_of(name), name))
     for name in others:
         known = feature_type(name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from action_spotting.dataset.feature_types import MODALITIES, is_audio
 from action_spotting.extraction.registry import Pretrained
 
-MODALITIES = ("ResNET_TF2_PCA512", "YOLOv5", "VGGish", "FFT")
-"""What a run makes where it can."""
+PICTURE_FIRST = tuple(sorted(MODALITIES, key=is_audio))
+"""The order in which the chain makes the features."""
 
 
 @dataclass(frozen=True)

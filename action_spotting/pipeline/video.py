@@ -13,11 +13,11 @@ import numpy as np
 from action_spotting.backend import load_tensorflow
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events, game_time
-from action_spotting.dataset.features import align, open_feature
 from action_spotting.dataset.layout import feature_path, predictions_path, relative
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import SOME_FAILED, InputError, SpottingError, UsageError
 from action_spotting.extraction.registry import GPU, Pretrained
+from action_spotting.fusion.split_data import open_features
 from action_spotting.io.tables import table
 from action_spotting.pipeline.features import FeaturePlan, make_features
 
@@ -72,6 +72,8 @@ class VideoOutcome:
     ----------
     spots
         All of them.
+    probability
+        That each of them is right: within 2.5 s of an event; float ``(n,)``.
     thresholds
         Confidence from which people see a spot, float ``(classes,)``.
     notices
@@ -83,6 +85,7 @@ class VideoOutcome:
     """
 
     spots: Events
+    probability: np.ndarray
     thresholds: np.ndarray
     notices: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
@@ -94,9 +97,11 @@ class VideoOutcome:
         return SOME_FAILED if self.failures else 0
 
     @property
-    def seen(self) -> Events:
-        """The spots that people see, in the order of the match."""
-        return self.spots.take(self.spots.confidence >= self.thresholds[self.spots.label]).sorted()
+    def rows(self) -> np.ndarray:
+        """Indices of the spots that people see, in the order of the match."""
+        spots = self.spots
+        keep = np.flatnonzero(spots.confidence >= self.thresholds[spots.label])
+        return keep[np.lexsort((spots.label[keep], spots.position_ms[keep], spots.half[keep]))]
 
 
 def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> VideoOutcome:
@@ -113,6 +118,8 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     clips = clips_of(plan)
     _check_outputs(plan)
     load_tensorflow()
+    from action_spotting.fusion.peak_picking import NO_PEAKS
+    from action_spotting.fusion.postprocessing import to_spots
     from action_spotting.fusion.prediction import load_models
     from action_spotting.visual.resnet_network import use_device
 
@@ -130,13 +137,16 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
         overwrite=plan.overwrite,
     )
     modalities = make_features(wanted, notices, begin)
-    opened = {number: open_half(plan.out, number, modalities) for number in clips}
-    halves = [models.spot_half(half, half=number) for number, half in opened.items() if half]
-    outcome = VideoOutcome(Events.concat(halves, models.classes), thresholds, notices)
+    opened = [_open_half(plan.out, number, modalities, models.fps) for number in clips]
+    peaks = [models.peaks(models.run(half)) if half else NO_PEAKS for half in opened]
+    chosen = models.postprocessing
+    spots = to_spots(peaks, chosen.spread, models.classes)
+    probability = np.concatenate([chosen.probability(half) for half in peaks])
+    outcome = VideoOutcome(spots, probability, thresholds, notices)
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots)
     outcome.files["predictions"] = path
-    _show(plan, clips, outcome)
+    show(plan, clips, outcome)
     return outcome
 
 
@@ -168,28 +178,32 @@ def clips_of(plan: VideoPlan) -> dict[int, Clip]:
 
 def spots_table(outcome: VideoOutcome) -> str:
     """Lay out the spots that people see."""
-    seen = outcome.seen
+    rows = outcome.rows
+    seen, probability = outcome.spots.take(rows), outcome.probability[rows]
     hidden = len(outcome.spots) - len(seen)
     more = f"{hidden} weaker spots are in the predictions only (see --threshold)"
     if not len(seen):
         return f"no spot reaches its class's threshold; {more}"
-    rows = [
+    cells = [
         [
             seen.classes[seen.label[i]],
             game_time(int(seen.half[i]), int(seen.position_ms[i])),
             f"{seen.confidence[i]:.2f}",
+            f"{probability[i]:.2f}",
         ]
         for i in range(len(seen))
     ]
-    return table(["action", "half - time", "confidence"], rows) + f"\n{more}"
+    return table(["action", "half - time", "confidence", "probability"], cells) + f"\n{more}"
 
 
-def open_half(folder: Path, number: int, modalities: Sequence[str]) -> dict[str, np.ndarray]:
+def _open_half(
+    folder: Path, number: int, modalities: Sequence[str], fps: float
+) -> dict[str, np.ndarray]:
     """Open the features of a half, cut to one length; those that are not there are left out."""
+
     paths = {name: feature_path(folder, number, name) for name in modalities}
     there = {name: path for name, path in paths.items() if path.exists()}
-    arrays = align({path: open_feature(path) for path in there.values()}) if there else {}
-    return {name: arrays[path] for name, path in there.items()}
+    return open_features(there, fps) if there else {}
 
 
 def common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -246,17 +260,18 @@ def _check_outputs(plan: VideoPlan) -> None:
         check_target(plan.highlights, plan.videos, overlays)
 
 
-def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
+def show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
     """Make what people and other tools look at, of the spots above their thresholds.
 
-    The report first, then each of the others alone: one that fails is told and stops only itself.
+    The report first, then each of the others alone: one that fails stops only itself and is told in
+    ``outcome.failures``.
     """
     from action_spotting.evaluation.report import Game, write_report
     from action_spotting.export.registry import write_exports
     from action_spotting.export.thumbnails import thumbnails
     from action_spotting.export.timeline import build_timeline
 
-    title, seen = plan.videos[0].stem, outcome.seen
+    title, seen = plan.videos[0].stem, outcome.spots.take(outcome.rows)
     timeline = build_timeline(title, seen, clips, folder=plan.out)
     if timeline.moved:
         outcome.notices.append(f"{timeline.moved} spots outside their half are shown at its end")
@@ -265,6 +280,7 @@ def _show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> 
     report = Game(
         title,
         seen,
+        probability=outcome.probability[outcome.rows],
         videos={number: relative(clip.path, plan.out) for number, clip in clips.items()},
         starts_s={half.number: (half.lead_ms + half.file_ms) / 1000 for half in timeline.halves},
         pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(timeline)],

@@ -20,9 +20,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from action_spotting.dataset.media import MEDIA_OPTIONS, ffmpeg_exe, first_frame, open_media
+from action_spotting.dataset.media import first_frame, open_media
 from action_spotting.dataset.packets import list_packets
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.io.ffmpeg import MEDIA_OPTIONS, ffmpeg_exe
 from action_spotting.io.threads import prefetch
 from action_spotting.visual.choices import GRABBERS
 from action_spotting.visual.packet_index import Scan, scan_of, video_stream

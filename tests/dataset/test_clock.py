@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from action_spotting.audio.waveform import ROW_SAMPLES, Waveform
-from action_spotting.dataset.media import Clip, ffmpeg_exe, origin_s
+from action_spotting.dataset.media import Clip, origin_s
 from action_spotting.dataset.packets import _carry_on, _track, length_s, list_packets
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.visual.frames import FrameOptions, with_frames
 
 FPS, SECONDS, BITS = 25, 8, 9

@@ -184,3 +184,20 @@ def test_a_file_belongs_to_the_media_that_it_was_made_from(tmp_path):
     (half.folder / "1_224p.mkv").unlink()
     (half.folder / "1_720p.mkv").unlink()
     assert compare_sources(record, media_there(half)) == [], "there is nothing to compare with"
+
+
+@pytest.mark.parametrize(("fps", "apart"), [(1.0, 1), (2.0, 2), (25.0, 25)])
+def test_ends_may_be_a_second_apart_at_any_rate(tmp_path, fps, apart):
+    a, b = np.zeros((100, 2)), np.zeros((100 + apart, 2))
+    cut = align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": b}, fps)
+    assert [len(array) for array in cut.values()] == [100, 100]
+    with pytest.raises(InputError, match=f"more than 1 s apart at {fps:g} rows a second"):
+        align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": np.zeros((101 + apart, 2))}, fps)
+
+
+@pytest.mark.parametrize(("shape", "what"), [((0, 4), "row"), ((4, 0), "column")])
+def test_a_file_without_rows_or_columns_is_refused(tmp_path, shape, what):
+    path = tmp_path / "1_A.npy"
+    np.save(path, np.zeros(shape, np.float32))
+    with pytest.raises(InputError, match=f"has no {what}"):
+        open_feature(path)

@@ -5,15 +5,10 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from action_spotting.dataset.media import (
-    ffmpeg_exe,
-    open_media,
-    origin_s,
-    picture_stream,
-    probe,
-)
+from action_spotting.dataset.media import open_media, origin_s, picture_stream, probe
 from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 
 def test_probe_tells_picture_and_sound(tone_video, silent_video):

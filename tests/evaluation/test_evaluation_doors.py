@@ -90,6 +90,12 @@ def test_exact_mode(evaluate, arguments, capsys):
         evaluate([*arguments, "--mode=exact", "--bootstrap=10"])
 
 
+@pytest.mark.parametrize("odd", ["--bootstrap=-5", "--seed=-1", "--bootstrap=1000000000"])
+def test_absurd_draws_get_a_sentence(evaluate, arguments, odd):
+    with pytest.raises(UsageError, match="0 to 1000000 draws and a seed of at least 0"):
+        evaluate([*arguments, odd])
+
+
 def test_check_only(evaluate, write_set, tmp_path, capsys):
     bad = [SPOT | {"label": "Gaol"}, SPOT | {"confidence": "high"}]
     labels, predictions, _ = write_set(tmp_path, [GAME, ([LABEL], bad)])

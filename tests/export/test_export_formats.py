@@ -19,10 +19,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kloppy import sportscode
 
-from action_spotting.dataset.media import Clip, ffmpeg_exe
+from action_spotting.dataset.events import Events
+from action_spotting.dataset.media import Clip
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS, check_formats, write_exports
 from action_spotting.export.timeline import Timeline, Window, build_timeline
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 WINDOW = Window(3, 2)
 NASTY = "league/2015 \"x\"/A & B <1> - \\ '2'\n= ; # C é日本|"
@@ -152,7 +154,7 @@ FRAME_FORMATS = ("edl", "otio")
 
 
 @pytest.fixture(scope="module")
-def matches(six_seconds, four_silent_seconds, spots_of) -> dict[str, Timeline]:
+def timelines(six_seconds, four_silent_seconds, spots_of) -> dict[str, Timeline]:
     rows = [
         (1, 1500, "Goal", 0.9),
         (1, 1500, "Kick-off", 0.85),
@@ -179,8 +181,8 @@ KINDS = ("two files", "one file", "no media", "first half alone", "no spots", "n
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FORMATS)
-def test_another_parser_reads_equal_times_and_labels(name, kind, matches, tmp_path):
-    timeline = matches[kind]
+def test_another_parser_reads_equal_times_and_labels(name, kind, timelines, tmp_path):
+    timeline = timelines[kind]
     first, *others = write_exports(timeline, [name], tmp_path, window=WINDOW)
     found = READERS[name](first, timeline)
     assert sorted(label for _, label in found) == sorted(m.name for m in timeline.moments)
@@ -192,15 +194,15 @@ def test_another_parser_reads_equal_times_and_labels(name, kind, matches, tmp_pa
     )
 
 
-def test_files_for_each_half_run_on_its_own_clock(matches, tmp_path):
-    paths = write_exports(matches["two files"], ["srt"], tmp_path)
+def test_files_for_each_half_run_on_its_own_clock(timelines, tmp_path):
+    paths = write_exports(timelines["two files"], ["srt"], tmp_path)
     assert [path.name for path in paths] == ["spots.srt", "spots_half1.srt", "spots_half2.srt"]
-    assert [at for at, _ in read_srt(paths[2], matches["two files"])][:2] == [0, 1999]
+    assert [at for at, _ in read_srt(paths[2], timelines["two files"])][:2] == [0, 1999]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_same_spots_give_the_same_bytes(name, matches, tmp_path):
-    for kind, timeline in matches.items():
+def test_the_same_spots_give_the_same_bytes(name, timelines, tmp_path):
+    for kind, timeline in timelines.items():
         one = [p.read_bytes() for p in write_exports(timeline, [name], tmp_path / "a" / kind)]
         two = [p.read_bytes() for p in write_exports(timeline, [name], tmp_path / "b" / kind)]
         assert one == two
@@ -214,8 +216,8 @@ def test_the_same_spots_give_the_same_bytes(name, matches, tmp_path):
 @given(label=st.text(min_size=1))
 @example(label="\r")
 @example(label='\n-->\r\n,"')
-def test_a_name_cannot_break_a_file(name, label, matches, tmp_path):
-    timeline = matches["first half alone"]
+def test_a_name_cannot_break_a_file(name, label, timelines, tmp_path):
+    timeline = timelines["first half alone"]
     moment = replace(timeline.moments[0], label=label, name="".join(label.split()) or "x")
     moment = replace(moment, name=re.sub(r"[^\w<>&\"'=;#\\-]|_", "x", moment.name) + "-->")
     hostile = replace(timeline, moments=(moment,), game=NASTY)
@@ -223,15 +225,24 @@ def test_a_name_cannot_break_a_file(name, label, matches, tmp_path):
     assert [at for at, _ in READERS[name](path, hostile)] == [pytest.approx(1500, abs=40)]
 
 
-def test_sportscode_has_no_escaped_characters(matches, tmp_path):
-    text = write_exports(matches["one file"], ["sportscode"], tmp_path)[0].read_text()
+@pytest.mark.parametrize("text", ["\ufffe", "\uffff\uffff", "\x00\x08", "\ud800", "\x85\u2028"])
+def test_sportscode_is_well_formed_whatever_a_class_is_called(text, timelines, tmp_path):
+    timeline = timelines["first half alone"]
+    spots = Events([1], [1500], [0], [0.9], classes=(f"Go{text}al",))
+    made = build_timeline("x", spots, {1: timeline.halves[0].clip})
+    path = write_exports(made, ["sportscode"], tmp_path, window=WINDOW)[0]
+    assert [code.code for code in sportscode.load(str(path)).records] == ["Go al"]
+
+
+def test_sportscode_has_no_escaped_characters(timelines, tmp_path):
+    text = write_exports(timelines["one file"], ["sportscode"], tmp_path)[0].read_text()
     assert "Second yellow card" in text
     assert "&" not in text
     assert "->" not in text
 
 
-def test_chapters_go_into_a_video(matches, six_seconds, tmp_path):
-    timeline = matches["first half alone"]
+def test_chapters_go_into_a_video(timelines, six_seconds, tmp_path):
+    timeline = timelines["first half alone"]
     chapters = write_exports(timeline, ["chapters"], tmp_path)[0]
     for suffix in (".mp4", ".mkv"):
         video = tmp_path / f"with{suffix}"
@@ -254,8 +265,8 @@ def test_chapters_go_into_a_video(matches, six_seconds, tmp_path):
         assert found == [(0, "Half 1"), (1500, "Goal (1 - 00:01, 0.90)")]
 
 
-def test_an_edl_holds_999_events(matches):
-    timeline = matches["two files"]
+def test_an_edl_holds_999_events(timelines):
+    timeline = timelines["two files"]
     moments = timeline.moments[:1] * 1000
     with pytest.raises(UsageError, match="holds 999; a higher threshold"):
         FORMATS["edl"].export(replace(timeline, moments=moments), None)
@@ -263,8 +274,8 @@ def test_an_edl_holds_999_events(matches):
     assert "999  FILE1" in text
 
 
-def test_the_csv_has_one_line_a_spot(matches):
-    text = FORMATS["csv"].export(matches["no media"], None)
+def test_the_csv_has_one_line_a_spot(timelines):
+    text = FORMATS["csv"].export(timelines["no media"], None)
     assert len(list(csv.reader(io.StringIO(text)))) == 7
 
 
@@ -273,7 +284,7 @@ def test_unknown_formats_are_answered_with_the_nearest():
         check_formats(["csv", "otoi"])
 
 
-def test_a_folder_that_cannot_be_written_is_named(matches, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(timelines, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write"):
-        write_exports(matches["nothing"], ["csv"], tmp_path / "file" / "sub")
+        write_exports(timelines["nothing"], ["csv"], tmp_path / "file" / "sub")

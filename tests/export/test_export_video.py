@@ -9,10 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from moviepy import VideoFileClip
 from PIL import Image
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
+from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.export.cuts import choose_cuts
 from action_spotting.export.footage import check_target
@@ -20,6 +21,7 @@ from action_spotting.export.overlay import overlay, overlay_paths
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
 from action_spotting.export.timeline import Window, build_timeline
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 slow = pytest.mark.slow
 
@@ -110,6 +112,21 @@ def test_a_reel_shows_the_stretches_with_captions_and_sound(two_halves, tmp_path
     assert (loud[(at > 0.1) & (at < total_s - 2.2)] > 0.1).all()
     assert (loud[at > total_s - 1.8] < 0.01).all()
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@slow
+def test_another_program_reads_what_was_made(two_halves, tmp_path):
+    """Moviepy takes sizes, rate, length, picture and sound from what it reads."""
+    highlights(two_halves, tmp_path / "reel.mp4", top=1, window=Window(1, 1))
+    first, _ = overlay(two_halves, tmp_path / "over.mp4")
+    for path, seconds, grey_s in [(tmp_path / "reel.mp4", 2.0, 2), (first, 6.0, 1)]:
+        with VideoFileClip(str(path)) as film:
+            assert film.size == [320, 180]
+            assert film.fps == pytest.approx(25)
+            assert film.duration == pytest.approx(seconds, abs=0.1)
+            corner = film.get_frame(1.5)[:45, 240:].mean()
+            assert second(16 + corner * 219 / 255) == grey_s
+            assert np.abs(film.audio.get_frame(np.arange(0.5, 0.6, 1e-4))).max() > 0.1
 
 
 @slow
