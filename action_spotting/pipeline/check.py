@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from action_spotting.backend import load_tensorflow
 from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, feature_type, pca_of
 from action_spotting.dataset.features import compare_settings
 from action_spotting.dataset.layout import Half
@@ -244,13 +245,15 @@ class _Check:
             )
         fps = next((rate for rate in rates.values() if rate), None)
         with self._noting():
-            self.work.settings = make_settings(
+            self.work.settings = settings = make_settings(
                 self.plan.preset or "full",
                 modalities=self.modalities or PICTURE_FIRST,
                 epochs=self.plan.epochs,
                 seed=self.plan.seed,
                 fps=fps,
             )
+            if self.modalities:
+                _check_model(self.plan.model_dir, settings)
 
     def _compare(self, name: str, extractor: Extractor) -> None:
         """Compare what would be made with what is there."""
@@ -324,6 +327,19 @@ def default_modalities(there: set[str], made: set[str]) -> tuple[str, ...]:
         if rate and base_of(name) not in map(base_of, names):
             names.append(name)
     return tuple(names)
+
+
+def _check_model(folder: Path, settings: HeadSettings) -> None:
+    """Refuse a folder that holds another training, or a model that cannot go on."""
+    # The names of those modules, which load TensorFlow.
+    if not any((folder / name).exists() for name in ("checkpoint.npz", "model.json")):
+        return
+    load_tensorflow()
+    from action_spotting.fusion.checkpoint import CHECKPOINT_FILE, check_same
+
+    if not (folder / CHECKPOINT_FILE).exists():
+        raise UsageError(f"{folder}: already holds a model; name another --model_dir")
+    check_same(folder, settings.as_dict())
 
 
 def _fps(name: str) -> float | None:

@@ -220,3 +220,19 @@ def test_released_reductions_are_not_filled_up_with_a_pca_of_our_own(root):
     work, _ = prepared(root)
     assert not any(work.reduce.values())
     assert not work.pcas
+
+
+def test_a_model_folder_of_another_training_is_told_before_the_run(root):
+    from action_spotting.fusion.checkpoint import Epoch, Story, write_checkpoint
+
+    release(root, "FFT")
+    work, _ = prepared(root, seed=1)
+    story = Story(work.settings.as_dict(), ["train"], ["valid"], log=[Epoch(1, 0.5)], best_epoch=1)
+    folder = root.parent / "model"
+    write_checkpoint(folder, story, {"weight": [], "optimizer": [], "best": []})
+    prepared(root, seed=1)
+    with pytest.raises(UsageError, match="holds a training with other.*seed was 1, now 0"):
+        prepared(root)
+    (folder / "checkpoint.npz").rename(folder / "model.json")
+    with pytest.raises(UsageError, match="already holds a model; name another --model_dir"):
+        prepared(root)
