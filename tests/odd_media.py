@@ -109,10 +109,33 @@ ODD_MEDIA: dict[str, tuple[object, ...]] = {
 }
 """Media as people have them, by the ffmpeg options that make them of a plain one."""
 
+_COPY = ("-i", "base.mp4", "-c", "copy")
+_BESIDE = ("-i", "base.mp4", "-i", "base.mp4", "-map", "0:v", "-map", "1:a", "-c", "copy")
+_CHOSEN = ("-fps_mode", "passthrough", *_X264, "-bf", "2", "-c:a", "copy")
+VARIANTS: dict[str, tuple[object, ...]] = {
+    # a clock that jumps ahead, and one that jumps back
+    "ahead.ts": _COPY,
+    "back.ts": _COPY,
+    "late.mp4": ("-itsoffset", 0.3, *_BESIDE),
+    "late.ts": ("-itsoffset", 2, *_BESIDE),
+    "from5.mkv": (*_COPY, "-output_ts_offset", 5, "-avoid_negative_ts", "disabled"),
+    "hole.ts": ("-i", "base.mp4", "-vf", "select='not(between(n,75,124))'", *_CHOSEN),
+    # pictures are missing at the end, and at the beginning
+    "end.mp4": ("-i", "base.mp4", "-vf", "select='lt(n,150)'", *_CHOSEN),
+    "head.mp4": ("-i", "base.mp4", "-vf", "select='gte(n,35)'", *_CHOSEN),
+    # no stream is flagged as the default
+    "still_first.mkv": (*ODD_MEDIA["still_first.mp4"][:-1], 0),
+    "flipped.mp4": ("-display_vflip", *_COPY),
+}
+"""More of the same kinds."""
+
+RECORDINGS_S = {"joined.ts": (0, 0), "ahead.ts": (0, 36_000), "back.ts": (100, 0)}
+"""Where the clocks of recordings begin that are joined to one file."""
+
 
 @pytest.fixture(scope="session")
 def odd_media(tmp_path_factory) -> Callable[[str], Path]:
-    """Make a file of `ODD_MEDIA` by its name."""
+    """Make a file of `ODD_MEDIA` or `VARIANTS` by its name."""
     folder = tmp_path_factory.mktemp("odd")
     write_clock(folder / "base.mp4", EVEN_S)
 
@@ -128,20 +151,21 @@ def odd_media(tmp_path_factory) -> Callable[[str], Path]:
             )
         if name == "cut.ts":
             write_clock(folder / "long_gop.mp4", EVEN_S, gop=100)
-        command = [ffmpeg_exe(), "-y", "-v", "error", "-nostdin", *map(str, ODD_MEDIA[name])]
-        done = subprocess.run(
-            command if "pipe:1" in command else [*command, name],
-            cwd=folder,
-            check=True,
-            stdout=subprocess.PIPE,
-        )
-        if done.stdout:
-            path.write_bytes(done.stdout)
-        data = path.read_bytes()
-        if name == "joined.ts":
-            path.write_bytes(2 * data)
+        options = (ODD_MEDIA | VARIANTS)[name]
+        if name in RECORDINGS_S:
+            parts = [(*options, "-output_ts_offset", s) for s in RECORDINGS_S[name]]
+            path.write_bytes(b"".join(run(*part, "-f", "mpegts", "pipe:1") for part in parts))
+        elif "pipe:1" in options:
+            path.write_bytes(run(*options))
+        else:
+            run(*options, name)
         if name == "cut.ts":
+            data = path.read_bytes()
             path.write_bytes(data[len(data) // 4 // 188 * 188 :])
         return path
+
+    def run(*options: object) -> bytes:
+        command = [ffmpeg_exe(), "-y", "-v", "error", "-nostdin", *map(str, options)]
+        return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE).stdout
 
     return make
