@@ -12,7 +12,6 @@ import pytest
 from action_spotting.audio.waveform import ROW_SAMPLES, Waveform
 from action_spotting.dataset.media import Clip, origin_s
 from action_spotting.dataset.packets import _carry_on, _track, length_s, list_packets
-from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.visual.frames import FrameOptions, with_frames
 
 from ..odd_media import BEEPS_S, CLOCK_S, ODD_MEDIA, RECORDINGS_S, VARIANTS, clock_ms
