@@ -1,4 +1,4 @@
-"""One self-contained HTML file that shows what was spotted and why it scores as it does."""
+"""One self-contained HTML file with the spots of each game, their scores and their errors."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ class Game:
     starts_s
         Where a half begins in its video, in seconds; 0 for one that is not named.
     pictures
-        Thumbnails: index of the spot, and a PNG or JPEG file's content.
+        Thumbnails: index of the spot, and the content of a PNG or JPEG file.
     probability
-        That each spot is right, float ``(n,)``; None where it is not known.
+        Probability that each spot is correct, in [0, 1], float ``(n,)``; None: unknown.
     """
 
     name: str
@@ -103,6 +103,23 @@ def write_report(
         The heading.
     notes
         What a reader must know first ("the weights are random").
+
+    Raises
+    ------
+    UsageError
+        A file that cannot be written.
+    InputError
+        A thumbnail that is neither PNG nor JPEG.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> games = [Game("A - B", Events([1], [60_000], [2], confidence=[0.9]))]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "report.html")
+    ...     write_report(path, games, title="My match")
+    ...     "My match" in path.read_text(encoding="utf-8")
+    True
     """
     diagnosis = None
     if evaluation:
@@ -155,7 +172,21 @@ def games_of(
     root
         The dataset folder that has the videos.
     video
-        ``LQ``, ``720p`` or ``HQ``: link those that are there; None: none.
+        ``LQ``, ``720p`` or ``HQ``: link those that are there; None: link no video.
+
+    Returns
+    -------
+    list of Game
+        In the order of the evaluation.
+
+    Examples
+    --------
+    >>> from action_spotting.evaluation.evaluate import score_set
+    >>> from action_spotting.evaluation.game_set import GameSet
+    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
+    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)))
+    >>> [game.name for game in games_of(evaluation, report=Path("r.html"), root=Path("SoccerNet"))]
+    ['A - B']
     """
     games = []
     for name, spots in zip(evaluation.games.games, evaluation.games.spots, strict=True):
@@ -305,7 +336,7 @@ def _event(
 
 
 def _spot_list(game: Game) -> dict[str, Any]:
-    """The most confident spots of a game without labels, by time, with their pictures."""
+    """The most confident spots of a game without labels, by time, with their thumbnails."""
     spots, pictures = game.spots, dict(game.pictures)
     loud = np.argsort(-spots.confidence, kind="stable")[:_SPOTS_LISTED]
     order = loud[np.lexsort((spots.position_ms[loud], spots.half[loud]))]

@@ -30,7 +30,7 @@ NO_MEDIA = (
 
 @dataclass(frozen=True)
 class Exporter:
-    """How every game is exported.
+    """Formats and options for the export of each game.
 
     Attributes
     ----------
@@ -48,6 +48,11 @@ class Exporter:
         As for `timeline.select`.
     window
         Around a spot.
+
+    Examples
+    --------
+    >>> Exporter(["csv", "soccernet"], Path("exports"), threshold=0.3).per_game
+    ['csv']
     """
 
     formats: Sequence[str]
@@ -65,7 +70,29 @@ class Exporter:
         return [name for name in self.formats if name != SOCCERNET]
 
     def game(self, game: str, folder: Path, spots: Events) -> list[str]:
-        """Export one game's spots into `folder`; give warnings."""
+        """Export one game.
+
+        Parameters
+        ----------
+        game
+            SoccerNet's ``UrlLocal``; its media lie below `media`.
+        folder
+            Gets the files.
+        spots
+            All spots of the game.
+
+        Returns
+        -------
+        list of str
+            Warnings: media that are missing, spots outside their half.
+
+        Raises
+        ------
+        UsageError
+            As for `write_exports`.
+        InputError
+            Media that cannot be read.
+        """
         clips: dict[int, Clip | None] = {} if self.media else {1: None, 2: None}
         reasons = []
         for number in (1, 2) if self.media else ():
@@ -90,16 +117,16 @@ def export_results(
     split: str | None = None,
     fail_fast: bool = False,
 ) -> Summary:
-    """Export all games of a set of results; a bad one stops only itself.
+    """Export all games of a set of results; a game that fails does not stop the others.
 
     Parameters
     ----------
     results
-        Where they lie.
+        The folder, zip or file that holds them, see `tree.open_tree`.
     exporter
-        What to do with each.
+        Formats, target folder and thresholds.
     results_name
-        Of each game's file; None: found out, see `tree.results_names`.
+        Name of each game's results file; None: the usual ones, see `tree.results_names`.
     split
         For the SoccerNet zip: all games of this split must be there.
     fail_fast
@@ -108,16 +135,25 @@ def export_results(
     Returns
     -------
     Summary
-        By game. The zip counts as one item more; it is not written unless all games are right.
+        One item a game. The zip is one item more; it is written only if all games are valid.
 
     Raises
     ------
     UsageError
         Unknown format or split, no results, or a folder that cannot be written to.
+    SpottingError
+        With `fail_fast`, what is wrong with the first game that fails.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.tree import open_tree
+    >>> results = open_tree("results.zip", "predictions")  # doctest: +SKIP
+    >>> export_results(results, Exporter(["csv"], Path("exports"))).failures  # doctest: +SKIP
+    {}
     """
     check_formats(exporter.per_game)
     wanted = _wanted(split, exporter.media)
-    games = find_results(results, exporter.version, results_name)
+    games = _find_results(results, exporter.version, results_name)
     _make_folder(exporter.out)
 
     def work(game: str) -> tuple[str, str | None]:
@@ -150,7 +186,7 @@ def export_results(
     return summary
 
 
-def find_results(results: Tree, version: int = 2, name: str | None = None) -> dict[str, str]:
+def _find_results(results: Tree, version: int = 2, name: str | None = None) -> dict[str, str]:
     """Find the results file of each game.
 
     Returns

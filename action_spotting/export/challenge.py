@@ -32,8 +32,8 @@ def write_challenge_zip(
 ) -> list[str]:
     """Write results files into a zip, each checked first; the same results give the same bytes.
 
-    Entries keep their values to the last digit; only white space is left out, and folders around
-    SoccerNet's own ``<league>/<season>/<game>``, which neither server nor scorer would find.
+    Entries keep their values to the last digit. White space is removed, and so are folders around
+    SoccerNet's own ``<league>/<season>/<game>``, where neither server nor scorer would look.
 
     Parameters
     ----------
@@ -42,19 +42,29 @@ def write_challenge_zip(
     results
         Game (``UrlLocal``) and content of its results file, one at a time.
     version
-        Of the classes.
+        Of the classes: 1 or 2.
     wanted
         Games that must all be there, such as those of the split ``challenge``.
 
     Returns
     -------
     list of str
-        The games that are none of SoccerNet's.
+        The games that are not in SoccerNet's lists, sorted.
 
     Raises
     ------
     InputError
         Something is wrong with a file, or a wanted game is missing; nothing is written then.
+    UsageError
+        `path` cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> content = b'{"UrlLocal": "A - B", "predictions": []}'
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_challenge_zip(Path(folder, "results_spotting.zip"), [("A - B", content)])
+    ['A - B']
     """
     problems: list[str] = []
     games: set[str] = set()

@@ -29,10 +29,10 @@ from action_spotting.io.files import whole_file
 
 
 def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path]:
-    """Write a match's media with its spots drawn on the picture: mp4 with H.264.
+    """Write a match's media with its spots drawn on the frames: mp4 with H.264.
 
-    Sound is passed on as it is where an mp4 takes it (AAC, MP3), else encoded as AAC. What is heard
-    before the first picture is left out, so that the clock of the video is that of the spots.
+    Sound is copied where an mp4 takes it (AAC, MP3), else encoded as AAC. Sound before the first
+    frame is left out, so that the clock of the video is that of the spots.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path
         The video, a name that ends with ``.mp4``. Of a match in several files each is written:
         ``<name>_half1.mp4`` …
     stay_s
-        How long a spot stays, in seconds.
+        How long a spot stays, in seconds; above 0, at most 3600.
 
     Returns
     -------
@@ -54,7 +54,17 @@ def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path
     InputError
         No half with media, or media that cannot be read.
     UsageError
-        `path` is no mp4, is one of the inputs, or cannot be written.
+        `path` is no mp4, is one of the inputs, or cannot be written; `stay_s` out of range.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.event_files import read_predictions
+    >>> from action_spotting.dataset.media import Clip
+    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
+    >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
+    >>> overlay(select(timeline), Path("overlay.mp4"))  # doctest: +SKIP
+    [PosixPath('overlay.mp4')]
     """
     if not 0 < stay_s <= 3600:
         raise UsageError(f"spots that stay for {stay_s} s: more than 0, at most 3600 is expected")
@@ -80,6 +90,11 @@ def overlay_paths(path: Path, halves: Sequence[int]) -> list[Path]:
         As for `overlay`.
     halves
         The first half in each media file.
+
+    Returns
+    -------
+    list of Path
+        One a media file; `path` itself for a single one.
 
     Examples
     --------

@@ -45,8 +45,8 @@ def highlights(
 ) -> list[Cut]:
     """Make a reel of a match's strongest moments: mp4 with H.264 and AAC.
 
-    It has the size of its first stretch; pictures of another shape get black bars. Sound is kept; a
-    stretch without any is silent.
+    It has the frame size of its first stretch; frames of another shape get black bars. Sound is
+    kept; a stretch without any is silent.
 
     Parameters
     ----------
@@ -54,8 +54,12 @@ def highlights(
         What `select` left.
     path
         The video, a name that ends with ``.mp4``.
-    top, weights, window
-        As for `choose_cuts`.
+    top
+        At most this many moments, by weight × confidence.
+    weights
+        By class, 0: never shown; 1 for a class that is not in it; None: `cuts.CLASS_WEIGHTS`.
+    window
+        What is shown before and after each moment.
 
     Returns
     -------
@@ -67,7 +71,16 @@ def highlights(
     InputError
         No moment to show, or media that cannot be read.
     UsageError
-        `path` is no mp4, is one of the inputs, or cannot be written.
+        `path` is no mp4, is one of the inputs, or cannot be written; `top` is below 1.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.event_files import read_predictions
+    >>> from action_spotting.dataset.media import Clip
+    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
+    >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
+    >>> cuts = highlights(select(timeline), Path("reel.mp4"), top=15)  # doctest: +SKIP
     """
     check_target(path, [half.clip.path for half in timeline.halves if half.clip])
     cuts = choose_cuts(timeline, top=top, weights=weights, window=window)
@@ -110,9 +123,9 @@ def _cut_out(
     audio: bool,
     tell: Callable[[float], object],
 ) -> None:
-    """Cut stretches out of one file: picture as in the reel, with captions; sound as PCM.
+    """Cut stretches out of one file: video as in the reel, with captions; sound as PCM.
 
-    Each frame is placed by its own time alone, so that it does not matter what comes before it.
+    Each frame is placed by its own time stamp alone, whatever frames come before it.
     """
     chosen, shift_s, captions, at_ms = [], "0", list[Caption](), 0
     for cut in cuts:
@@ -139,7 +152,7 @@ def _cut_out(
 
 
 def _join(folder: Path, pieces: Mapping[Path, float], to: Path) -> None:
-    """Put pieces one behind another; the picture is not encoded again."""
+    """Join pieces in order; the video stream is copied."""
     lines = [f"file {piece.name}\nduration {lasts_s:.3f}\n" for piece, lasts_s in pieces.items()]
     script = folder / "pieces.ffconcat"
     script.write_text("ffconcat version 1.0\n" + "".join(lines), encoding="utf-8")

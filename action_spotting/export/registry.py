@@ -61,7 +61,22 @@ FORMATS: dict[str, Format] = {
 
 
 def check_formats(names: Sequence[str]) -> None:
-    """Raise `UsageError` for a name that is no format, with the nearest one."""
+    """Refuse unknown formats.
+
+    Parameters
+    ----------
+    names
+        Keys of `FORMATS`.
+
+    Raises
+    ------
+    UsageError
+        A name that is no format; the message gives the nearest one.
+
+    Examples
+    --------
+    >>> check_formats(["csv", "edl"])
+    """
     problems = [unknown("export format", name, FORMATS) for name in names if name not in FORMATS]
     if problems:
         raise UsageError("; ".join(problems))
@@ -93,6 +108,14 @@ def write_exports(
     UsageError
         Unknown format, a folder that cannot be written to, or, when all other formats are written,
         one that cannot hold these spots, as an EDL more than 999.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> timeline = Timeline("A - B", (), (), ("Goal",))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in write_exports(timeline, ["csv", "vtt"], Path(folder))]
+    ['spots.csv', 'spots.vtt']
     """
     check_formats(names)
     parts = split_files(timeline)

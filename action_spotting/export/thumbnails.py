@@ -1,4 +1,4 @@
-"""The frames of a match's most confident spots as small JPEG pictures."""
+"""The frames of a match's most confident spots as small JPEG images."""
 
 from __future__ import annotations
 
@@ -24,17 +24,26 @@ def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tup
     n
         At most this many.
     width
-        Of the pictures, in pixels; the height follows from the video.
+        Of the images, in pixels; the height follows from the video.
 
     Returns
     -------
     list of tuple of Moment and bytes
-        A moment whose frame cannot be decoded is left out.
+        Each moment with its JPEG file; one whose frame cannot be decoded is left out.
 
     Raises
     ------
     InputError
         Media that cannot be read at all.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.event_files import read_predictions
+    >>> from action_spotting.dataset.media import Clip
+    >>> from action_spotting.export.timeline import build_timeline
+    >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
+    >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
+    >>> moment, jpeg = thumbnails(timeline, n=1)[0]  # doctest: +SKIP
     """
     media = {half.number: half.clip.path for half in timeline.halves if half.clip}
     able = tuple(moment for moment in timeline.moments if moment.half in media)

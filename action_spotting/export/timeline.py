@@ -1,4 +1,4 @@
-"""The spots of one match as people read them; the one thing every exporter takes.
+"""The spots of one match on its clocks, as every exporter takes them.
 
 Two clocks are in use. The *half's clock* starts with each half. The *match clock* runs through all
 media files laid end to end, as an editor lays them: in a match of two files the second half starts
@@ -40,9 +40,9 @@ class HalfMedia:
     duration_ms
         Length of the half; nominal (45 minutes, or up to its last spot) where there is no media.
     file_ms
-        Start of the half in its media file, counted from the first picture that decodes.
+        Start of the half in its media file, counted from the first frame that decodes.
     lead_ms
-        How long the file runs before that picture: other programs count from the file's start.
+        How long the file runs before that frame: other programs count from the file's start.
     media_ms
         Length of the media file, `lead_ms` included; as `duration_ms` where there is none.
     fps
@@ -105,7 +105,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A match's spots ready for people.
+    """A match's spots and media, ready for export.
 
     Attributes
     ----------
@@ -128,7 +128,18 @@ class Timeline:
     moved: int = 0
 
     def half(self, number: int) -> HalfMedia:
-        """Give half `number`."""
+        """Give one half.
+
+        Parameters
+        ----------
+        number
+            1 to 4, one that the match has.
+
+        Returns
+        -------
+        HalfMedia
+            Its place on the match clock and its media.
+        """
         return next(half for half in self.halves if half.number == number)
 
     @property
@@ -144,7 +155,24 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Window:
-    """The stretch around a spot that a reviewer wants to see, in seconds."""
+    """The stretch around a spot that a reviewer wants to see.
+
+    Attributes
+    ----------
+    before_s, after_s
+        In seconds, from 0 to a day; not both 0.
+
+    Raises
+    ------
+    UsageError
+        A side out of range, or both 0.
+
+    Examples
+    --------
+    >>> half, goal = HalfMedia(1, 0, 2_700_000), Moment(1, 2000, 2000, "Goal", "Goal", 0.9)
+    >>> Window(5, 5).around(Timeline("A - B", (half,), (goal,), ("Goal",)), goal)
+    (0, 7000)
+    """
 
     before_s: float = 5.0
     after_s: float = 5.0
@@ -159,7 +187,20 @@ class Window:
             )
 
     def around(self, timeline: Timeline, moment: Moment) -> tuple[int, int]:
-        """Give the window's start and end on the match clock in ms, within the moment's half."""
+        """Place the window around a moment, cut at the start and end of the half.
+
+        Parameters
+        ----------
+        timeline
+            Has the moment's half.
+        moment
+            The spot.
+
+        Returns
+        -------
+        tuple of int
+            Start and end on the match clock, in milliseconds.
+        """
         half = timeline.half(moment.half)
         last = half.offset_ms + half.duration_ms
         start = max(half.offset_ms, moment.match_ms - round(1000 * self.before_s))
@@ -186,6 +227,11 @@ def build_timeline(
         media, which then counts 45 minutes, or up to its last spot.
     folder
         Where the exports will lie: media are named relative to it; by file name alone without.
+
+    Returns
+    -------
+    Timeline
+        With all spots.
 
     Raises
     ------
@@ -216,7 +262,7 @@ def select(
     threshold: float | Mapping[str, float] = DEFAULT_THRESHOLD,
     top: int | None = None,
 ) -> Timeline:
-    """Keep what is worth a person's look.
+    """Keep the spots that are confident enough to be shown.
 
     Parameters
     ----------
@@ -225,7 +271,12 @@ def select(
     threshold
         Least confidence: one number, or one a class (0.5 for a class that is not in it).
     top
-        Keep at most this many, the most confident.
+        Keep at most this many, the most confident; None: all.
+
+    Returns
+    -------
+    Timeline
+        The same match with the moments kept, in their order.
 
     Examples
     --------
@@ -245,9 +296,25 @@ def select(
 
 
 def split_files(timeline: Timeline) -> list[Timeline]:
-    """Give one match a media file, its match clock being the file's own.
+    """Split a match into one timeline a media file, each on the file's own clock.
 
-    Halves without media stand alone.
+    Parameters
+    ----------
+    timeline
+        A match; its halves may share a file.
+
+    Returns
+    -------
+    list of Timeline
+        One a media file, and one for each half without media.
+
+    Examples
+    --------
+    >>> halves = (HalfMedia(1, 0, 2_700_000), HalfMedia(2, 2_700_000, 2_700_000))
+    >>> goal = Moment(2, 5000, 2_705_000, "Goal", "Goal", 0.9)
+    >>> parts = split_files(Timeline("A - B", halves, (goal,), ("Goal",)))
+    >>> [[moment.match_ms for moment in part.moments] for part in parts]
+    [[], [5000]]
     """
     groups: dict[object, list[HalfMedia]] = {}
     for half in timeline.halves:
@@ -259,12 +326,29 @@ def split_files(timeline: Timeline) -> list[Timeline]:
 def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float]:
     """Read a threshold: a number in [0, 1], or a JSON file ``{"Goal": 0.3, …}``.
 
+    Parameters
+    ----------
+    text
+        The number, or the path of the file.
+    classes
+        Names that the file may use.
+
+    Returns
+    -------
+    float or dict of str to float
+        As `select` takes it.
+
     Raises
     ------
     UsageError
         Neither a number in [0, 1] nor a file.
     InputError
         A file with an unknown class or a threshold that is no number in [0, 1].
+
+    Examples
+    --------
+    >>> read_threshold("0.3", ["Goal", "Foul"])
+    0.3
     """
     try:
         given: object = float(text)
@@ -331,7 +415,7 @@ def _lay_out(
 
 
 def _clock_of(path: Path) -> tuple[int, float, str]:
-    """How long a file runs before its first picture in ms, its frame rate, its start time code."""
+    """How long a file runs before its first frame in ms, its frame rate, its start time code."""
     import av
 
     with open_media(path) as container:

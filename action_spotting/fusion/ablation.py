@@ -69,7 +69,13 @@ class Ablation:
         return table(["class", *columns], rows + last)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give JSON-able values."""
+        """Give JSON-able values.
+
+        Returns
+        -------
+        dict
+            Classes, scores, learned weights, games and failures.
+        """
         return {
             "classes": list(self.classes),
             "average": {
@@ -87,8 +93,20 @@ class Ablation:
 
 
 def choices(modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Name the choices of modalities, with what each leaves out.
+    """List the choices of modalities, with the modalities that each leaves out.
 
+    Parameters
+    ----------
+    modalities
+        Names of all modalities.
+
+    Returns
+    -------
+    dict
+        Modalities left out, by ``all``, ``only <name>`` and ``without <name>``.
+
+    Examples
+    --------
     >>> choices(["A", "B", "C"])["only B"]
     ('A', 'C')
     """
@@ -107,19 +125,21 @@ def ablate(
 
     Parameters
     ----------
-    root, games
-        Features and labels.
+    root
+        The dataset folder, with features and labels.
+    games
+        Games below it.
     models
         The head or heads.
     out
         Folder for table and chart.
     score
-        ``score(annotations, spots, metric="tight" | "loose")``.
+        Called as ``score(annotations, spots, metric="tight" or "loose")``.
 
     Returns
     -------
     Ablation
-        Its text is a table.
+        Scores of each choice; its text is a table.
 
     Raises
     ------
@@ -150,13 +170,13 @@ def ablate(
         metric: {c: score(truths, [spots[g][c] for g in annotations], metric=metric) for c in named}
         for metric in METRICS
     }
-    ablation = Ablation(models.classes, scores, learned_weights(models), summary)
+    ablation = Ablation(models.classes, scores, _learned_weights(models), summary)
     write_json(out / TABLE_FILE, ablation.as_dict())
     _draw(ablation, out / CHART_FILE)
     return ablation
 
 
-def learned_weights(models: Ensemble) -> dict[str, np.ndarray]:
+def _learned_weights(models: Ensemble) -> dict[str, np.ndarray]:
     """Give the weights by class that a single head with branches has learned, as fractions."""
     settings = models.models[0].settings
     if len(models.models) > 1 or settings.head != "dense" or settings.fusion == "embedding":

@@ -30,14 +30,14 @@ ALIKE = ("classes", "fps", "label_version", "soft_nms")
 
 
 class Ensemble:
-    """Heads whose outputs are averaged, each smoothed and moved as it was trained for.
+    """Heads whose outputs are averaged, each smoothed and displaced with its own settings.
 
     One head is an ensemble of one.
 
     Parameters
     ----------
     models
-        The heads.
+        The heads, one or more.
 
     Attributes
     ----------
@@ -70,16 +70,63 @@ class Ensemble:
         self.postprocessing = _average([model.postprocessing for model in self.models])
 
     def run(self, features: Mapping[str, np.ndarray]) -> list[tuple[SpottingModel, RowScores]]:
-        """Run the heads over a half, but for those whose modalities are all missing."""
+        """Run the heads over a half, leaving out those whose modalities are all missing.
+
+        Parameters
+        ----------
+        features
+            Raw rows ``(rows, dims)`` by modality.
+
+        Returns
+        -------
+        list
+            Each head with its outputs.
+
+        Raises
+        ------
+        UsageError, InputError
+            As `SpottingModel.score_rows`.
+        """
         usable = [m for m in self.models if set(m.settings.modalities) & set(features)]
         return [(model, model.score_rows(features)) for model in usable or self.models]
 
     def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
-        """Give the heads' mean, as `SpottingModel.score_rows`."""
+        """Average the outputs of the heads for every row of a half.
+
+        Parameters
+        ----------
+        features
+            Raw rows ``(rows, dims)`` by modality.
+
+        Returns
+        -------
+        RowScores
+            As `SpottingModel.score_rows`.
+
+        Raises
+        ------
+        UsageError, InputError
+            As `SpottingModel.score_rows`.
+
+        Examples
+        --------
+        >>> load_models([Path("models/fusion")]).score_rows({"FFT": rows})  # doctest: +SKIP
+        """
         return mean_scores(self.run(features))
 
     def peaks(self, outputs: Sequence[tuple[SpottingModel, RowScores]]) -> Peaks:
-        """Pick the spots of a half from the outputs of `run`."""
+        """Pick the spots of a half from its outputs.
+
+        Parameters
+        ----------
+        outputs
+            Result of `run`.
+
+        Returns
+        -------
+        Peaks
+            Times in seconds, classes and confidences.
+        """
         moved = []
         for model, scores in outputs:
             logits, displacement_s = smooth_rows(scores, model.settings)
@@ -96,22 +143,28 @@ class Ensemble:
         Parameters
         ----------
         features
-            Raw rows ``(rows, dims)`` by modality; what is missing is done without.
+            Raw rows ``(rows, dims)`` by modality; modalities may be missing.
         half
-            The half's number, for the result.
+            Number of the half, 1 or 2; the result carries it.
         probability
-            Give probabilities that a spot is right (for people) instead of the confidences
-            spread for the 200-threshold AP (for scoring). The thresholds are of the latter.
+            Give the probability that a spot is right (for people) instead of the confidences spread
+            for the 200-threshold AP (for scoring). `thresholds` refer to the latter.
 
         Returns
         -------
         Events
-            With times in ms since the half's start and confidences in [0, 1].
+            Times in ms since the half's start, confidences in [0, 1].
 
         Raises
         ------
         UsageError, InputError
             As `SpottingModel.score_rows`.
+
+        Examples
+        --------
+        >>> models = load_models([Path("models/fusion")])  # doctest: +SKIP
+        >>> spots = models.spot_half({"FFT": np.load("1_FFT.npy")}, half=1)  # doctest: +SKIP
+        >>> spots.position_ms, spots.confidence  # doctest: +SKIP
         """
         peaks, chosen = self.peaks(self.run(features)), self.postprocessing
         mapping = chosen.probability if probability else chosen.spread
@@ -124,7 +177,18 @@ class Ensemble:
 
 
 def mean_scores(outputs: Sequence[tuple[SpottingModel, RowScores]]) -> RowScores:
-    """Average heads: the logits of all, the displacements of those that learn any."""
+    """Average heads: the logits of all, the displacements of those that learn any.
+
+    Parameters
+    ----------
+    outputs
+        Heads with their outputs, as of `Ensemble.run`.
+
+    Returns
+    -------
+    RowScores
+        ``(rows, classes)``.
+    """
     moving = [x for model, x in outputs if model.settings.displacement_s] or [outputs[0][1]]
     return RowScores(
         np.mean([x.logits for _, x in outputs], axis=0),
@@ -138,17 +202,18 @@ def load_models(folders: Sequence[Path]) -> Ensemble:
     Parameters
     ----------
     folders
-        Folders that a training has made.
+        Model folders that a training has written.
 
     Returns
     -------
     Ensemble
-        Ready to spot; one head is an ensemble of one.
+        One head is an ensemble of one.
 
     Raises
     ------
     UsageError
-        A folder holds no model, or one of another version; or the heads do not go together.
+        A folder holds no model, or one of another version; or the heads differ in classes, fps,
+        label version or suppression.
     InputError
         A file in a folder is damaged or does not fit the others.
 
@@ -186,23 +251,26 @@ def predict(
 
     Parameters
     ----------
-    root, games
-        Where the features are.
+    root
+        The dataset folder, with the features.
+    games
+        Games below it.
     models
-        What predicts.
+        The head or heads.
     out
         The results folder.
     scores
-        Write the rows' scores too: ``<half>_scores.npz`` with ``logits`` and ``displacement_s``.
+        Write the outputs of every row too: ``<half>_scores.npz`` with ``logits`` and
+        ``displacement_s``.
     without
-        Modalities to act as if they were missing.
+        Modalities to treat as missing.
     fail_fast
         Raise at the first game that fails instead of listing it.
 
     Returns
     -------
     Summary
-        Games done, and those that could not be done with the reason.
+        Games done, and the failures with their reasons.
 
     Raises
     ------
@@ -237,7 +305,25 @@ def predict_game(
     scores_to: Path | None = None,
     without: Sequence[str] = (),
 ) -> tuple[Events, list[str]]:
-    """Spot both halves of a game; gives the spots and warnings.
+    """Spot both halves of a game.
+
+    Parameters
+    ----------
+    root
+        The dataset folder, with the features.
+    game
+        The game below it.
+    models
+        The head or heads.
+    scores_to
+        Results folder for the outputs of every row; None: they are not written.
+    without
+        Modalities to treat as missing.
+
+    Returns
+    -------
+    Events, list
+        The spots, with spread confidences in [0, 1], and warnings.
 
     Raises
     ------
@@ -245,6 +331,10 @@ def predict_game(
         Neither half has a feature file, or one is damaged.
     UsageError
         The features were made with other settings than those of the training.
+
+    Examples
+    --------
+    >>> spots, warnings = predict_game(root, game, models)  # doctest: +SKIP
     """
     halves = {n: _open_half(Half(root, game, n), models, without) for n in (1, 2)}
     if not any(features for features, _ in halves.values()):

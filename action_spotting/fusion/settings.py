@@ -20,14 +20,37 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 class Range(NamedTuple):
-    """What a number may be: from `low` to `high`, or to less than it."""
+    """Allowed values of a number: from `low` to `high`.
+
+    Attributes
+    ----------
+    low, high
+        The limits; `low` is allowed.
+    below
+        Whether `high` itself is excluded.
+
+    Examples
+    --------
+    >>> Range(0, 1, below=True).holds(1)
+    False
+    """
 
     low: float = 0
     high: float = 2**32
     below: bool = False
 
     def holds(self, value: float) -> bool:
-        """Whether `value` lies in it; NaN does not."""
+        """Tell whether `value` lies in the range; NaN does not.
+
+        Parameters
+        ----------
+        value
+            The number.
+
+        Returns
+        -------
+        bool
+        """
         return self.low <= value <= self.high and not (self.below and value == self.high)
 
     def __str__(self) -> str:
@@ -54,9 +77,9 @@ _data, _network, _target, _training, _spotting = (
 
 @dataclass(frozen=True)
 class HeadSettings:
-    """What a head is trained with; stored in the model folder. `make_settings` makes checked ones.
+    """Settings of a head, stored in the model folder. `make_settings` makes checked ones.
 
-    Parameters
+    Attributes
     ----------
     modalities
         Names of features, as in ``1_<name>.npy``.
@@ -67,13 +90,13 @@ class HeadSettings:
     head
         ``dense``, or ``netvlad`` (the pooling baseline).
     fusion
-        Where the modalities meet: ``embedding``, ``score`` or ``hybrid``.
+        Where the modalities are fused: ``embedding``, ``score`` or ``hybrid``.
     seed
         The same seed gives the same model.
     precision
         ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the hardware has it.
     numbers
-        Listed below, with what they are for and their range.
+        Listed below, each with its type, range and meaning.
 
     Examples
     --------
@@ -139,7 +162,13 @@ class HeadSettings:
     )
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the settings as JSON-able values, under their names in ``model.json``."""
+        """Give the settings as JSON-able values, under their names in ``model.json``.
+
+        Returns
+        -------
+        dict
+            JSON-able values by name.
+        """
         return {
             _OLDER.get(name, name): list(value) if isinstance(value, tuple) else value
             for name, value in vars(self).items()
@@ -147,7 +176,13 @@ class HeadSettings:
 
 
 def numbers() -> list[dataclasses.Field]:
-    """List the numbers; ``metadata`` holds group, help, range, stored (an older name)."""
+    """List the numeric fields of `HeadSettings`.
+
+    Returns
+    -------
+    list
+        Their ``metadata`` holds group, help, range, stored (an older name).
+    """
     return [f for f in dataclasses.fields(HeadSettings) if f.metadata]
 
 
@@ -197,14 +232,14 @@ PRESET_HELP = "small: a few matches, a CPU, about a minute; full: SoccerNet, a G
 
 
 def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
-    """Make the settings of a training from a preset and what shall differ from it.
+    """Make the settings of a training from a preset and values that override it.
 
     Parameters
     ----------
     preset
         ``small`` (a few games, a CPU) or ``full`` (SoccerNet).
     **overrides
-        Fields of `HeadSettings` (their older names too); None leaves a value as it is.
+        Fields of `HeadSettings` (or their older names); None keeps the preset's value.
 
     Returns
     -------
@@ -214,7 +249,7 @@ def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
     Raises
     ------
     UsageError
-        An unknown preset, or values out of range: all of them in one message.
+        An unknown preset, head or other choice, or values out of range: all in one message.
 
     Examples
     --------
@@ -236,7 +271,27 @@ def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
 
 
 def read_settings(content: Any, where: str) -> HeadSettings:
-    """Rebuild settings from a model folder's JSON; `where` names it in the error."""
+    """Read settings from the JSON of a model folder.
+
+    Parameters
+    ----------
+    content
+        The decoded JSON.
+    where
+        Name of the file, for the error message.
+
+    Returns
+    -------
+    HeadSettings
+        Checked settings.
+
+    Raises
+    ------
+    InputError
+        A field is missing, unknown or of another type.
+    UsageError
+        Values out of range.
+    """
     return _checked(HeadSettings(**msgspec.structs.asdict(typed(content, _Stored, where))))
 
 

@@ -1,4 +1,4 @@
-"""The halves of a split: which features are there, how long they are, what happened when."""
+"""The halves of a split: their features, numbers of rows and events."""
 
 from __future__ import annotations
 
@@ -25,10 +25,20 @@ from action_spotting.errors import InputError, UsageError, unknown
 
 
 class HalfData(NamedTuple):
-    """One half: the feature files of the modalities that are there, and its events.
+    """One half: its feature files and its events.
 
-    `rows` are those that all its modalities have; `time_s` (seconds) and `label` (classes) are
-    arrays ``(n,)``.
+    Attributes
+    ----------
+    half
+        The game and the half's number.
+    rows
+        Rows that all its modalities have.
+    paths
+        Feature files by modality, of those that exist.
+    time_s
+        Seconds of its events since the half's start, float64 ``(n,)``.
+    label
+        Class indices of its events, int ``(n,)``.
     """
 
     half: Half
@@ -40,7 +50,23 @@ class HalfData(NamedTuple):
 
 @dataclass
 class SplitData:
-    """The halves that can be used, what their features are, and what is wrong with the others."""
+    """The usable halves of a split, their features, and what is wrong with the others.
+
+    Attributes
+    ----------
+    halves
+        The usable halves.
+    games, annotations
+        The usable games and their events, in the same order.
+    dims
+        Feature dimensions by modality.
+    provenance
+        Settings the features were made with, by modality (None: no record).
+    failures
+        Reasons of the games left out.
+    warnings
+        Messages by half.
+    """
 
     halves: list[HalfData] = field(default_factory=list)
     games: list[str] = field(default_factory=list)
@@ -60,10 +86,29 @@ def open_split(
     version: int = 2,
     fps: float = 2.0,
 ) -> SplitData:
-    """Look at the feature files (headers only) and labels of `games`.
+    """Check the feature files (headers only) and labels of games.
 
     A game that cannot be used is listed in ``failures`` with its reason and left out; a half
     without one of the modalities is used without it.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    games
+        Games below it.
+    modalities
+        Names of features.
+    classes
+        Names of the classes.
+    version
+        Version of the labels, 1 or 2.
+    fps
+        Feature rows a second.
+
+    Returns
+    -------
+    SplitData
 
     Raises
     ------
@@ -72,6 +117,12 @@ def open_split(
     InputError
         Two files of a modality have other widths or were made with other settings, or no game
         can be used.
+
+    Examples
+    --------
+    >>> games = list_games(root, "train")  # doctest: +SKIP
+    >>> open_split(root, games, ["FFT"], classes=ACTIONS_V2).dims  # doctest: +SKIP
+    {'FFT': 48}
     """
     _check_modalities(root, games, modalities)
     data, first = SplitData(), dict[str, Path]()
@@ -101,21 +152,74 @@ def open_split(
 
 
 def read_rows(data: HalfData, name: str, start: int, stop: int) -> np.ndarray:
-    """Read rows of a modality from disk as float32 ``(stop - start, dims)``."""
+    """Read rows of a modality from disk.
+
+    Parameters
+    ----------
+    data
+        The half.
+    name
+        The modality.
+    start, stop
+        First row, and the row after the last.
+
+    Returns
+    -------
+    float32 array ``(stop - start, dims)``
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged.
+    """
     # Opened each time: held maps would count as memory and as open files, a half each.
     return np.asarray(open_feature(data.paths[name])[start:stop], dtype=np.float32)
 
 
 def open_features(paths: Mapping[str, Path], fps: float) -> dict[str, np.ndarray]:
-    """Map the features of a half, cut to one length; ``(rows, dims)`` by modality."""
+    """Map the features of a half, cut to the same number of rows.
+
+    Parameters
+    ----------
+    paths
+        Feature files by modality.
+    fps
+        Feature rows a second.
+
+    Returns
+    -------
+    dict
+        Arrays ``(rows, dims)`` by modality.
+
+    Raises
+    ------
+    InputError
+        A file is damaged, or the numbers of rows differ too much.
+    """
     arrays = align({path: open_feature(path) for path in paths.values()}, fps)
     return {name: arrays[path] for name, path in paths.items()}
 
 
 def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: str) -> None:
-    """Raise `UsageError` where features were made with other settings than a model's.
+    """Check that features were made with the settings of a model's features.
 
-    A modality without a record on either side is taken as it is.
+    A modality without a record on either side is accepted.
+
+    Parameters
+    ----------
+    have, want
+        Settings of the features and of the model's, by modality.
+    where
+        Where the features are, for the error message.
+
+    Raises
+    ------
+    UsageError
+        Settings differ.
+
+    Examples
+    --------
+    >>> check_provenance({"FFT": {"fps": 2}}, {"FFT": {"fps": 2}}, "game")
     """
     problems = [
         f"{name}: {difference}"
@@ -131,10 +235,25 @@ def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: st
 
 
 def check_fps(provenance: Mapping[str, Any], fps: float) -> None:
-    """Raise `UsageError` where a feature has other rows a second than `fps`.
+    """Check that features have `fps` rows a second.
 
-    The record tells them; without one, what SoccerNet released is known by its name.
+    The rate is in the provenance record; without one, that of the features released with SoccerNet
+    is known.
 
+    Parameters
+    ----------
+    provenance
+        Settings by modality (None: no record).
+    fps
+        Feature rows a second.
+
+    Raises
+    ------
+    UsageError
+        A feature has another rate.
+
+    Examples
+    --------
     >>> check_fps({"Sound": {"window": {"fps": 5}}}, 2.0)
     Traceback (most recent call last):
     ...
@@ -157,7 +276,23 @@ def _values(content: Any, key: str) -> list[Any]:
 
 
 def provenance_of(path: Path) -> Any:
-    """Give the settings in a feature file's provenance record, None where there is no record."""
+    """Read the settings in a feature file's provenance record.
+
+    Parameters
+    ----------
+    path
+        The feature file.
+
+    Returns
+    -------
+    dict or None
+        None if there is no record.
+
+    Raises
+    ------
+    InputError
+        The record is damaged.
+    """
     record = read_record(path)
     return record and record["settings"]
 

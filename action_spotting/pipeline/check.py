@@ -41,7 +41,7 @@ class Work:
     absent
         Why other halves have neither.
     there
-        By feature, the files that are used as they are.
+        By feature, the files that are already there.
     lacking
         By half, the features to extract.
     reduce
@@ -71,20 +71,31 @@ class Work:
 def prepare(plan: Plan, announce: Callable[[str], None]) -> Work:
     """Find out what a run has to do, and check all that it needs.
 
-    Networks that are needed are loaded, so that their weights are known to be right; what nothing
-    needs is not asked for.
+    The networks that are needed are loaded, so that their weights are checked too; weights that no
+    stage needs may be missing.
 
     Parameters
     ----------
     plan
         What to do.
     announce
-        Is told the defaults that were chosen, a line each.
+        Takes the defaults that were chosen, a line each.
+
+    Returns
+    -------
+    Work
+        The files that are there, and those to be made.
 
     Raises
     ------
     SpottingError
-        What is wrong; if it is several things, a `UsageError` that lists them all.
+        The problem; several problems are one `UsageError` that lists them all.
+
+    Examples
+    --------
+    >>> plan = Plan(Path("SoccerNet"), Path("model"), Path("predictions"), Path("report.html"))
+    >>> work = prepare(plan, print)  # doctest: +SKIP
+    >>> len(work.halves), work.absent  # doctest: +SKIP
     """
     return _Check(plan).run(announce)
 
@@ -311,6 +322,11 @@ def default_modalities(there: set[str], made: set[str]) -> tuple[str, ...]:
         Names of the features that lie in the folder.
     made
         Names of those that can be made of its media.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `PICTURE_FIRST`, then others of the same rate; no base feature twice.
 
     Examples
     --------

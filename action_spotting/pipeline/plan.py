@@ -40,6 +40,12 @@ class Plan:
         the detector where pretrained ones cannot be had.
     notes
         What a reader of the report must know, such as that weights are random.
+
+    Examples
+    --------
+    >>> plan = Plan(Path("SoccerNet"), Path("model"), Path("predictions"), Path("report.html"))
+    >>> plan.splits
+    ('train', 'valid', 'test')
     """
 
     root: Path

@@ -60,7 +60,23 @@ class Outcome:
         return max(codes, default=0)
 
     def games(self, split: str) -> list[str]:
-        """The games of a split."""
+        """List the games of a split.
+
+        Parameters
+        ----------
+        split
+            A split of the dataset folder.
+
+        Returns
+        -------
+        list of str
+            In the order of the split.
+
+        Raises
+        ------
+        UsageError
+            Unknown split, or no game of it is there.
+        """
         return list_games(self.plan.root, split)
 
 
@@ -78,11 +94,24 @@ def run_pipeline(
     begin
         Called when all is checked, before the first stage.
 
+    Returns
+    -------
+    Outcome
+        What each stage made, and the scores.
+
     Raises
     ------
     SpottingError
-        Something is wrong with the plan: all that is, before anything begins; or a stage leaves
-        nothing for the next one to work on.
+        The plan cannot be carried out (all problems are listed before the first stage begins), or
+        a stage leaves nothing for the next one.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> root = Path("SoccerNet")
+    >>> plan = Plan(root, Path("model"), Path("predictions"), Path("report.html"))
+    >>> outcome = run_pipeline(plan, print)  # doctest: +SKIP
+    >>> print(closing_text(outcome))  # doctest: +SKIP
     """
     made = []
     if plan.sample:
@@ -103,7 +132,7 @@ def run_pipeline(
     return outcome
 
 
-def summary_table(outcome: Outcome) -> str:
+def _summary_table(outcome: Outcome) -> str:
     """Lay out what each stage made and how long it took."""
     rows: list[list[object]] = []
     for name, seconds, summaries in outcome.stages:
@@ -118,9 +147,29 @@ def summary_table(outcome: Outcome) -> str:
 
 
 def occurring_average(evaluation: Evaluation) -> dict[str, float]:
-    """Give each metric's average-mAP over the classes that occur, in [0, 1].
+    """Give each metric's average-mAP over the classes that occur.
 
     SoccerNet's own average counts a class that never occurs as 0.
+
+    Parameters
+    ----------
+    evaluation
+        As `score_folder` gives it.
+
+    Returns
+    -------
+    dict of str to float
+        By metric, in [0, 1].
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.events import Events
+    >>> from action_spotting.evaluation.evaluate import score_set
+    >>> from action_spotting.evaluation.game_set import GameSet
+    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
+    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)), metrics=["tight"])
+    >>> round(occurring_average(evaluation)["tight"], 3)
+    1.0
     """
     return {
         metric: float(np.mean(result.per_class[result.visible + result.unshown > 0]))
@@ -140,17 +189,17 @@ def _sample(plan: Plan) -> tuple[Plan, Summary]:
 def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], list[Summary]]]]:
     reduced = [name for name in plan.modalities or () if pca_of(name)]
     return [
-        ("matches", list_matches),
-        ("features", extract),
-        *((name, partial(reduce, name=name)) for name in reduced),
-        ("train", train),
-        ("predict", predict),
-        ("score", score),
-        ("report", report),
+        ("matches", _list_matches),
+        ("features", _extract),
+        *((name, partial(_reduce, name=name)) for name in reduced),
+        ("train", _train),
+        ("predict", _predict),
+        ("score", _score),
+        ("report", _report),
     ]
 
 
-def list_matches(outcome: Outcome) -> list[Summary]:
+def _list_matches(outcome: Outcome) -> list[Summary]:
     """List the halves; those with neither media nor features are left out and named."""
     work = outcome.work
     for absence in work.absent.values():
@@ -160,7 +209,7 @@ def list_matches(outcome: Outcome) -> list[Summary]:
     return [Summary("matches", skipped=there, failures=work.absent)]
 
 
-def extract(outcome: Outcome) -> list[Summary]:
+def _extract(outcome: Outcome) -> list[Summary]:
     """Extract what is lacking of all features, each half decoded once."""
     work, plan = outcome.work, outcome.plan
     jobs = [
@@ -181,7 +230,7 @@ def extract(outcome: Outcome) -> list[Summary]:
     return summaries
 
 
-def reduce(outcome: Outcome, name: str) -> list[Summary]:
+def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     """Project what is lacking of a reduced feature; the model keeps the PCA that made it."""
     from action_spotting.reduction.files import load_pca, save_pca
     from action_spotting.reduction.pca import fit, reduce_files
@@ -206,7 +255,7 @@ def reduce(outcome: Outcome, name: str) -> list[Summary]:
     return [replace(summary, stage=name)]
 
 
-def train(outcome: Outcome) -> list[Summary]:
+def _train(outcome: Outcome) -> list[Summary]:
     """Train the head on the training split; the validation split chooses the epoch."""
     load_tensorflow()
     from action_spotting.evaluation.scoring import average_map
@@ -227,7 +276,7 @@ def train(outcome: Outcome) -> list[Summary]:
     return [Summary("train", done=done, warnings=result.warnings, failures=result.failures)]
 
 
-def predict(outcome: Outcome) -> list[Summary]:
+def _predict(outcome: Outcome) -> list[Summary]:
     """Spot the matches of the test split."""
     load_tensorflow()
     from action_spotting.fusion.prediction import load_models
@@ -240,7 +289,7 @@ def predict(outcome: Outcome) -> list[Summary]:
     return [replace(summary, stage="predict")]
 
 
-def score(outcome: Outcome) -> list[Summary]:
+def _score(outcome: Outcome) -> list[Summary]:
     """Score the test split with SoccerNet's measures; games that are not usable are left out."""
     from action_spotting.evaluation.evaluate import score_folder
 
@@ -254,7 +303,7 @@ def score(outcome: Outcome) -> list[Summary]:
     return [Summary("score", done=list(evaluation.games.games), failures=left_out)]
 
 
-def report(outcome: Outcome) -> list[Summary]:
+def _report(outcome: Outcome) -> list[Summary]:
     """Write the HTML report of the test split, with links to its videos."""
     from action_spotting.evaluation.report import games_of, write_report
 
@@ -266,8 +315,19 @@ def report(outcome: Outcome) -> list[Summary]:
 
 
 def closing_text(outcome: Outcome) -> str:
-    """Word the end of a run: what each stage made, the scores, what to know, where to look."""
-    parts = [summary_table(outcome)]
+    """Sum up a run: what each stage made, the scores, the notes, the path of the report.
+
+    Parameters
+    ----------
+    outcome
+        As `run_pipeline` gives it.
+
+    Returns
+    -------
+    str
+        Several paragraphs.
+    """
+    parts = [_summary_table(outcome)]
     if outcome.evaluation:
         from action_spotting.evaluation.tables import score_table
 

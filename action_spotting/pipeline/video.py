@@ -43,13 +43,20 @@ class VideoPlan:
         Weights of the feature networks.
     threshold
         ``auto``: each class's best-F1 threshold from validation; else one number for all. For
-        what people look at; the predictions keep everything.
+        report, exports and videos; the predictions keep all spots.
     overwrite
-        Make features anew.
+        Extract features that are already there again.
     exports
         Files for other tools: of `action_spotting.export.registry.FORMATS`.
     highlights, overlay
         Videos to make (mp4), or None.
+
+    Examples
+    --------
+    >>> halves = (Path("first.mp4"), Path("second.mp4"))
+    >>> plan = VideoPlan(halves, (Path("model"),), Path("my_match"), exports=("csv",))
+    >>> plan.threshold
+    'auto'
     """
 
     videos: tuple[Path, ...]
@@ -71,13 +78,13 @@ class VideoOutcome:
     Attributes
     ----------
     spots
-        All of them.
+        All spots, those below their threshold too.
     probability
-        That each of them is right: within 2.5 s of an event; float ``(n,)``.
+        Probability that each spot lies within 2.5 s of an event, in [0, 1]; float ``(n,)``.
     thresholds
-        Confidence from which people see a spot, float ``(classes,)``.
+        Least confidence of a spot that is shown, float ``(classes,)``.
     notices
-        What the user should know: modalities done without, sound that ends early.
+        What the user should know: missing modalities, sound that ends early.
     files
         What was written, by what it is: predictions, report, …
     failures
@@ -98,7 +105,7 @@ class VideoOutcome:
 
     @property
     def rows(self) -> np.ndarray:
-        """Indices of the spots that people see, in the order of the match."""
+        """Indices of the spots that reach their class's threshold, in the order of the match."""
         spots = self.spots
         keep = np.flatnonzero(spots.confidence >= self.thresholds[spots.label])
         return keep[np.lexsort((spots.label[keep], spots.position_ms[keep], spots.half[keep]))]
@@ -108,12 +115,31 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     """Take a video through the whole chain; features already in ``plan.out`` are used again.
 
     Writes the features, ``Predictions-v2.json``, ``report.html`` and the exports into
-    ``plan.out``. `begin` is called when all is checked, before anything is made.
+    ``plan.out``.
+
+    Parameters
+    ----------
+    plan
+        Videos, models and what to make.
+    begin
+        Called when all is checked, before anything is made.
+
+    Returns
+    -------
+    VideoOutcome
+        The spots, the files written and what failed.
 
     Raises
     ------
     SpottingError
-        What it cannot go on with: no such model, no picture, weights that are not there.
+        A model or pretrained weights are missing, a file is no video, or the output cannot be
+        written.
+
+    Examples
+    --------
+    >>> plan = VideoPlan((Path("match.mp4"),), (Path("model"),), Path("my_match"))
+    >>> outcome = spot_video(plan)  # doctest: +SKIP
+    >>> print(spots_table(outcome))  # doctest: +SKIP
     """
     clips = clips_of(plan)
     _check_outputs(plan)
@@ -131,7 +157,7 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
         out=plan.out,
         clips=clips,
         modalities=models.modalities,
-        provenance=common_provenance([model.provenance for model in models.models]),
+        provenance=_common_provenance([model.provenance for model in models.models]),
         model_dirs=plan.model_dirs,
         pretrained=plan.pretrained,
         overwrite=plan.overwrite,
@@ -151,14 +177,24 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
 
 
 def clips_of(plan: VideoPlan) -> dict[int, Clip]:
-    """Tell which part of which file is which half, after a look at the files.
+    """Find the media of each half, after a check of the files.
+
+    Parameters
+    ----------
+    plan
+        Its `videos` and `second_half_start_s` are used.
+
+    Returns
+    -------
+    dict of int to Clip
+        By half.
 
     Raises
     ------
     UsageError
         More than two videos, a second half's start with two, or one that is not in the video.
     InputError
-        A file that is no video, has no picture, or is shorter than a second.
+        A file that is no video, has no video stream, or is shorter than a second.
     """
     start_s, first = plan.second_half_start_s, plan.videos[0]
     if len(plan.videos) > 2 or (len(plan.videos) == 2 and start_s is not None):
@@ -177,7 +213,24 @@ def clips_of(plan: VideoPlan) -> dict[int, Clip]:
 
 
 def spots_table(outcome: VideoOutcome) -> str:
-    """Lay out the spots that people see."""
+    """Lay out the spots that reach the threshold of their class.
+
+    Parameters
+    ----------
+    outcome
+        As `spot_video` gives it.
+
+    Returns
+    -------
+    str
+        One line a spot, and the number of those that are not shown.
+
+    Examples
+    --------
+    >>> spots = Events([1], [61_500], [2], confidence=[0.4])
+    >>> print(spots_table(VideoOutcome(spots, np.array([0.3]), np.full(17, 0.5))))
+    no spot reaches its class's threshold; 1 weaker spots are in the predictions only (see ...)
+    """
     rows = outcome.rows
     seen, probability = outcome.spots.take(rows), outcome.probability[rows]
     hidden = len(outcome.spots) - len(seen)
@@ -206,14 +259,33 @@ def _open_half(
     return open_features(there, fps) if there else {}
 
 
-def common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Give the settings of every modality that any of the models was trained on."""
     return {name: settings for record in records for name, settings in record.items()}
 
 
 def parse_threshold(text: str, best: np.ndarray) -> np.ndarray:
-    """Read ``--threshold``: ``auto`` or one number in [0, 1]; gives one a class.
+    """Read ``--threshold``: ``auto`` or one number in [0, 1].
 
+    Parameters
+    ----------
+    text
+        The option.
+    best
+        The models' thresholds, for ``auto``; float ``(classes,)``.
+
+    Returns
+    -------
+    np.ndarray
+        One a class, ``(classes,)``.
+
+    Raises
+    ------
+    UsageError
+        Neither ``auto`` nor a number in [0, 1].
+
+    Examples
+    --------
     >>> parse_threshold("0.5", np.array([0.2, 0.9])).tolist()
     [0.5, 0.5]
     """
@@ -229,7 +301,18 @@ def parse_threshold(text: str, best: np.ndarray) -> np.ndarray:
 
 
 def closing_text(outcome: VideoOutcome) -> str:
-    """Word the end: the spots that people see, notices, where the files are."""
+    """Sum up a run: the table of spots, the notices, the failures, the paths of the files.
+
+    Parameters
+    ----------
+    outcome
+        As `spot_video` gives it.
+
+    Returns
+    -------
+    str
+        Several paragraphs.
+    """
     parts = [spots_table(outcome)]
     parts += [f"note: {notice}" for notice in outcome.notices]
     parts += [f"FAILED {what}: {reason}" for what, reason in outcome.failures.items()]
@@ -261,10 +344,24 @@ def _check_outputs(plan: VideoPlan) -> None:
 
 
 def show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
-    """Make what people and other tools look at, of the spots above their thresholds.
+    """Write report, exports, highlights and overlay of the spots that reach their thresholds.
 
-    The report first, then each of the others alone: one that fails stops only itself and is told in
+    An export, highlights or an overlay that fails does not stop the others; its reason goes to
     ``outcome.failures``.
+
+    Parameters
+    ----------
+    plan
+        What to make, and where.
+    clips
+        The media by half, as `clips_of` gives them.
+    outcome
+        The spots; gets the files, notices and failures.
+
+    Raises
+    ------
+    SpottingError
+        The media cannot be read, or the report cannot be written.
     """
     from action_spotting.evaluation.report import Game, write_report
     from action_spotting.export.registry import write_exports
@@ -312,7 +409,7 @@ def _make_videos(plan: VideoPlan, timeline: Any, outcome: VideoOutcome) -> None:
 
 @contextlib.contextmanager
 def _alone(what: str, outcome: VideoOutcome) -> Iterator[None]:
-    """Let what fails stop only itself."""
+    """Enter a failure in the outcome instead of raising it."""
     try:
         yield
     except SpottingError as error:
