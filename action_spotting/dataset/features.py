@@ -23,13 +23,17 @@ from typing import Any
 import numpy as np
 
 from action_spotting.dataset.layout import feature_name, side_path
-from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media import LONGEST_S, Clip
 from action_spotting.errors import InputError
 from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
 from action_spotting.io.zips import BAD_ARRAY
 
 ROW_TOLERANCE = 2
 """Rows by which the modalities of a half may differ; the longer are cut."""
+
+
+MAX_ROWS = round(25 * LONGEST_S)
+"""Of a feature file: a day of 25 rows a second. A file may state many that take no room on disk."""
 
 
 class State(enum.Enum):
@@ -150,8 +154,11 @@ def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
         raise InputError(f"{path}: not a whole .npy file ({reason}); make it anew") from error
     if array.ndim != 2 or array.dtype.kind != "f":
         raise InputError(f"{path}: expected a 2-D float array (rows, dims)")
-    if len(array) == 0:
-        raise InputError(f"{path}: has no row")
+    if array.size == 0 or len(array) > MAX_ROWS:
+        rows, dims = array.shape
+        raise InputError(
+            f"{path}: has {rows} rows of {dims} numbers; 1 to {MAX_ROWS} rows of 1 or more are read"
+        )
     if dims is not None and array.shape[1] != dims:
         raise InputError(f"{path}: has {array.shape[1]} numbers a row, expected {dims}")
     return array
