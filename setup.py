@@ -36,6 +36,7 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
+            "numpydoc>=1.8",
             "distributed>=2024.5",
             # other programs' readers of what we export
             "webvtt-py>=0.5",
