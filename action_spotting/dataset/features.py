@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from action_spotting.dataset.layout import VIDEO_STEMS, Half, feature_name, side_path
-from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media import LONGEST_S, Clip
 from action_spotting.errors import InputError
 from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
 from action_spotting.io.zips import BAD_ARRAY
@@ -34,6 +34,10 @@ ENDS_S = 1.0
 
 ROW_TOLERANCE = 2
 """Rows by which the features of a half may differ; the longer are cut."""
+
+
+MAX_ROWS = round(25 * LONGEST_S)
+"""Of a feature file: a day of 25 rows a second. A file may state many that take no room on disk."""
 
 
 class State(enum.Enum):
@@ -221,6 +225,8 @@ def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
         raise InputError(f"{path}: expected a 2-D float array (rows, dims)")
     if 0 in array.shape:
         raise InputError(f"{path}: has no {'column' if len(array) else 'row'}")
+    if len(array) > MAX_ROWS:
+        raise InputError(f"{path}: has {len(array)} rows, more than the {MAX_ROWS} of a day")
     if dims is not None and array.shape[1] != dims:
         raise InputError(f"{path}: has {array.shape[1]} numbers a row, expected {dims}")
     return array

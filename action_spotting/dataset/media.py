@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from action_spotting.errors import InputError
+from action_spotting.errors import InputError, UsageError
 from action_spotting.io.ffmpeg import MEDIA_OPTIONS
 
 _POINTERS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"<ASX", b"<smil")
@@ -164,11 +166,9 @@ def first_frame(container, stream):
     InputError
         No frame decodes.
     """
-    import av
-
-    with contextlib.suppress(av.FFmpegError):
+    with contextlib.suppress(*damage()):
         for packet in container.demux(stream):
-            with contextlib.suppress(av.FFmpegError):
+            with contextlib.suppress(*damage()):
                 for frame in packet.decode():
                     return frame
     raise InputError(
@@ -273,9 +273,10 @@ def open_media(path: Path):
     import av
 
     check_file(path)
+    unreadable: tuple[type[Exception], ...] = (*damage(), ValueError)
     try:
         return av.open(f"file:{path}", options=MEDIA_OPTIONS, **_any_metadata())
-    except (av.FFmpegError, ValueError) as error:
+    except unreadable as error:
         if _begins_like_pointer(path):
             raise InputError(
                 f"{path}: a playlist or another pointer to media, which is not followed; give the "
@@ -298,6 +299,14 @@ def _any_metadata() -> dict[str, Any]:
 def _begins_like_pointer(path: Path) -> bool:
     with path.open("rb") as handle:
         return handle.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_POINTERS)
+
+
+@cache
+def damage() -> tuple[type[Exception], ...]:
+    """List what PyAV raises but for lack of memory, which is no damage of what it reads."""
+    import av
+
+    return tuple(c for c in av.FFmpegError.__subclasses__() if not issubclass(c, MemoryError))
 
 
 def check_file(path: Path) -> None:
@@ -338,6 +347,12 @@ def picture_stream(container):
     -------
     av.VideoStream or None
         None where there is no video.
+
+    Raises
+    ------
+    InputError
+        Its pictures are larger than ``ACTION_SPOTTING_MEGAPIXELS`` allows (40): a small file may
+        state any size.
     """
     import av
 
@@ -352,7 +367,25 @@ def picture_stream(container):
         for stream in container.streams.video
         if stream.codec_context is not None and not stream.disposition & flags.attached_pic
     ]
-    return max(pictures, key=_rank, default=None)
+    film = max(pictures, key=_rank, default=None)
+    if film is not None:
+        most = _max_pixels()
+        if film.width * film.height > most:
+            raise InputError(
+                f"{_name(container)}: pictures of {film.width} x {film.height}, more than the "
+                f"{most / 1e6:g} megapixels that are read; ACTION_SPOTTING_MEGAPIXELS in the "
+                "environment sets another limit"
+            )
+        film.codec_context.options = {"max_pixels": str(most)}  # for sizes that change later
+    return film
+
+
+def _max_pixels() -> int:
+    text = os.environ.get("ACTION_SPOTTING_MEGAPIXELS", "40")
+    try:
+        return min(round(float(text) * 1e6), 2**31 - 1)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"ACTION_SPOTTING_MEGAPIXELS={text}: a number is expected") from error
 
 
 def sound_streams(container) -> list:

@@ -20,6 +20,7 @@ import numpy as np
 from action_spotting.dataset.media import (
     LONGEST_S,
     counts_decoding,
+    damage,
     may_jump,
     open_media,
     origin_s,
@@ -267,8 +268,6 @@ def list_packets(path: Path, *, track: int = 1) -> Packets:
 
 def _demux(container: Any, streams: list[Any]) -> tuple[dict[int, array[int]], str | None]:
     """List number, stamps, duration, key and intact of every packet, stream by stream."""
-    import av
-
     rows = {stream.index: array("q") for stream in streams}
     try:
         for number, packet in enumerate(container.demux(streams)):
@@ -279,7 +278,7 @@ def _demux(container: Any, streams: list[Any]) -> tuple[dict[int, array[int]], s
                 rows[packet.stream_index].extend(
                     (number, pts, dts, packet.duration or 0, packet.is_keyframe, intact)
                 )
-    except av.FFmpegError as error:
+    except damage() as error:
         return rows, str(error)
     return rows, None
 

@@ -253,13 +253,18 @@ def soccernet_choice(
     >>> soccernet_choice(40, 25.0).tolist()
     [12, 24, 37]
     """
-    number = np.arange(1, count + 1, dtype=np.float64)
-    keep = number % (rate / fps) < 1
+    step = rate / fps
+    if step < 4:
+        number = np.arange(1, count + 1, dtype=np.float64)
+    else:  # only what lies near a multiple: a stated rate may be any
+        near = np.floor(np.arange(count / step + 1) * step)[:, None] + np.arange(-1, 3)
+        number = np.unique(near[(near >= 1) & (near <= count)])
+    keep = number % step < 1
     if start_s is not None:
         keep &= number >= rate * start_s
     if duration_s is not None:
         keep &= number <= rate * ((start_s or 0.0) + duration_s)
-    return np.flatnonzero(keep)
+    return number[keep].astype(np.int64) - 1
 
 
 def settled_rate(rate: float, duration_s: float, count: int) -> float:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from action_spotting.dataset.media import first_frame, open_media
+from action_spotting.dataset.media import damage, first_frame, open_media
 from action_spotting.dataset.packets import list_packets
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.ffmpeg import MEDIA_OPTIONS, ffmpeg_exe
@@ -221,8 +221,6 @@ class PyAVReader:
             yield container
 
     def _decode(self, container, part: _Part | None = None) -> Iterator:
-        import av
-
         wanted = set(part.stamps) if part else None
         stream = video_stream(container, self._path)
         codec = stream.codec_context
@@ -234,19 +232,17 @@ class PyAVReader:
                     if frame.is_corrupt:
                         self._count_damage()
                     yield frame
-            except av.FFmpegError as error:
+            except damage() as error:
                 self._count_damage()
                 if part is not None:
                     raise Miscounted from error
 
     def _packets(self, container, stream, part: _Part | None) -> Iterator:
-        import av
-
         if part and part.before is not None:
             # To the key picture before the one that is meant: not all media are sought exactly.
             try:
                 container.seek(part.before, stream=stream)
-            except av.FFmpegError as error:
+            except damage() as error:
                 raise Miscounted from error
         packets = container.demux(stream)
         if part:
@@ -256,7 +252,7 @@ class PyAVReader:
                 yield next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError:  # the file cannot be read further
+            except damage():  # the file cannot be read further
                 self._count_damage()
                 return
 
