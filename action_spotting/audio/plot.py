@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def draw_half(feature: Path, media: Path) -> None:
         figure.savefig(part, dpi=110, metadata={"Software": None})
 
 
-def plot_sound(rows: np.ndarray, events: Events | None = None, half: int = 1):
+def plot_sound(rows: np.ndarray, events: Events | None = None, half: int = 1) -> Any:
     """Plot FFT features ``(n, 48)``, with the labels of half `half` as vertical lines.
 
     Returns
@@ -94,7 +95,7 @@ def plot_sound(rows: np.ndarray, events: Events | None = None, half: int = 1):
     return figure
 
 
-def _mark(figure, panels, events: Events, half: int) -> None:
+def _mark(figure: Any, panels: Any, events: Events, half: int) -> None:
     """Draw the labels of a half as lines through all panels, one colour a class."""
     from matplotlib import colormaps
     from matplotlib.lines import Line2D

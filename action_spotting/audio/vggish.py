@@ -20,6 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from action_spotting.audio import vggish_weights
 from action_spotting.audio.mel import BANDS, HOP, WINDOW, log_mel
 from action_spotting.audio.waveform import ROW_SAMPLES
+from action_spotting.dataset.features import sha256
 from action_spotting.io import pretrained
 
 FRAMES = 46
@@ -29,7 +30,7 @@ QUANTISED = (-2.0, 2.0)
 """The range that Google's post-processing spreads over 0…255."""
 
 
-def build_network(*, frames: int, dense: bool):
+def build_network(*, frames: int, dense: bool) -> Any:
     """Build VGGish as a Keras model whose layers carry the published names.
 
     ``conv1`` … ``conv4_2`` and, with `dense`, ``fc1_1``, ``fc1_2``, ``fc2`` (in the checkpoint
@@ -162,7 +163,7 @@ class Standard:
         self.origin: dict[str, Any] = {
             "variant": "standard",
             "weights": weights.origin,
-            "pca": {"file": path.name, "sha256": vggish_weights.sha256(path)},
+            "pca": {"file": path.name, "sha256": sha256(path)},
         }
         self._network = Network(weights, frames=STANDARD_FRAMES, dense=True, batch_size=batch_size)
 

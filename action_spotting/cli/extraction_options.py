@@ -151,7 +151,7 @@ def extract(
         made = {name: make() for name, make in makers.items()}
         for name, extractor in made.items():
             print(f"{name}: {dict(extractor.settings)}, {getattr(extractor, 'device', '')}")
-        makers = {name: lambda name=name: made[name] for name in made}  # type: ignore[misc]
+        makers = {name: lambda name=name: made[name] for name in made}  # type: ignore[misc, unused-ignore]
     return extract_all(
         makers,
         jobs,

@@ -81,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _option(number: dataclasses.Field) -> dict[str, Any]:
+def _option(number: dataclasses.Field[Any]) -> dict[str, Any]:
     """Give what ``add_argument`` needs for a number beside its names."""
     default, text = number.default, number.metadata["help"]
     if isinstance(default, bool):

@@ -146,7 +146,7 @@ def origin_s(path: Path) -> float:
         return stamp_s(container, first_frame(container, stream))
 
 
-def first_frame(container, stream):
+def first_frame(container: Any, stream: Any) -> Any:
     """Give the first frame of a stream that decodes.
 
     Parameters
@@ -177,7 +177,7 @@ def first_frame(container, stream):
     )
 
 
-def stamp_s(container, item) -> float:
+def stamp_s(container: Any, item: Any) -> float:
     """Give the time stamp of a frame or packet, on the clock of its container.
 
     Parameters
@@ -197,7 +197,7 @@ def stamp_s(container, item) -> float:
     return float(stamp * item.time_base)
 
 
-def counts_decoding(container) -> bool:
+def counts_decoding(container: Any) -> bool:
     """Tell whether time stamps number frames in the order in which they are decoded.
 
     The presentation times of such a file, an AVI, are a guess.
@@ -215,7 +215,7 @@ def counts_decoding(container) -> bool:
     return container.format.name == "avi"
 
 
-def has_index(container) -> bool:
+def has_index(container: Any) -> bool:
     """Tell whether the container lists its keyframes, so that seeking finds them.
 
     A file that states no duration was written into a pipe, and has no list.
@@ -234,7 +234,7 @@ def has_index(container) -> bool:
     return indexed and bool(container.duration)
 
 
-def may_jump(container) -> bool:
+def may_jump(container: Any) -> bool:
     """Tell whether the clock of such a file, and its audio format, may change on the way.
 
     Parameters
@@ -252,7 +252,7 @@ def may_jump(container) -> bool:
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
 
 
-def open_media(path: Path):
+def open_media(path: Path) -> Any:
     """Open a media file with PyAV as data: one of `CONTAINERS`, no protocol but plain files.
 
     Parameters
@@ -332,7 +332,7 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: the file is empty (0 bytes)")
 
 
-def picture_stream(container):
+def picture_stream(container: Any) -> Any:
     """Give the video stream of an open file that shows the match.
 
     The one flagged as the default, else the longest, else the largest, else the first. Cover images
@@ -358,7 +358,7 @@ def picture_stream(container):
 
     flags = av.stream.Disposition
 
-    def _rank(stream) -> tuple[bool, int, int]:
+    def _rank(stream: Any) -> tuple[bool, int, int]:
         default = bool(stream.disposition & flags.default)
         return default, round(_stated_s(stream)), stream.width * stream.height
 
@@ -388,7 +388,7 @@ def _max_pixels() -> int:
         raise UsageError(f"ACTION_SPOTTING_MEGAPIXELS={text}: a number is expected") from error
 
 
-def sound_streams(container) -> list:
+def sound_streams(container: Any) -> list[Any]:
     """List the audio streams of an open file whose codec is known.
 
     Parameters
@@ -404,7 +404,7 @@ def sound_streams(container) -> list:
     return [s for s in container.streams.audio if s.codec_context is not None]
 
 
-def _stated_s(stream) -> float:
+def _stated_s(stream: Any) -> float:
     """The duration that a stream states, in Matroska by its tag; 0 where it states none."""
     with contextlib.suppress(ValueError):
         hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
@@ -412,7 +412,7 @@ def _stated_s(stream) -> float:
     return float((stream.duration or 0) * stream.time_base)
 
 
-def _leading_stream(container, path: Path):
+def _leading_stream(container: Any, path: Path) -> Any:
     """The stream that sets the clock: the video, or the audio where there is no video."""
     stream = picture_stream(container) or next(iter(sound_streams(container)), None)
     if stream is None:
@@ -420,5 +420,5 @@ def _leading_stream(container, path: Path):
     return stream
 
 
-def _name(container) -> str:
+def _name(container: Any) -> str:
     return container.name.removeprefix("file:")

@@ -106,7 +106,7 @@ def sum_on_cluster(
     """
     with connected(scheduler) as client, tqdm(total=len(groups), desc=stage, disable=None) as bar:
         check_workers(client, [str(path) for group in groups for path in group], work, add)
-        level = [client.submit(work, group, pure=False) for group in groups]
+        level: list[Any] = [client.submit(work, group, pure=False) for group in groups]
         for future in level:
             future.add_done_callback(lambda _: bar.update())
         while len(level) > 1:
@@ -129,7 +129,9 @@ def connected(scheduler: str) -> Iterator[Client]:
     # What it has to say about lost connections is said here, in a sentence each.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
-        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+        client = Client(  # type: ignore[no-untyped-call, unused-ignore]
+            scheduler, timeout=CONNECT_S, set_as_default=False
+        )
     except (OSError, OutOfTime, ValueError) as error:
         raise UsageError(
             f"no Dask scheduler answers at {scheduler!r} within {CONNECT_S} s; start one with "
@@ -175,7 +177,7 @@ def check_workers(client: Client, files: Iterable[str], *needed: Callable[..., A
 class _Pool(Executor):
     """Hands items to the cluster, and words what Dask has to say about those that are lost."""
 
-    def __init__(self, client: Client, scheduler: str) -> None:
+    def __init__(self, client: Any, scheduler: str) -> None:
         self._executor = client.get_executor(pure=False)
         self._scheduler = scheduler
 

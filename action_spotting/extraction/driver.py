@@ -304,7 +304,9 @@ class _Work:
             if self.results[target] == ("done", None):
                 self.results[target] = "done", warning
 
-    def watched(self, stream: Iterable[np.ndarray], item_s: float, clip: Clip):
+    def watched(
+        self, stream: Iterable[np.ndarray], item_s: float, clip: Clip
+    ) -> Iterator[np.ndarray]:
         """Pass `stream` on, telling how far it is, until `stop` is set."""
         length_s = clip.duration_s or probe(clip.path).duration_s - (clip.start_s or 0.0)
         for number, item in enumerate(stream, start=1):
@@ -332,13 +334,17 @@ class _Work:
             self.results[target] = "done", None
 
 
-def _decode_picture(clip: Clip, options: Any, work: Callable, warn: Callable[[str], object]):
+def _decode_picture(
+    clip: Clip, options: Any, work: Callable[..., Any], warn: Callable[[str], object]
+) -> None:
     from action_spotting.visual.frames import with_frames
 
     with_frames(clip, options, lambda frames: work(frames, 1 / options.fps), warn=warn)
 
 
-def _decode_audio(clip: Clip, options: Any, work: Callable, warn: Callable[[str], object]):
+def _decode_audio(
+    clip: Clip, options: Any, work: Callable[..., Any], warn: Callable[[str], object]
+) -> None:
     from action_spotting.audio.waveform import BLOCK_ROWS, ROWS_PER_S, Waveform
 
     sound = Waveform(clip, track=options.track, resampler=options.resampler)

@@ -175,7 +175,7 @@ class HeadSettings:
         }
 
 
-def numbers() -> list[dataclasses.Field]:
+def numbers() -> list[dataclasses.Field[Any]]:
     """List the numeric fields of `HeadSettings`.
 
     Returns

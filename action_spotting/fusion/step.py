@@ -55,7 +55,7 @@ def make_step(
     """Make the training step: a batch in, its loss out."""
     weight = tf.constant(positive_weight)
 
-    @tf.function(jit_compile=device.has_gpu())
+    @tf.function(jit_compile=device.has_gpu())  # type: ignore[untyped-decorator, unused-ignore]
     def step(batch: Mapping[str, Any]) -> Any:
         with tf.GradientTape() as tape:
             loss = network.batch_loss(batch, weight)

@@ -98,7 +98,7 @@ def _numbers(dtype: Any, data: Any) -> np.ndarray:
     return np.frombuffer(data, (dtype if isinstance(dtype, _Type) else _Type(dtype)).dtype)
 
 
-class _Tuple(tuple):
+class _Tuple(tuple[Any, ...]):
     """A tuple that is no key: the hash of one that holds others twice, and so on, never ends."""
 
     __hash__ = None  # type: ignore[assignment]

@@ -167,6 +167,9 @@ class _Check:
                 self.work.absent[f"{half.game}, half {half.number}"] = str(self.media[half])
             else:
                 self.work.halves.append(half)
+        if listed and not self.work.halves:
+            reason = next(iter(self.work.absent.values()))
+            self._problem(f"none of the {len(listed)} halves has media or features: {reason}")
 
     def _fill_in(self, announce: Callable[[str], None]) -> None:
         """Choose the modalities and the preset where they are not given, and say so."""

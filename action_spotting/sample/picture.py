@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -123,7 +123,9 @@ class Painter:
         size = np.array([WIDTH, HEIGHT]) / scale
         return np.clip(place - size * (0.5, 0.55), 0, np.array(view.size) - size)
 
-    def _people(self, picture: np.ndarray, moment: int, place: Callable, scale: float) -> list[Box]:
+    def _people(
+        self, picture: np.ndarray, moment: int, place: Callable[..., Any], scale: float
+    ) -> list[Box]:
         people, strides = self.world.people[moment], self.world.stride[moment].tolist()
         pixels, metres = place(np.pad(people, ((0, 0), (0, 1))))
         boxes = []
@@ -134,7 +136,9 @@ class Painter:
                 boxes.append(Box(x - 0.2 * h, y - h, x + 0.2 * h, y))
         return boxes
 
-    def _ball(self, picture: np.ndarray, moment: int, place: Callable, scale: float) -> Box:
+    def _ball(
+        self, picture: np.ndarray, moment: int, place: Callable[..., Any], scale: float
+    ) -> Box:
         ball = self.world.ball[moment]
         points = np.stack([ball + np.array([0, 0, 0.2]), ball * np.array([1, 1, 0])])
         ((x, y), (shade_x, shade_y)), metres = place(points)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -68,7 +68,7 @@ def panorama(view: Camera, crowd: np.ndarray, boards: np.ndarray) -> np.ndarray:
     return picture
 
 
-def _paste(picture: np.ndarray, view: Camera, texture: np.ndarray, corners: list) -> None:
+def _paste(picture: np.ndarray, view: Camera, texture: np.ndarray, corners: list[Any]) -> None:
     """Lay `texture` on the plane patch with these corners (from its top left, clockwise)."""
     height, width = texture.shape[:2]
     pixels, _ = view.project(np.array(corners, dtype=float))

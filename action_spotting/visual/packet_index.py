@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def scan_of(path: Path, packets: Packets, shown_s: np.ndarray) -> Scan:
     return Scan(packets.rate, duration_s, times_s, None)
 
 
-def video_stream(container, path: Path):
+def video_stream(container: Any, path: Path) -> Any:
     """Give the video stream of an open file, or say that there is none."""
     stream = picture_stream(container)
     if stream is None:

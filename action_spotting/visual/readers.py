@@ -213,14 +213,14 @@ class PyAVReader:
                     raise Miscounted
 
     @contextlib.contextmanager
-    def _open(self, threads: int) -> Iterator:
+    def _open(self, threads: int) -> Iterator[Any]:
         with open_media(self._path) as container:
             stream = video_stream(container, self._path)
             stream.thread_type = "FRAME"
             stream.codec_context.thread_count = threads
             yield container
 
-    def _decode(self, container, part: _Part | None = None) -> Iterator:
+    def _decode(self, container: Any, part: _Part | None = None) -> Iterator[Any]:
         wanted = set(part.stamps) if part else None
         stream = video_stream(container, self._path)
         codec = stream.codec_context
@@ -237,7 +237,7 @@ class PyAVReader:
                 if part is not None:
                     raise Miscounted from error
 
-    def _packets(self, container, stream, part: _Part | None) -> Iterator:
+    def _packets(self, container: Any, stream: Any, part: _Part | None) -> Iterator[Any]:
         if part and part.before is not None:
             # To the key picture before the one that is meant: not all media are sought exactly.
             try:
@@ -518,13 +518,13 @@ def open_reader(path: Path, grabber: str) -> Reader:
     return reader_class(grabber)(path)
 
 
-def _upright(frame, reformatter) -> np.ndarray:
+def _upright(frame: Any, reformatter: Any) -> np.ndarray:
     """Convert to BGR as BT.601, and turn as the file says."""
     image = reformatter.reformat(frame, format="bgr24", src_colorspace="ITU601").to_ndarray()
     return _turned(image, _display_matrix(frame))
 
 
-def _display_matrix(frame) -> np.ndarray | None:
+def _display_matrix(frame: Any) -> np.ndarray | None:
     """Give how the file says that a picture is to be turned and mirrored, 3 × 3, or None."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     return None if matrix is None else np.frombuffer(bytes(matrix)[:36], np.int32).reshape(3, 3)

@@ -137,7 +137,7 @@ def load_network(settings: Settings) -> Network:
     return Network(run, device, settings.batch_size, record)
 
 
-def build_model(path: Path | None, precision: str = "float32"):
+def build_model(path: Path | None, precision: str = "float32") -> Any:
     """Build Keras' ResNet-152 up to its last convolution, with the weights of `path` or random.
 
     Returns
@@ -195,7 +195,7 @@ def _find_weights(settings: Settings) -> Path | None:
     return path
 
 
-def _graph(settings: Settings, path: Path | None):
+def _graph(settings: Settings, path: Path | None) -> Any:
     """Make the function uint8 BGR batch -> features, traced for exactly one batch shape."""
     import tensorflow as tf
 
@@ -204,8 +204,8 @@ def _graph(settings: Settings, path: Path | None):
     swap = settings.channel_order == "soccernet"
     signature = [tf.TensorSpec((settings.batch_size, *SHAPE), tf.uint8)]
 
-    @tf.function(input_signature=signature)
-    def features(batch):
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator, unused-ignore]
+    def features(batch: Any) -> Any:
         picture = tf.cast(batch, tf.float32)
         # Keras swaps the channels of what it takes for RGB; an RGB copy of BGR swapped is BGR.
         picture = (picture[..., ::-1] if swap else picture) - means
@@ -230,7 +230,7 @@ def _openvino_run(settings: Settings, path: Path | None) -> Callable[[np.ndarray
     return lambda batch: compiled(batch)[0]
 
 
-def _randomise(model) -> None:
+def _randomise(model: Any) -> None:
     """Give the network weights that are the same everywhere and keep its numbers in range.
 
     He's initialisation keeps the size of a signal through a convolution; filters that sum to 0
@@ -251,7 +251,7 @@ def _randomise(model) -> None:
             layer.moving_variance.assign(np.full(layer.gamma.shape, 2 * 60.0**2, np.float32))
 
 
-def _load_weights(model, path: Path) -> None:
+def _load_weights(model: Any, path: Path) -> None:
     """Load a Keras ``.h5`` of ResNet-152, with or without its classifier.
 
     Layers go by name, so that the classifier of a whole network is left aside.
@@ -268,7 +268,7 @@ def _load_weights(model, path: Path) -> None:
         raise InputError(f"{path}: its weights cannot be read ({error})") from error
 
 
-def _mismatch(model, path: Path) -> str | None:
+def _mismatch(model: Any, path: Path) -> str | None:
     """Say how the file's layers differ from the model's; None when all are there."""
     try:
         with open_hdf5(path) as file:
@@ -286,7 +286,7 @@ def _mismatch(model, path: Path) -> str | None:
     return None
 
 
-def _arrays(group) -> list[Any]:
+def _arrays(group: Any) -> list[Any]:
     import h5py
 
     arrays: list[Any] = []

@@ -99,6 +99,13 @@ def test_weights_that_are_missing_are_told_before_the_run(root):
         prepared(root, modalities=("YOLOv5", "FFT"), pretrained=weights)
 
 
+def test_hq_media_without_video_ini_are_told(root):
+    for half in halves(root):
+        (half.folder / f"{half.number}_HQ.mkv").write_bytes(b"media")
+    with pytest.raises(UsageError, match=r"none of the 6 halves .*1_HQ\.mkv: no video\.ini"):
+        prepared(root, video="HQ")
+
+
 def test_what_is_there_is_used_and_no_weights_are_asked_for(root):
     release(root, "ResNET_TF2_PCA512")
     work, said = prepared(root)
