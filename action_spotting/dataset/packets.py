@@ -94,8 +94,8 @@ class Track:
     def times_of(self, stamps: Sequence[int | None]) -> np.ndarray:
         """Give the times of decoded frames, in their order, from their stamps where they have any.
 
-        A frame whose stamp no packet has follows the one before; one that is there twice is shown
-        together with it.
+        A frame whose stamp no packet has follows the one before; one that is there again, more than
+        `BACK_S` later, is shown together with it.
         """
         if len(stamps) == len(self.stamps) and not any(stamp is not None for stamp in stamps):
             return np.sort(self.times_s)
@@ -104,13 +104,14 @@ class Track:
             places.setdefault(stamp, deque()).append(time_s)
         step_s = float(np.median(self.lasts_s))
         times_s: list[float] = []
+        last_s = -np.inf
         for stamp in stamps:
-            last_s = times_s[-1] if times_s else -np.inf
             later = places.get(stamp, deque())
-            while later and later[0] <= last_s:
+            while later and later[0] <= last_s - BACK_S:
                 later.popleft()
             follows_s = (last_s if stamp in places else last_s + step_s) if times_s else 0.0
             times_s.append(later.popleft() if later else follows_s)
+            last_s = max(last_s, times_s[-1])
         return np.array(times_s)
 
 
