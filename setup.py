@@ -36,6 +36,7 @@ setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "mypy>=1.11",
+            "numpydoc>=1.8",
             "distributed>=2024.5",
             # other programs' readers of what we export
             "webvtt-py>=0.5",
@@ -43,6 +44,7 @@ setup(
             "opentimelineio>=0.17",
             "otio-cmx3600-adapter>=1.0",
             "kloppy>=3.15",
+            "moviepy>=2.1",  # holds pillow below 12
         ],
     },
 )

@@ -26,9 +26,10 @@ import scipy.io.wavfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.dataset.media import Clip, ffmpeg_exe
+from action_spotting.dataset.media import Clip
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import job_of_clip
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 
 CORES = {"FFT": 1, "VGGish": 2, "old loop": 2, "FFT row by row": 1}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.dataset.media import ffmpeg_exe
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 from action_spotting.sample import write_detector
 

@@ -33,10 +33,11 @@ from action_spotting.audio.vggish import FRAMES
 from action_spotting.audio.waveform import Waveform
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
-from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
+from action_spotting.dataset.media import Clip, probe
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import job_of_clip
 from action_spotting.extraction.registry import Pretrained, make_extractor
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 from action_spotting.visual.batches import batches
 from action_spotting.visual.detector import Detector, DetectorSettings, letterbox

@@ -17,12 +17,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 
-from action_spotting.dataset.media import ffmpeg_exe
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 from .odd_media import odd_media
 
 __all__ = ["odd_media"]
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # In the background of a script the tests are started with Ctrl-C ignored, which the processes
 # that tests interrupt would inherit.

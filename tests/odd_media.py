@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from action_spotting.dataset.media import ffmpeg_exe
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 CLOCK_S = 8.0
 BEEPS_S = (2, 5)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.media import LONGEST_S, open_media, picture_stream
+from action_spotting.dataset.media import LONGEST_S, damage, open_media, picture_stream
 from action_spotting.dataset.packets import first_s, list_packets
 from action_spotting.errors import InputError, UsageError
 
@@ -98,7 +98,7 @@ class SoundTrack:
             exact, before_s = exact or zero_s != before_s, zero_s
             try:
                 frames = packet.decode()
-            except _ffmpeg_error():
+            except damage():
                 self.found.lost += 1
                 exact = True
                 continue
@@ -108,7 +108,7 @@ class SoundTrack:
         yield from gather.drain()
 
     def _packets(self) -> Iterator[tuple[float, Any]]:
-        with contextlib.suppress(_ffmpeg_error()):  # the list of packets has told of it
+        with contextlib.suppress(*damage()):  # the list of packets has told of it
             for count, packet in enumerate(self._container.demux(self._sound)):
                 yield float(self._zero_s[min(count, len(self._zero_s) - 1)]), packet
 
@@ -264,9 +264,3 @@ def _rate(path: Path, sound: Any) -> int:
             "the file is damaged or holds no sound: convert it with ffmpeg -ar 16000"
         )
     return rate
-
-
-def _ffmpeg_error() -> type[Exception]:
-    import av
-
-    return av.FFmpegError

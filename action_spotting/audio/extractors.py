@@ -27,7 +27,7 @@ class AudioOptions:
     Attributes
     ----------
     track
-        Which sound track, counted from 1.
+        Number of the sound track, counted from 1.
     resampler
         ``soxr`` or ``resampy``; see `action_spotting.audio.waveform.resample`.
     """
@@ -37,7 +37,7 @@ class AudioOptions:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What features must share to be used together."""
+        """Settings that features must have in common to be used together."""
         resampler = {"soxr": "soxr HQ", "resampy": "resampy kaiser_best"}[self.resampler]
         return {
             "sample_rate": RATE_HZ,
@@ -64,11 +64,11 @@ class AudioExtractor:
     Parameters
     ----------
     variant
-        What turns half-seconds into rows.
+        Turns half-seconds of sound into rows.
     decoding
         How sound is decoded.
     keep_wav
-        Leave the 16 kHz mono sound beside the features, as ``.wav``.
+        Keep the 16 kHz mono sound beside the features, as ``.wav``.
     """
 
     medium = AUDIO
@@ -83,7 +83,20 @@ class AudioExtractor:
         self._keep_wav = keep_wav
 
     def rows(self, stream: Iterator[np.ndarray], target: Path) -> Iterator[np.ndarray]:
-        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows."""
+        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows.
+
+        Parameters
+        ----------
+        stream
+            Blocks of half-seconds, samples in [-1, 1], ``(n, 8000)``.
+        target
+            The feature file; with `keep_wav` the sound goes to ``.wav`` beside it.
+
+        Returns
+        -------
+        Iterator
+            Blocks of rows, float32 ``(n, width)``.
+        """
         if self._keep_wav:
             stream = _keeping(stream, side_path(target, ".wav"))
         return self._variant.rows(stream)
@@ -107,18 +120,29 @@ def vggish_extractor(
     variant
         ``soccer``: 512 numbers, as the SoccerNet audio features; ``standard``: Google's 128.
     pca
-        The file of Google's post-processing, for ``standard``; None: found or downloaded.
+        File of Google's post-processing, for ``standard``; None: found or downloaded.
     batch_size
         Half-seconds that go through the network at once.
     decoding, keep_wav
         As for `AudioExtractor`.
 
+    Returns
+    -------
+    AudioExtractor
+
     Raises
     ------
     UsageError
-        No such variant, no such file of weights.
+        No such variant or file of weights.
+    InputError
+        A file of weights or of the PCA is damaged or of another kind.
     WeightsUnavailable
-        Published weights are neither here nor to be had.
+        Published weights are neither here nor can be downloaded.
+
+    Examples
+    --------
+    >>> vggish_extractor(weights="random").width  # doctest: +SKIP
+    512
     """
     if variant not in VGGISH_NAMES:
         raise UsageError(unknown("variant of VGGish", variant, VGGISH_NAMES))
@@ -135,7 +159,22 @@ def vggish_extractor(
 def fft_extractor(
     *, decoding: AudioOptions | None = None, keep_wav: bool = False
 ) -> AudioExtractor:
-    """Make the extractor of ``1_FFT.npy``: the 48 numbers of `action_spotting.audio.fft.NAMES`."""
+    """Make the extractor of ``1_FFT.npy``: the 48 numbers of `action_spotting.audio.fft.NAMES`.
+
+    Parameters
+    ----------
+    decoding, keep_wav
+        As for `AudioExtractor`.
+
+    Returns
+    -------
+    AudioExtractor
+
+    Examples
+    --------
+    >>> fft_extractor().width
+    48
+    """
     from action_spotting.audio.fft import Fft
 
     return AudioExtractor(Fft(), decoding, keep_wav=keep_wav)

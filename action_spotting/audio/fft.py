@@ -54,7 +54,7 @@ peak_mean peak_max peak_frequency tonal_fraction tonal_run second_harmonic
 crowd_over_30s crowd_over_5s crowd_slope crowd_peak_10s modulation pitch voiced silent
 """
 NAMES = (*(f"band_{i:02d}" for i in range(BANDS)), *_AFTER_THE_BANDS.split())
-"""What each of the 48 numbers is called; the README of the door says how it is computed."""
+"""Names of the 48 numbers; ``audio-features-extraction/README.md`` says how they are computed."""
 
 COLUMN = {name: i for i, name in enumerate(NAMES)}
 
@@ -68,6 +68,18 @@ class Fft:
     def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Turn the blocks ``(n, 8000)`` of one half into blocks of rows ``(n, 48)``.
 
+        Parameters
+        ----------
+        blocks
+            Blocks of half-seconds in order, samples in [-1, 1], ``(n, 8000)``.
+
+        Yields
+        ------
+        float32 array ``(n, 48)``
+            One row a half-second.
+
+        Examples
+        --------
         >>> [rows.shape for rows in Fft().rows([np.zeros((3, 8000)), np.zeros((1, 8000))])]
         [(3, 48), (1, 48)]
         """
@@ -77,14 +89,14 @@ class Fft:
 
 
 def fft_features(sound: np.ndarray, crowd: Crowd | None = None) -> np.ndarray:
-    """Compute the 48 numbers of half-seconds that follow one another.
+    """Compute the 48 numbers of consecutive half-seconds.
 
     Parameters
     ----------
     sound
-        Samples at 16 kHz in [-1, 1], shape ``(n, 8000)``.
+        Samples at 16 kHz in [-1, 1], ``(n, 8000)``.
     crowd
-        What is known of the rows before; None: these are the first of the half.
+        State after the rows before; None: these are the first of the half.
 
     Returns
     -------
@@ -113,8 +125,20 @@ def fft_features(sound: np.ndarray, crowd: Crowd | None = None) -> np.ndarray:
 
 
 def power_spectrum(sound: np.ndarray) -> np.ndarray:
-    """Compute the power ``(n, 48, 513)`` in every bin of every window of ``(n, 8000)`` samples.
+    """Compute the power in every bin of every window.
 
+    Parameters
+    ----------
+    sound
+        Samples in [-1, 1], ``(n, 8000)``.
+
+    Returns
+    -------
+    float32 array ``(n, 48, 513)``
+        The bins of a window add up to its mean square.
+
+    Examples
+    --------
     >>> power = power_spectrum(np.sin(np.arange(8000))[None])
     >>> power.shape, round(float(power[0, 0].sum()), 2)
     ((1, 48, 513), 0.5)
@@ -133,7 +157,7 @@ def power_spectrum(sound: np.ndarray) -> np.ndarray:
 
 
 class Crowd:
-    """Sets the level of the crowd's band against what went before.
+    """Compares the level of the crowd's band with that of the rows before.
 
     The time before the half is taken to be as loud as its first half-second.
     """
@@ -145,8 +169,20 @@ class Crowd:
         self._past: np.ndarray | None = None
 
     def follow(self, level_db: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute the four crowd numbers of rows with these levels ``(n,)`` in dB.
+        """Compute the four crowd numbers of the rows that come next.
 
+        Parameters
+        ----------
+        level_db
+            Level of each row in dB, ``(n,)``.
+
+        Returns
+        -------
+        dict
+            Arrays ``(n,)`` by name.
+
+        Examples
+        --------
         >>> step = np.repeat([-40.0, -28.0], 30)
         >>> Crowd().follow(step)["crowd_over_30s"][[0, 29, 30]].tolist()
         [0.0, 0.0, 12.0]

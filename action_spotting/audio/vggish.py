@@ -106,7 +106,15 @@ class Network:
 
 
 class Soccer:
-    """The SoccerNet audio features: 512 numbers from each half-second."""
+    """The SoccerNet audio features: 512 numbers from each half-second.
+
+    Parameters
+    ----------
+    source
+        As for `action_spotting.audio.vggish_weights.load`.
+    batch_size
+        Half-seconds that go through the network at once.
+    """
 
     dims = 512
 
@@ -116,7 +124,18 @@ class Soccer:
         self._network = Network(weights, frames=FRAMES, dense=False, batch_size=batch_size)
 
     def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows ``(n, 512)``."""
+        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows ``(n, 512)``.
+
+        Parameters
+        ----------
+        blocks
+            Blocks of half-seconds, samples in [-1, 1], ``(n, 8000)``.
+
+        Yields
+        ------
+        float32 array ``(n, 512)``
+            One row a half-second.
+        """
         for block in blocks:
             yield self._network(log_mel(block, FRAMES))
 
@@ -129,7 +148,9 @@ class Standard:
     source
         As for `Soccer`.
     pca
-        The file of the post-processing; None: found or downloaded.
+        File of the post-processing; None: found or downloaded.
+    batch_size
+        Windows that go through the network at once.
     """
 
     dims = 128
@@ -146,19 +167,51 @@ class Standard:
         self._network = Network(weights, frames=STANDARD_FRAMES, dense=True, batch_size=batch_size)
 
     def rows(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows ``(n, 128)``, 0…255."""
+        """Turn blocks of half-seconds ``(n, 8000)`` into blocks of rows ``(n, 128)``, 0…255.
+
+        Parameters
+        ----------
+        blocks
+            Blocks of half-seconds in order, samples in [-1, 1], ``(n, 8000)``.
+
+        Yields
+        ------
+        float32 array ``(n, 128)``
+            Whole numbers in [0, 255]; one row a half-second.
+        """
         for windows in around(blocks, STANDARD_SAMPLES):
             yield self.postprocess(self.embed(windows))
 
     def embed(self, windows: np.ndarray) -> np.ndarray:
-        """Give the embedding ``(n, 128)`` of windows of 0.975 s ``(n, 15600)``, as it leaves fc2.
+        """Compute the embedding of windows of 0.975 s, before the post-processing.
 
-        (96 windows of 25 ms every 10 ms, which Google calls 0.96 s.)
+        These are 96 windows of 25 ms every 10 ms, which Google calls 0.96 s.
+
+        Parameters
+        ----------
+        windows
+            Samples in [-1, 1], ``(n, 15600)``.
+
+        Returns
+        -------
+        float32 array ``(n, 128)``
+            Output of ``fc2``.
         """
         return self._network(log_mel(windows, STANDARD_FRAMES))
 
     def postprocess(self, embeddings: np.ndarray) -> np.ndarray:
-        """Whiten with Google's PCA, clip to ±2, spread over the whole numbers 0…255."""
+        """Whiten with Google's PCA, clip to ±2, and quantise to 8 bits.
+
+        Parameters
+        ----------
+        embeddings
+            Output of `embed`, ``(n, 128)``.
+
+        Returns
+        -------
+        float32 array ``(n, 128)``
+            Whole numbers in [0, 255].
+        """
         low, high = QUANTISED
         whitened = np.clip((embeddings - self._means) @ self._vectors.T, low, high)
         return np.floor((whitened - low) * (255 / (high - low))).astype(np.float32)

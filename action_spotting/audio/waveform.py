@@ -35,17 +35,22 @@ class Waveform:
     clip
         The media and the part of it that is the half.
     track
-        Which sound track, counted from 1.
+        Number of the sound track, counted from 1.
     resampler
-        One of `RESAMPLERS`.
+        ``soxr`` or ``resampy``; see `resample`.
 
     Attributes
     ----------
     row_count
-        How many of the rows that `blocks` gave are the half's, known when it is through: as many
-        whole half-seconds as its picture lasts, or, without a picture, its sound.
+        How many of the rows that `blocks` gave belong to the half, known when it is through: as
+        many whole half-seconds as its video lasts, or, without video, its sound.
     warning
-        What the user should know about the sound, or None; known when `blocks` is through.
+        Problems of the sound for the user, or None; known when `blocks` is through.
+
+    Raises
+    ------
+    UsageError
+        An unknown resampler.
 
     Examples
     --------
@@ -71,15 +76,22 @@ class Waveform:
     def blocks(self, size: int = BLOCK_ROWS) -> Iterator[np.ndarray]:
         """Give the rows in blocks.
 
+        Parameters
+        ----------
+        size
+            Rows a block.
+
         Yields
         ------
         ndarray of float32, shape (n, 8000), in [-1, 1]
-            ``n == size`` but in the last block. Rows from `row_count` on are not the half's.
+            ``n == size`` but in the last block. Rows from `row_count` on are beyond the half.
 
         Raises
         ------
+        UsageError
+            The file has sound, but no track of that number.
         InputError
-            Not a media file, neither sound nor picture in it, a sample rate that is none.
+            Not a media file, neither sound nor video in it, or an unusable sample rate.
         """
         with open_sound(self._clip.path, track=self._track) as sound:
             given = 0
@@ -153,8 +165,19 @@ class Waveform:
 
 
 def clock(rows: int) -> str:
-    """Write a number of rows as minutes and seconds.
+    """Format a number of rows as minutes and seconds.
 
+    Parameters
+    ----------
+    rows
+        Half-seconds.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
     >>> clock(2 * 125)
     '2:05'
     """
@@ -164,10 +187,24 @@ def clock(rows: int) -> str:
 def timeline(
     pieces: Iterable[tuple[int, np.ndarray]], start: int = 0, end: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Join placed pieces into one line of samples from `start` to `end`.
+    """Join pieces of sound, each with its position, into consecutive samples.
 
-    Holes are filled with silence; of what overlaps, the first is kept.
+    Gaps are filled with silence; where pieces overlap, the first is kept.
 
+    Parameters
+    ----------
+    pieces
+        Position of the first sample, and samples ``(n,)``; in order.
+    start, end
+        Positions of the part to keep; `end` None: to the end of the last piece.
+
+    Yields
+    ------
+    ndarray, shape (m,)
+        Samples that follow one another.
+
+    Examples
+    --------
     >>> pieces = [(-1, np.ones(3)), (4, np.full(2, 5.0))]
     >>> np.concatenate(list(timeline(pieces)))
     array([1., 1., 0., 0., 5., 5.])
@@ -189,22 +226,27 @@ def timeline(
 
 
 def resample(blocks: Iterable[np.ndarray], rate: int, method: str) -> Iterator[np.ndarray]:
-    """Bring a line of samples from `rate` to 16 kHz.
+    """Resample consecutive samples from `rate` to 16 kHz.
 
     Parameters
     ----------
     blocks
         Float32 arrays ``(n,)`` that follow one another.
     rate
-        Their samples a second.
+        Their sample rate in Hz.
     method
         ``soxr``: as one stream (quality HQ). ``resampy``: each half-second by itself, silence
-        before and after it, which is what the original script did (``kaiser_best``).
+        before and after it, as in the original script (``kaiser_best``).
 
     Yields
     ------
     ndarray of float32, shape (m,)
-        In all, the seconds that came in times 16,000, to within a sample.
+        As many seconds in all as came in, to within a sample.
+
+    Examples
+    --------
+    >>> sum(len(block) for block in resample([np.zeros(8000, np.float32)], 8000, "soxr"))
+    16000
     """
     if rate == RATE_HZ:
         yield from blocks
@@ -237,8 +279,22 @@ def _resample_segments(blocks: Iterable[np.ndarray], rate: int) -> Iterator[np.n
 
 
 def regroup(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Cut a line of arrays into blocks of `size` elements; the last may be shorter.
+    """Regroup consecutive arrays into blocks of `size` elements; the last may be shorter.
 
+    Parameters
+    ----------
+    arrays
+        Arrays that follow one another.
+    size
+        Elements a block.
+
+    Yields
+    ------
+    ndarray
+        Of length `size` but for the last.
+
+    Examples
+    --------
     >>> [block.tolist() for block in regroup([np.arange(3), np.arange(4)], 5)]
     [[0, 1, 2, 0, 1], [2, 3]]
     """

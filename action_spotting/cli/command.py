@@ -6,12 +6,15 @@ Imports nothing heavy, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from action_spotting.cli import process
+from action_spotting.dataset.media import LONGEST_S
 from action_spotting.errors import SpottingError, worded
 from action_spotting.io.files import expanded
 
@@ -122,3 +125,32 @@ def shard(text: str) -> tuple[int, int]:
     if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
         raise argparse.ArgumentTypeError(f"{text!r} is not I/N with 1 <= I <= N, such as 2/8")
     return int(index), int(count)
+
+
+def number(kind: type, least: float, most: float) -> Callable[[str], Any]:
+    """Make an argparse type: a number of `kind` from `least` to `most`, both included.
+
+    >>> number(int, 1, 1024)("8"), number(float, 0, 1)("0.5")
+    (8, 0.5)
+    """
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            words = f"a {'whole ' * (kind is int)}number from {least:g} to {most:.12g}"
+            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {words}")
+        return value
+
+    return parse
+
+
+COUNT = number(int, 1, 2**31 - 1)
+WORKERS = number(int, 1, 1024)
+BATCH = number(int, 1, 4096)
+SEED = number(int, 0, 2**32 - 1)
+GPU = number(int, -1, 1023)
+SHARE = number(float, 0, 1)
+SECONDS = number(float, 0, LONGEST_S)

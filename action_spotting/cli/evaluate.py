@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--bootstrap",
-        type=int,
+        type=command.number(int, 0, 100_000),
         default=0,
         metavar="N",
         help="95 %% intervals from N draws of games",
@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--compare", metavar="OTHER", help="other predictions: what they score more, per class"
     )
-    how.add_argument("--seed", type=int, default=0, help="of the draws")
+    how.add_argument("--seed", type=command.SEED, default=0, help="of the draws")
     checks = parser.add_argument_group("checks and output")
     checks.add_argument(
         "--check_only",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from action_spotting.cli import command
 from action_spotting.dataset.layout import VIDEO_STEMS
-from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS, SOCCERNET
 from action_spotting.io.files import existing_folder
 
@@ -37,7 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NUMBER|FILE.json",
         help='least confidence to show: one number, or {"Goal": 0.3, …}; soccernet keeps all',
     )
-    what.add_argument("--top", type=int, metavar="N", help="at most the N most confident of a game")
+    what.add_argument(
+        "--top", type=command.COUNT, metavar="N", help="at most the N most confident of a game"
+    )
     how = parser.add_argument_group("as what")
     how.add_argument(
         "--export",
@@ -52,8 +53,12 @@ def build_parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--out", type=Path, required=True, help="folder to write to: <game>/spots.csv …"
     )
-    how.add_argument("--window_before_s", type=float, default=5, help="sportscode, edl: seconds")
-    how.add_argument("--window_after_s", type=float, default=5, help="sportscode, edl: seconds")
+    how.add_argument(
+        "--window_before_s", type=command.SECONDS, default=5, help="sportscode, edl: seconds"
+    )
+    how.add_argument(
+        "--window_after_s", type=command.SECONDS, default=5, help="sportscode, edl: seconds"
+    )
     media = parser.add_argument_group("media: where the second half begins, frame rates, names")
     media.add_argument("--SoccerNet_path", type=Path, help="folder with the games' media")
     media.add_argument("--video", choices=tuple(VIDEO_STEMS), default="LQ", help="which media")
@@ -70,10 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.dataset.classes import actions
     from action_spotting.dataset.tree import open_tree
     from action_spotting.export.batch import Exporter, export_results
-    from action_spotting.export.match import Window, read_threshold
+    from action_spotting.export.timeline import Window, read_threshold
 
-    if options.top is not None and options.top < 1:
-        raise UsageError(f"--top {options.top}: at least 1 is expected")
     media = options.SoccerNet_path
     summary = export_results(
         open_tree(options.Predictions_path, "predictions"),

@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--pca_params", type=Path, metavar="FILE", help="vggish_pca_params.npz, for standard"
     )
     sound = parser.add_argument_group("sound")
-    sound.add_argument("--track", type=int, default=1, help="which sound track, from 1")
+    sound.add_argument("--track", type=command.COUNT, default=1, help="which sound track, from 1")
     sound.add_argument(
         "--resampler",
         choices=("soxr", "resampy"),
@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     run = options.add_running(parser, workers=1)
     run.add_argument("--plot", action="store_true", help="draw each half's FFT features (.png)")
     run.add_argument(
-        "--batch_size", type=options.positive, default=64, help="half-seconds a network call"
+        "--batch_size", type=command.BATCH, default=64, help="half-seconds a network call"
     )
     return parser
 

@@ -56,8 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
         default="tensorflow",
         help="openvino: faster on CPUs; needs pip install 'action_spotting[openvino]'",
     )
-    network.add_argument("--batch_size", type=int, default=32, help="frames a call")
-    network.add_argument("--GPU", type=int, default=0, help="index of the GPU; -1: the CPU")
+    network.add_argument("--batch_size", type=command.BATCH, default=32, help="frames a call")
+    network.add_argument("--GPU", type=command.GPU, default=0, help="index of the GPU; -1: the CPU")
     options.add_running(parser)
     return parser
 

@@ -31,12 +31,22 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take the boxes of an earlier pass instead of detecting",
     )
-    detection.add_argument("--conf", type=float, default=0.25, help="least confidence of a person")
-    detection.add_argument("--ball_conf", type=float, default=0.10, help="and of the ball")
-    detection.add_argument("--iou", type=float, default=0.45, help="overlap that drops a box")
-    detection.add_argument("--imgsz", type=int, help="input side (default: the export's, or 640)")
-    detection.add_argument("--batch_size", type=int, default=8, help="frames a call")
-    detection.add_argument("--GPU", type=int, default=0, help="index of the GPU; -1: the CPU")
+    detection.add_argument(
+        "--conf", type=command.SHARE, default=0.25, help="least confidence of a person"
+    )
+    detection.add_argument("--ball_conf", type=command.SHARE, default=0.10, help="and of the ball")
+    detection.add_argument(
+        "--iou", type=command.SHARE, default=0.45, help="overlap that drops a box"
+    )
+    detection.add_argument(
+        "--imgsz",
+        type=command.number(int, 32, 8192),
+        help="input side (default: the export's, or 640)",
+    )
+    detection.add_argument("--batch_size", type=command.BATCH, default=8, help="frames a call")
+    detection.add_argument(
+        "--GPU", type=command.GPU, default=0, help="index of the GPU; -1: the CPU"
+    )
     options.add_frames(parser)
     options.add_running(parser)
     return parser

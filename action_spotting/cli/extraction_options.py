@@ -39,7 +39,12 @@ def add_source(
     data = parser.add_argument_group("a folder")
     data.add_argument(folder, dest="root", type=Path, metavar="DIR", help=kinds)
     data.add_argument("--split", default="all", help="train, valid, test, challenge, v1 or all")
-    data.add_argument("--game_ID", type=int, metavar="I", help="only game I of the split, from 0")
+    data.add_argument(
+        "--game_ID",
+        type=command.number(int, 0, 1e6),
+        metavar="I",
+        help="only game I of the split, from 0",
+    )
     data.add_argument(
         "--video",
         choices=tuple(VIDEO_STEMS),
@@ -62,14 +67,16 @@ def add_source(
         metavar="PLACE",
         help="a .npy (for one feature) or a folder (left out: beside the file)",
     )
-    one.add_argument("--start", type=_seconds, metavar="S", help="begin at this second")
-    one.add_argument("--duration", type=_seconds, metavar="S", help="take this many seconds")
+    one.add_argument("--start", type=command.SECONDS, metavar="S", help="begin at this second")
+    one.add_argument("--duration", type=command.SECONDS, metavar="S", help="take this many seconds")
 
 
 def add_frames(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Add which frames are taken; gives the group, for more."""
     frames = parser.add_argument_group("frames")
-    frames.add_argument("--FPS", type=float, default=2.0, help="rows a second")
+    frames.add_argument(
+        "--FPS", type=command.number(float, 0.001, 1000), default=2.0, help="rows a second"
+    )
     frames.add_argument(
         "--sampling",
         choices=choices.SAMPLINGS,
@@ -92,7 +99,7 @@ def add_running(
     running = parser.add_argument_group("running")
     running.add_argument("--overwrite", action="store_true", help="redo what is already there")
     text = "halves in work at once" + " (default: by the cores)" * (workers is None)
-    running.add_argument("--num_workers", type=positive, default=workers, help=text)
+    running.add_argument("--num_workers", type=command.WORKERS, default=workers, help=text)
     running.add_argument("--verbose", action="store_true", help="print the settings")
     command.add_fail_fast(running)
     command.add_many_machines(parser)
@@ -160,20 +167,3 @@ def close(summaries: Sequence[Summary]) -> int:
     """Print what was done; gives the exit code."""
     print("\n".join(str(summary) for summary in summaries))
     return max(summary.exit_code for summary in summaries)
-
-
-def positive(text: str) -> int:
-    """Parse a whole number from 1 (an argparse type)."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0")
-    return seconds

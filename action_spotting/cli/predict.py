@@ -72,12 +72,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         without=args.without,
         fail_fast=args.fail_fast,
     )
+    print(summary)
     if args.zip and summary.done:
-        from action_spotting.export.challenge import write_challenge_zip
+        from action_spotting.export.challenge import STRANGERS, write_challenge_zip
 
         version = models.label_version
         done = (game for game in games if game in summary.done)
         results = ((game, predictions_path(out, game, version).read_bytes()) for game in done)
-        write_challenge_zip(Path(args.zip), results, version=version)
-    print(summary)
+        others = write_challenge_zip(Path(args.zip), results, version=version)
+        if others:
+            print("note: " + STRANGERS.format(len(others), others[0]))
     return summary.exit_code

@@ -38,11 +38,15 @@ def build_parser() -> argparse.ArgumentParser:
     pca = parser.add_argument_group("PCA")
     pca.add_argument("--pca_file", default="pca_512_TF2.pkl", help="pickle of the PCA")
     pca.add_argument("--scaler_file", default="average_512_TF2.pkl", help="pickle of the average")
-    pca.add_argument("--dim_reduction", type=int, default=512, help="numbers a row afterwards")
+    pca.add_argument(
+        "--dim_reduction", type=command.COUNT, default=512, help="numbers a row afterwards"
+    )
     pca.add_argument("--fit_split", default="v1", help="games to fit on; train recommended")
     pca.add_argument("--transform_only", action="store_true", help="never fit")
     running = parser.add_argument_group("running")
-    running.add_argument("--num_workers", type=int, default=1, help="files reduced at once")
+    running.add_argument(
+        "--num_workers", type=command.WORKERS, default=1, help="files reduced at once"
+    )
     command.add_fail_fast(running)
     command.add_scheduler(running)
     return parser

@@ -53,8 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--modalities",
         nargs="+",
         metavar="NAME",
-        default=["ResNET_TF2_PCA512", "YOLOv5", "VGGish", "FFT"],
-        help="features to make and to train on; ResNET_TF2_PCA<n> for another PCA size",
+        help="features to make and to train on; ResNET_TF2_PCA<n> for another PCA size (default: "
+        "those that the folder has, or of ResNET_TF2_PCA512 YOLOv5 VGGish FFT can make)",
     )
     what.add_argument("--train_split", default="train", help="split the head learns from")
     what.add_argument("--valid_split", default="valid", help="split that chooses the epoch")
@@ -70,9 +70,15 @@ def build_parser() -> argparse.ArgumentParser:
         "--yolov5_weights", type=Path, metavar="FILE", help="an ONNX export of YOLOv5"
     )
     training = parser.add_argument_group("training")
-    training.add_argument("--preset", default="small", help="small (a CPU) or full (SoccerNet)")
-    training.add_argument("--epochs", type=int, help="epochs (default: the preset's)")
-    training.add_argument("--seed", type=int, default=0, help="of sample, weights and training")
+    training.add_argument(
+        "--preset",
+        help="small (a few games, a CPU) or full (SoccerNet) (default: small for --sample, else "
+        "full)",
+    )
+    training.add_argument("--epochs", type=command.COUNT, help="epochs (default: the preset's)")
+    training.add_argument(
+        "--seed", type=command.SEED, default=0, help="of sample, weights and training"
+    )
     command.add_fail_fast(parser.add_argument_group("faults"))
     status = parser.add_argument_group("what is done")
     status.add_argument(
@@ -104,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         model_dir=args.model_dir or home / "model",
         predictions=args.out or home / "predictions",
         report=args.report or home / "report.html",
-        modalities=tuple(args.modalities),
+        modalities=tuple(args.modalities) if args.modalities else None,
         video=args.video,
         train_split=args.train_split,
         valid_split=args.valid_split,
@@ -122,9 +128,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.cli.run_log import log_run
     from action_spotting.pipeline.stages import closing_text, run_pipeline
 
-    outcome = run_pipeline(plan, announce=lambda line: print(line, flush=True))
-    for folder in (plan.root, plan.model_dir):
-        log_run(folder, "run", argv)
+    def begin() -> None:
+        for folder in (plan.root, plan.model_dir):
+            log_run(folder, "run", argv)
+
+    outcome = run_pipeline(plan, lambda line: print(line, flush=True), begin)
     print(closing_text(outcome))
     return outcome.exit_code
 
@@ -132,10 +140,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def status(plan: Plan, file: Path | None) -> int:
     """Say what is done; returns the exit code."""
     from action_spotting.io.files import write_json
+    from action_spotting.pipeline.plan import PICTURE_FIRST
     from action_spotting.pipeline.status import survey
 
     root = existing_folder(plan.root, "the dataset folder")
-    manifest = survey(root, plan.modalities, video=plan.video, results=plan.predictions)
+    features = plan.modalities or PICTURE_FIRST
+    manifest = survey(root, features, video=plan.video, results=plan.predictions)
     print(manifest)
     if file:
         write_json(file, manifest.to_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from action_spotting.cli import command
@@ -137,8 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             exports=tuple(args.export),
             highlights=args.highlights,
             overlay=args.overlay,
-        )
+        ),
+        partial(log_run, args.out, "spot", argv),
     )
-    log_run(args.out, "spot", argv)
     print(closing_text(outcome))
-    return 0
+    return outcome.exit_code

@@ -11,10 +11,10 @@ from typing import Any
 
 from action_spotting.backend import load_tensorflow
 from action_spotting.cli import command
+from action_spotting.dataset.feature_types import MODALITIES
 from action_spotting.fusion.settings import (
     FUSIONS,
     HEADS,
-    MODALITIES,
     PRECISIONS,
     PRESET_HELP,
     PRESETS,
@@ -59,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--classes", help="file with an own choice of classes, one a line or JSON")
     what.add_argument("--preset", choices=list(PRESETS), default="full", help=PRESET_HELP)
-    what.add_argument("--seed", type=int, default=0, help="the same seed gives the same model")
+    what.add_argument(
+        "--seed", type=command.SEED, default=0, help="the same seed gives the same model"
+    )
     what.add_argument(
         "--precision",
         choices=PRECISIONS,

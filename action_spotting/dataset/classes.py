@@ -35,8 +35,25 @@ ACTIONS_V1 = ("card", "subs", "soccer")
 
 
 def actions(version: int) -> tuple[str, ...]:
-    """Give the classes of label version 1 or 2.
+    """Give the classes of a label version.
 
+    Parameters
+    ----------
+    version
+        1 or 2.
+
+    Returns
+    -------
+    tuple of str
+        `ACTIONS_V1` or `ACTIONS_V2`.
+
+    Raises
+    ------
+    UsageError
+        Another version.
+
+    Examples
+    --------
     >>> actions(1)
     ('card', 'subs', 'soccer')
     """
@@ -46,9 +63,35 @@ def actions(version: int) -> tuple[str, ...]:
 
 
 def read_classes(path: Path, version: int = 2) -> tuple[str, ...]:
-    """Read an own choice of classes: a JSON list, or one name a line.
+    """Read an own choice of classes.
 
-    Every name must be one of `actions(version)`: a typo is answered with the nearest name.
+    Parameters
+    ----------
+    path
+        A JSON list (``.json``), or a text file with one name a line; UTF-8.
+    version
+        Of the labels: every name must be one of ``actions(version)``.
+
+    Returns
+    -------
+    tuple of str
+        The names, in the file's order.
+
+    Raises
+    ------
+    InputError
+        Not such a file, a name twice, or a name that is no class: the message gives the nearest.
+    UsageError
+        Unknown version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "classes.txt"
+    >>> path.write_text("Goal\\nCorner\\n")
+    12
+    >>> read_classes(path)
+    ('Goal', 'Corner')
     """
     if path.suffix == ".json":
         names = read_json(path, MAX_CLASSES_BYTES)

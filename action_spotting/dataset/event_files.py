@@ -1,9 +1,9 @@
 """Label files and results files: SoccerNet's JSON in all its spellings, read and written.
 
 One parser reads both kinds, versions 1 and 2, into `Events` and a list of findings. For scoring it
-is as lenient as SoccerNet's scorer: what stops that scorer is an error; what it leaves out or bends
-without a word is a warning, and is left out or bent here too, so that the score is the same. Read
-strictly, for training, what would cost or move an event is an error.
+is as lenient as SoccerNet's scorer: what stops that scorer is an error; what it silently leaves out
+or changes is a warning, and is left out or changed here too, so that the score is the same. Read
+strictly, for training, whatever would lose or move an event is an error.
 """
 
 from __future__ import annotations
@@ -50,7 +50,17 @@ _GAME_TIME = re.compile(r"\s*(\d{1,6})\s*-\s*(\d{1,6}):(\d{1,6})\s*")
 
 @dataclass(frozen=True)
 class Finding:
-    """Something odd in a file: where, what, and what to do about it."""
+    """Something odd in a file: where, what, and what to do about it.
+
+    Attributes
+    ----------
+    severity
+        `ERROR` or `WARNING`.
+    where
+        The file.
+    message
+        Which entries, what is odd, what to do.
+    """
 
     severity: str
     where: str
@@ -81,8 +91,8 @@ def parse_events(
     kind
         `LABELS` or `PREDICTIONS`.
     version
-        Of the classes. 1 folds labels into card, subs and soccer, as SoccerNet does: by the first
-        of these words that a label contains, other labels being none of the task's.
+        Of the classes. 1 maps each label of a label file to the first of card, subs and soccer that
+        it contains, as SoccerNet does; labels that contain none of them are left out.
     classes
         An own choice of classes; other labels of the version are left out. None: all of them.
     strict
@@ -93,12 +103,12 @@ def parse_events(
     events
         The entries that count, in the file's order; none when there is an error.
     findings
-        All that is odd.
+        Everything odd in the file.
 
     Raises
     ------
     InputError
-        Not JSON, or not such a file at all.
+        Not JSON, or not a label or results file at all.
 
     Examples
     --------
@@ -130,18 +140,68 @@ def parse_events(
 def read_labels(path: Path, *, version: int = 2, classes: Sequence[str] | None = None) -> Events:
     """Read a game's ``Labels-v2.json`` (version 2) or ``Labels.json`` (version 1) strictly.
 
-    `version` and `classes` as for `parse_events`.
+    Parameters
+    ----------
+    path
+        The label file.
+    version
+        Of the classes, 1 or 2; see `parse_events`.
+    classes
+        An own choice of classes; other labels of the version are left out. None: all of them.
+
+    Returns
+    -------
+    Events
+        In the file's order.
 
     Raises
     ------
     InputError
         A file or an entry that cannot be used; all problems are listed together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "Labels-v2.json"
+    >>> text = '{"annotations": [{"gameTime": "1 - 00:10", "label": "Goal", "position": "10500"}]}'
+    >>> path.write_text(text) > 0
+    True
+    >>> labels = read_labels(path)
+    >>> labels.position_ms.tolist(), labels.classes[labels.label[0]]
+    ([10500], 'Goal')
     """
     return _read_strictly(path, LABELS, version, classes)
 
 
 def read_predictions(path: Path, classes: Sequence[str] = ACTIONS_V2) -> Events:
-    """Read a game's ``Predictions-v2.json`` strictly; errors as `read_labels`."""
+    """Read a game's ``Predictions-v2.json`` strictly.
+
+    Parameters
+    ----------
+    path
+        The results file.
+    classes
+        The class vocabulary; entries of other classes are an error.
+
+    Returns
+    -------
+    Events
+        The spots, in the file's order.
+
+    Raises
+    ------
+    InputError
+        A file or an entry that cannot be used; all problems are listed together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "Predictions-v2.json"
+    >>> write_predictions(path, "league/season/game", Events([1], [500], [2], confidence=[0.9]))
+    >>> spots = read_predictions(path)
+    >>> spots.position_ms.tolist(), spots.confidence.tolist()
+    ([500], [0.9])
+    """
     return _read_strictly(path, PREDICTIONS, 2, classes)
 
 
@@ -149,6 +209,29 @@ def write_predictions(path: Path, game: str, spots: Events) -> None:
     """Write a game's spots as SoccerNet's results file, sorted by half, time and class.
 
     Numbers are strings, as the challenge server takes them; confidences keep six digits.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    game
+        The game's path in the dataset, ``league/season/game``: its ``UrlLocal``.
+    spots
+        The game's spots, with finite confidences.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "Predictions-v2.json"
+    >>> spots = Events([2, 1], [1_000, 61_500], [2, 13], confidence=[0.25, 0.9])
+    >>> write_predictions(path, "league/season/game", spots)
+    >>> read_predictions(path).position_ms.tolist()
+    [61500, 1000]
     """
     spots = spots.sorted()
     columns = (spots.half, spots.position_ms, spots.label, spots.confidence)
@@ -175,7 +258,20 @@ def _read_strictly(path: Path, kind: str, version: int, classes: Sequence[str] |
 
 
 def refuse_errors(findings: Sequence[Finding], where: str = "") -> None:
-    """Raise `InputError` with all errors among the findings, if there are any."""
+    """Raise all errors among the findings as one, if there are any.
+
+    Parameters
+    ----------
+    findings
+        Of `parse_events`.
+    where
+        What the message begins with.
+
+    Raises
+    ------
+    InputError
+        With the messages of all errors.
+    """
     errors = [finding.message for finding in findings if finding.severity == ERROR]
     if errors:
         raise InputError(where + "; ".join(errors))

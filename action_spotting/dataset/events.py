@@ -14,14 +14,14 @@ HALVES = (1, 2, 3, 4)
 """First and second half, and those of extra time."""
 
 LATEST_MS = 24 * 3600 * 1000
-"""Positions behind this are refused: a unit mistaken, or a damaged file."""
+"""Positions after this many ms are refused: another unit, or a damaged file."""
 
 
 @dataclass(frozen=True)
 class Events:
     """Events of one game or of several, one row each.
 
-    Parameters
+    Attributes
     ----------
     half
         1 or 2; 3 or 4 in extra time. int64 array ``(n,)``.
@@ -63,17 +63,64 @@ class Events:
         return len(self.half)
 
     def take(self, rows: np.ndarray | slice) -> Events:
-        """Pick rows by index, mask or slice."""
+        """Pick rows.
+
+        Parameters
+        ----------
+        rows
+            Indices ``(k,)``, a bool mask ``(n,)`` or a slice.
+
+        Returns
+        -------
+        Events
+            The rows picked, in that order.
+
+        Examples
+        --------
+        >>> spots = Events([1, 1], [0, 500], [2, 2], confidence=[0.2, 0.9])
+        >>> spots.take(spots.confidence > 0.5).position_ms.tolist()
+        [500]
+        """
         return _table((getattr(self, name)[rows] for name in _KINDS), self.classes)
 
     def sorted(self) -> Events:
-        """Sort by half, time and class; what is equal in all three keeps its order."""
+        """Sort by half, time and class.
+
+        Returns
+        -------
+        Events
+            Rows equal in all three keep their order.
+
+        Examples
+        --------
+        >>> Events([2, 1], [0, 500], [2, 2]).sorted().half.tolist()
+        [1, 2]
+        """
         return self.take(np.lexsort((self.label, self.position_ms, self.half)))
 
     @classmethod
     def concat(cls, parts: Sequence[Events], classes: tuple[str, ...] = ACTIONS_V2) -> Events:
-        """Join tables of one vocabulary; `classes` is that of a join of none.
+        """Join tables of one vocabulary.
 
+        Parameters
+        ----------
+        parts
+            The tables, in order.
+        classes
+            The vocabulary of the result where `parts` is empty.
+
+        Returns
+        -------
+        Events
+            All rows.
+
+        Raises
+        ------
+        UsageError
+            The tables have different classes.
+
+        Examples
+        --------
         >>> Events.concat([Events([1], [0], [2]), Events([2], [500], [2])]).half.tolist()
         [1, 2]
         """
@@ -102,8 +149,22 @@ def _table(columns: Iterable[np.ndarray], classes: tuple[str, ...]) -> Events:
 
 
 def game_time(half: int, position_ms: int) -> str:
-    """Word a time as SoccerNet does; one before the half's start as the start.
+    """Write a time as SoccerNet does: half, minutes and seconds.
 
+    Parameters
+    ----------
+    half
+        1 to 4.
+    position_ms
+        Milliseconds since the half's start; a negative one is written as 0.
+
+    Returns
+    -------
+    str
+        ``<half> - <mm>:<ss>``, rounded down to the second.
+
+    Examples
+    --------
     >>> game_time(2, 61500), game_time(1, -300)
     ('2 - 01:01', '1 - 00:00')
     """
@@ -116,11 +177,23 @@ LAST_FRAME = 120 * 60 * 1000 // FRAME_MS - 1
 
 
 def official_frame(position_ms: np.ndarray) -> np.ndarray:
-    """Give the half-second that SoccerNet's scorer puts each time into.
+    """Give the frame, of half a second, that SoccerNet's scorer puts each time into.
 
-    What lies behind 120 minutes is put into the last one. Times are cut towards zero, and half a
-    second or more before the half's start counts from the end, as an index of a list does.
+    Times after 120 minutes go into the last frame. Times are cut towards zero, and half a second or
+    more before the half's start counts from the end, as a negative list index does.
 
+    Parameters
+    ----------
+    position_ms
+        Milliseconds since the half's start; int ``(n,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        int ``(n,)`` in [0, `LAST_FRAME`].
+
+    Examples
+    --------
     >>> official_frame(np.array([499, 500, 9_000_000, -499, -500]))
     array([    0,     1, 14399,     0, 14399])
     """

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 
 PICTURE, AUDIO = "picture", "audio"
 
+MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
+"""The features that a head is trained on unless others are named."""
+
 _PCA = re.compile(r"(?P<source>.+)_PCA(?P<dims>[1-9]\d*)")
 
 
@@ -53,8 +56,20 @@ FEATURE_TYPES = {
 
 
 def feature_type(name: str) -> FeatureType | None:
-    """Tell what is known of a feature, or None.
+    """Tell what is known of a feature.
 
+    Parameters
+    ----------
+    name
+        A name in `FEATURE_TYPES`, or ``<name>_PCA<n>``.
+
+    Returns
+    -------
+    FeatureType or None
+        None for an unknown feature.
+
+    Examples
+    --------
     >>> feature_type("VGGish_PCA64")
     FeatureType(medium='audio', width=64, fps=2.0, offset_s=0.25)
     """
@@ -63,8 +78,20 @@ def feature_type(name: str) -> FeatureType | None:
 
 
 def pca_of(name: str) -> tuple[str, int] | None:
-    """Split the name of a reduced feature into its source and its size; None for the others.
+    """Split the name of a reduced feature into its source and its width.
 
+    Parameters
+    ----------
+    name
+        Of any feature.
+
+    Returns
+    -------
+    tuple of str and int, or None
+        None for a feature that is not reduced.
+
+    Examples
+    --------
     >>> pca_of("ResNET_TF2_PCA512"), pca_of("FFT")
     (('ResNET_TF2', 512), None)
     """
@@ -73,14 +100,42 @@ def pca_of(name: str) -> tuple[str, int] | None:
 
 
 def base_of(name: str) -> str:
-    """Give the feature that is extracted from media: a reduced one's source, or itself."""
+    """Give the feature that is extracted from media: a reduced one's source, or itself.
+
+    Parameters
+    ----------
+    name
+        Of any feature.
+
+    Returns
+    -------
+    str
+        The name without ``_PCA<n>``.
+
+    Examples
+    --------
+    >>> base_of("ResNET_TF2_PCA512"), base_of("FFT")
+    ('ResNET_TF2', 'FFT')
+    """
     reduced = pca_of(name)
     return reduced[0] if reduced else name
 
 
 def is_audio(name: str) -> bool:
-    """Whether a feature is made from the sound track; one that is not known counts as picture.
+    """Tell whether a feature is made from the audio.
 
+    Parameters
+    ----------
+    name
+        Of any feature; an unknown one counts as made from the video.
+
+    Returns
+    -------
+    bool
+        True for audio.
+
+    Examples
+    --------
     >>> is_audio("VGGish_standard"), is_audio("VGGish_PCA64"), is_audio("YOLOv5")
     (True, True, False)
     """

@@ -3,10 +3,11 @@
 Row *i* describes the time *i*/2 s to (*i* + 1)/2 s of the half. Beside ``1_X.npy`` lies
 ``1_X.json``, the provenance record::
 
-    {"feature": "X", "settings": {…}, "versions": {…}, "source": {"file", "bytes", "duration_s"}}
+    {"feature": "X", "settings": {…}, "versions": {…},
+     "source": {"file", "bytes", "start_s", "duration_s"}}
 
-``settings`` is what two files must share to be used together. The released SoccerNet features
-have no record; they are taken as they are.
+``settings`` is what two files must share to be used together, ``source`` the media that the file
+belongs to. The released SoccerNet features have no record; they are taken as they are.
 """
 
 from __future__ import annotations
@@ -15,25 +16,35 @@ import contextlib
 import enum
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.layout import feature_name, side_path
-from action_spotting.dataset.media import Clip
+from action_spotting.dataset.layout import VIDEO_STEMS, Half, feature_name, side_path
+from action_spotting.dataset.media import LONGEST_S, Clip
 from action_spotting.errors import InputError
 from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
 from action_spotting.io.zips import BAD_ARRAY
 
+ENDS_S = 1.0
+"""Most seconds between the ends of two features of a half, and from a feature's end to a label."""
+
 ROW_TOLERANCE = 2
-"""Rows by which the modalities of a half may differ; the longer are cut."""
+"""Rows by which the features of a half may differ; the longer are cut."""
+
+
+MAX_ROWS = round(25 * LONGEST_S)
+"""Of a feature file: a day of 25 rows a second. A file may state many that take no room on disk."""
 
 
 class State(enum.Enum):
-    """What lies at a feature file's place."""
+    """What lies at the path of a feature file.
+
+    ``BROKEN`` cannot be read; ``STALE`` was made with other settings or from other media.
+    """
 
     MISSING = "missing"
     BROKEN = "broken"
@@ -43,6 +54,13 @@ class State(enum.Enum):
 
 class FeatureWriter:
     """Appends rows to a feature file that is being made; see `write_feature`.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    dims
+        Numbers in a row.
 
     Attributes
     ----------
@@ -57,7 +75,20 @@ class FeatureWriter:
         self._write_header()
 
     def append(self, block: np.ndarray) -> None:
-        """Append a block ``(n, dims)``; it is stored as float32."""
+        """Append rows.
+
+        Parameters
+        ----------
+        block
+            Rows ``(n, dims)`` of finite numbers, of any float or int type; stored as float32.
+
+        Raises
+        ------
+        InputError
+            A number is not finite.
+        ValueError
+            Another shape.
+        """
         if block.ndim != 2 or block.shape[1] != self._dims:
             raise ValueError(f"block of shape {block.shape}, expected (n, {self._dims})")
         if not np.isfinite(block).all():
@@ -67,7 +98,13 @@ class FeatureWriter:
         self.rows += len(block)
 
     def cut(self, rows: int) -> None:
-        """Take away what was written beyond the first `rows` rows."""
+        """Remove all rows after the first `rows`.
+
+        Parameters
+        ----------
+        rows
+            Rows to keep; nothing is removed where there are fewer.
+        """
         surplus = self.rows - rows
         if surplus > 0:
             self._handle.truncate(self._handle.tell() - surplus * self._dims * 4)
@@ -81,7 +118,7 @@ class FeatureWriter:
         self._handle.close()
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Close the file as it is, without the final number of rows."""
         self._handle.close()
 
     def _write_header(self) -> None:
@@ -94,7 +131,10 @@ class FeatureWriter:
 
 @contextlib.contextmanager
 def write_feature(
-    path: Path, dims: int, settings: Mapping[str, Any], clip: Clip | None = None
+    path: Path,
+    dims: int,
+    settings: Mapping[str, Any],
+    source: Mapping[str, Any] | Clip | None = None,
 ) -> Iterator[FeatureWriter]:
     """Make a feature file row block by row block, whole or not at all, with its record.
 
@@ -109,8 +149,20 @@ def write_feature(
         Numbers in a row.
     settings
         What goes into the record as ``settings``.
-    clip
-        The media it is made from, for the record.
+    source
+        The media it is made from, or what another record says of them.
+
+    Yields
+    ------
+    FeatureWriter
+        Takes the rows.
+
+    Raises
+    ------
+    InputError
+        No row was written, or a row is not finite.
+    UsageError
+        The file cannot be written.
 
     Examples
     --------
@@ -126,22 +178,43 @@ def write_feature(
         try:
             yield writer
             if writer.rows == 0:
-                raise InputError(f"{clip.path if clip else path}: gives no row; is it too short?")
+                where = source.path if isinstance(source, Clip) else path
+                raise InputError(f"{where}: gives no row; is it too short?")
         except BaseException:
             writer.abandon()
             raise
         writer.close()
         path.unlink(missing_ok=True)
-        write_json(record_path(path), make_record(path, settings, clip))
+        write_json(record_path(path), _make_record(path, settings, source))
 
 
 def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
-    """Open a feature file as a read-only memory map ``(rows, dims)``, never unpickling.
+    """Open a feature file as a read-only memory map, never unpickling.
+
+    Parameters
+    ----------
+    path
+        A ``.npy`` file.
+    dims
+        Numbers in a row that are expected; None: any.
+
+    Returns
+    -------
+    numpy.ndarray
+        Floats ``(rows, dims)``, as stored.
 
     Raises
     ------
     InputError
         Missing, truncated, not a ``.npy`` file, of another type or width than expected.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "1_FFT.npy"
+    >>> np.save(path, np.zeros((5400, 48), np.float32))
+    >>> open_feature(path, 48).shape
+    (5400, 48)
     """
     try:
         array = np.lib.format.open_memmap(check_plain(path), mode="r")
@@ -150,20 +223,46 @@ def open_feature(path: Path, dims: int | None = None) -> np.ndarray:
         raise InputError(f"{path}: not a whole .npy file ({reason}); make it anew") from error
     if array.ndim != 2 or array.dtype.kind != "f":
         raise InputError(f"{path}: expected a 2-D float array (rows, dims)")
-    if len(array) == 0:
-        raise InputError(f"{path}: has no row")
+    if 0 in array.shape:
+        raise InputError(f"{path}: has no {'column' if len(array) else 'row'}")
+    if len(array) > MAX_ROWS:
+        raise InputError(f"{path}: has {len(array)} rows, more than the {MAX_ROWS} of a day")
     if dims is not None and array.shape[1] != dims:
         raise InputError(f"{path}: has {array.shape[1]} numbers a row, expected {dims}")
     return array
 
 
 def feature_state(
-    path: Path, dims: int | None = None, settings: Mapping[str, Any] | None = None
+    path: Path,
+    dims: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> tuple[State, str]:
     """Tell what lies at `path`, and why.
 
-    ``STALE`` is a valid file whose record names other settings; a file without a record is
-    taken as it is.
+    Parameters
+    ----------
+    path
+        A feature file.
+    dims
+        Numbers in a row that are expected; None: any.
+    settings
+        What its record should say; None: any.
+    source
+        The media it should be made from, as `source_of` describes them; None: any.
+
+    Returns
+    -------
+    state
+        ``STALE`` is a valid file whose record names other settings or media; a file without a
+        record is taken as it is.
+    reason
+        The path and what is wrong, in words.
+
+    Examples
+    --------
+    >>> feature_state(Path("nowhere/1_FFT.npy"))
+    (<State.MISSING: 'missing'>, 'nowhere/1_FFT.npy: missing')
     """
     if not path.exists():
         return State.MISSING, f"{path}: missing"
@@ -172,38 +271,187 @@ def feature_state(
         record = read_record(path)
     except InputError as error:
         return State.BROKEN, str(error)
-    if settings is not None and record is not None:
-        differences = compare_settings(record["settings"], settings)
-        if differences:
+    if record is not None:
+        if settings and (differences := compare_settings(record["settings"], settings)):
             return State.STALE, f"{path}: made with other settings: {'; '.join(differences)}"
+        if source and (differences := compare_sources(record, [source])):
+            return State.STALE, f"{path}: made from other media: {'; '.join(differences)}"
     return State.DONE, f"{path}: done"
 
 
-def align(arrays: Mapping[Path, np.ndarray]) -> dict[Path, np.ndarray]:
-    """Cut the modalities of a half to their common number of rows.
+def source_of(clip: Clip) -> dict[str, Any]:
+    """Describe the media of a half as records do.
+
+    Parameters
+    ----------
+    clip
+        The media.
+
+    Returns
+    -------
+    dict
+        ``file`` (name), ``bytes``, ``start_s``, ``duration_s``.
 
     Raises
     ------
     InputError
-        When they differ by more than `ROW_TOLERANCE` rows; it names the shortest and longest.
+        The file cannot be opened.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "1.mkv"
+    >>> path.write_bytes(b"video")
+    5
+    >>> source_of(Clip(path))
+    {'file': '1.mkv', 'bytes': 5, 'start_s': None, 'duration_s': None}
+    """
+    with open_plain(clip.path) as media:
+        size = os.fstat(media.fileno()).st_size
+    return {
+        "file": clip.path.name,
+        "bytes": size,
+        "start_s": clip.start_s,
+        "duration_s": clip.duration_s,
+    }
+
+
+def media_there(half: Half, video: str = "LQ") -> list[dict[str, Any]]:
+    """Describe all media of a half that are on disk, of any quality.
+
+    Parameters
+    ----------
+    half
+        The half.
+    video
+        The quality to list first: ``LQ``, ``720p`` or ``HQ``.
+
+    Returns
+    -------
+    list of dict
+        As `source_of`; empty where there are no media.
+    """
+    there = []
+    for quality in dict.fromkeys((video, *VIDEO_STEMS)):
+        with contextlib.suppress(InputError):
+            there.append(source_of(half.clip(quality, sound_files=True)))
+    return there
+
+
+def check_media(path: Path, half: Half) -> None:
+    """Check that a feature file was made from media that are on disk now.
+
+    Parameters
+    ----------
+    path
+        The feature file; one without a record passes, and so does a half without media.
+    half
+        The half it belongs to.
+
+    Raises
+    ------
+    InputError
+        Made from other media, with what differs; or the record cannot be read.
+    """
+    record = read_record(path) or {}
+    if record.get("source") and (differences := compare_sources(record, media_there(half))):
+        raise InputError(
+            f"{path}: made from other media than lie there now: {'; '.join(differences)}; make it "
+            "anew"
+        )
+
+
+def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name what differs between the media of a record and each of those on disk.
+
+    Parameters
+    ----------
+    record
+        A provenance record.
+    there
+        The media, as `source_of` describes them.
+
+    Returns
+    -------
+    list of str
+        One difference each; empty where one of the media is that of the record, where there are no
+        media, or where the record names none or the boxes of an earlier detection.
+
+    Examples
+    --------
+    >>> compare_sources({"source": {"file": "1.mkv", "bytes": 5}}, [{"file": "1.mkv", "bytes": 7}])
+    ['bytes is 5, not 7']
+    """
+    source = record.get("source")
+    if not isinstance(source, Mapping) or source in there or not there:
+        return []
+    name = str(source.get("file"))
+    if name.endswith(".npz"):  # the boxes of an earlier detection
+        return []
+    return compare_settings(source, next((s for s in there if s["file"] == name), there[0]))
+
+
+def align(arrays: Mapping[Path, np.ndarray], fps: float = 2.0) -> dict[Path, np.ndarray]:
+    """Cut the features of a half to their common number of rows.
+
+    Parameters
+    ----------
+    arrays
+        Features ``(rows, dims)`` by their path, at least one; the path is for messages only.
+    fps
+        Rows a second, the same for all.
+
+    Returns
+    -------
+    dict
+        The same keys; views ``(shortest, dims)``.
+
+    Raises
+    ------
+    InputError
+        They differ by more than `ENDS_S` seconds; names the shortest and the longest.
+
+    Examples
+    --------
+    >>> fft, vggish = np.zeros((5401, 48)), np.zeros((5400, 512))
+    >>> arrays = align({Path("1_FFT.npy"): fft, Path("1_VGGish.npy"): vggish})
+    >>> [array.shape for array in arrays.values()]
+    [(5400, 48), (5400, 512)]
     """
     rows = {path: len(array) for path, array in arrays.items()}
     short, long = min(rows, key=rows.__getitem__), max(rows, key=rows.__getitem__)
-    if rows[long] - rows[short] > ROW_TOLERANCE:
+    if rows[long] - rows[short] > ENDS_S * fps:
         raise InputError(
-            f"{short} has {rows[short]} rows, but {long} has {rows[long]}: more than "
-            f"{ROW_TOLERANCE} apart, so they are not of the same half; extract one of them anew"
+            f"{short} has {rows[short]} rows, but {long} has {rows[long]}: more than {ENDS_S:g} s "
+            f"apart at {fps:g} rows a second, so they are not of the same half; extract one of "
+            "them anew"
         )
     return {path: array[: rows[short]] for path, array in arrays.items()}
 
 
 def record_path(path: Path) -> Path:
-    """Give the path of a feature file's provenance record."""
+    """Give the path of a feature file's provenance record.
+
+    Parameters
+    ----------
+    path
+        The feature file.
+
+    Returns
+    -------
+    pathlib.Path
+        The record beside it.
+
+    Examples
+    --------
+    >>> record_path(Path("1_FFT.npy")).name
+    '1_FFT.json'
+    """
     return side_path(path, ".json")
 
 
-def make_record(
-    path: Path, settings: Mapping[str, Any], clip: Clip | None = None
+def _make_record(
+    path: Path, settings: Mapping[str, Any], source: Mapping[str, Any] | Clip | None = None
 ) -> dict[str, Any]:
     """Compose a provenance record; it holds no date, so that the same run gives the same bytes."""
     record: dict[str, Any] = {
@@ -211,20 +459,40 @@ def make_record(
         "settings": dict(settings),
         "versions": package_versions("action_spotting", "numpy"),
     }
-    if clip is not None:
-        with open_plain(clip.path) as media:
-            size = os.fstat(media.fileno()).st_size
-        record["source"] = {
-            "file": clip.path.name,
-            "bytes": size,
-            "start_s": clip.start_s,
-            "duration_s": clip.duration_s,
-        }
+    if source is not None:
+        record["source"] = source_of(source) if isinstance(source, Clip) else dict(source)
     return record
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """Read the provenance record of the feature file `path`; None where there is none."""
+    """Read the provenance record of a feature file.
+
+    Parameters
+    ----------
+    path
+        The feature file, not the record.
+
+    Returns
+    -------
+    dict or None
+        With ``feature``, ``settings``, ``versions`` and, where known, ``source``; None where there
+        is no record.
+
+    Raises
+    ------
+    InputError
+        The record is not JSON, or has no settings.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "1_FFT.npy"
+    >>> with write_feature(path, 3, {"window_s": 0.025}) as writer:
+    ...     writer.append(np.ones((2, 3)))
+    >>> record = read_record(path)
+    >>> record["feature"], record["settings"]
+    ('FFT', {'window_s': 0.025})
+    """
     place = record_path(path)
     if not place.exists():
         return None
@@ -237,6 +505,20 @@ def read_record(path: Path) -> dict[str, Any] | None:
 def compare_settings(have: Any, want: Any, name: str = "") -> list[str]:
     """Name every setting that differs, as ``weights.sha256 is 'a', not 'b'``.
 
+    Parameters
+    ----------
+    have, want
+        The settings found and those expected; mappings may nest.
+    name
+        Prefix of the names, for a part of the settings.
+
+    Returns
+    -------
+    list of str
+        One difference each, sorted by name; empty where they are equal.
+
+    Examples
+    --------
     >>> compare_settings({"fps": 2, "pca": {"dims": 512}}, {"fps": 2, "pca": {"dims": 256}})
     ['pca.dims is 512, not 256']
     """
@@ -251,7 +533,23 @@ def compare_settings(have: Any, want: Any, name: str = "") -> list[str]:
 
 
 def package_versions(*names: str) -> dict[str, str]:
-    """Give the installed versions of packages, for a record."""
+    """Give the installed versions of packages, for a record.
+
+    Parameters
+    ----------
+    *names
+        Names of the packages; those that are not installed are left out.
+
+    Returns
+    -------
+    dict
+        ``{name: version}``.
+
+    Examples
+    --------
+    >>> package_versions("numpy") == {"numpy": np.__version__}
+    True
+    """
     found = {}
     for name in names:
         with contextlib.suppress(PackageNotFoundError):
@@ -260,6 +558,22 @@ def package_versions(*names: str) -> dict[str, str]:
 
 
 def sha256(path: Path) -> str:
-    """Hash a file's content, in hexadecimal."""
+    """Hash the content of a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened.
+    """
     with open_plain(path) as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

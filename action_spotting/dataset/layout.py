@@ -29,7 +29,7 @@ _FEATURE_FILE = re.compile(r"([1-9]\d*)_(.+)\.npy")
 class Half:
     """One half of one game; the unit of work of every stage.
 
-    Parameters
+    Attributes
     ----------
     root
         The dataset folder.
@@ -55,11 +55,36 @@ class Half:
         return self.root / self.game
 
     def feature(self, name: str) -> Path:
-        """The feature file ``<n>_<name>.npy``."""
+        """Give the path of a feature file, ``<n>_<name>.npy`` in the game's folder.
+
+        Parameters
+        ----------
+        name
+            The feature, such as ``ResNET_TF2_PCA512``.
+
+        Returns
+        -------
+        pathlib.Path
+            Whether there is such a file or not.
+        """
         return feature_path(self.folder, self.number, name)
 
     def features(self) -> list[str]:
-        """Names of the features that lie in the folder, sorted."""
+        """List the features of this half that lie in the folder.
+
+        Returns
+        -------
+        list of str
+            Their names, sorted.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> half = Half(Path(tempfile.mkdtemp()), "", 1)
+        >>> half.feature("FFT").touch()
+        >>> half.features()
+        ['FFT']
+        """
         files = self.folder.iterdir() if self.folder.is_dir() else ()
         found = [parse_feature(path) for path in files]
         return sorted(name for number, name in filter(None, found) if number == self.number)
@@ -71,22 +96,40 @@ class Half:
         ----------
         video
             ``LQ`` (``1_224p.mkv`` or ``1.mkv``), ``720p`` (``1_720p.mkv``) or ``HQ``: the file,
-            start and duration that ``video.ini`` gives, ``1_HQ.mkv`` whole when there is none.
+            start and duration that ``video.ini`` gives.
         sound_files
             Take ``1.wav``, ``1_224p.mp3`` … where there is no video.
+
+        Returns
+        -------
+        Clip
+            The file, and for ``HQ`` the part of it that is the half.
 
         Raises
         ------
         UsageError
             Unknown kind of video.
         InputError
-            The half has no such media; the message names what is there instead.
+            The half has no such media; says which it has instead. Or HQ media without video.ini.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> half = Half(Path(tempfile.mkdtemp()), "", 1)
+        >>> (half.folder / "1_224p.mkv").touch()
+        >>> half.clip().path.name
+        '1_224p.mkv'
         """
         if video not in VIDEO_STEMS:
             raise UsageError(unknown("video", video, VIDEO_STEMS))
         if video == "HQ" and (self.folder / "video.ini").exists():
             return read_video_ini(self.folder / "video.ini", self.number)
         found = self._media(video, sound_files)
+        if found and video == "HQ":
+            raise InputError(
+                f"{found}: no video.ini beside it, which tells where the half lies in it; fetch "
+                "SoccerNet's, or name the file 1.mkv if it is the half and nothing else"
+            )
         if found:
             return Clip(found)
         others = [kind for kind in VIDEO_STEMS if self._media(kind, sound_files)]
@@ -107,7 +150,19 @@ class Half:
 def feature_path(folder: Path, half: int | str, name: str) -> Path:
     """Compose the path of a feature file in a game's folder.
 
-    `half` is the half's number or, in a folder of any media, the stem of the media file.
+    Parameters
+    ----------
+    folder
+        The game's folder.
+    half
+        The half's number or, in a folder of any media, the stem of the media file.
+    name
+        The feature, such as ``FFT``.
+
+    Returns
+    -------
+    pathlib.Path
+        ``<folder>/<half>_<name>.npy``.
     """
     return folder / f"{half}_{name}.npy"
 
@@ -115,8 +170,18 @@ def feature_path(folder: Path, half: int | str, name: str) -> Path:
 def parse_feature(path: Path) -> tuple[int, str] | None:
     """Split a feature file's path into the half's number and the feature's name.
 
-    None for all other files.
+    Parameters
+    ----------
+    path
+        Of any file.
 
+    Returns
+    -------
+    tuple of int and str, or None
+        None for a file that is not a feature of a half.
+
+    Examples
+    --------
     >>> parse_feature(Path("game/1_ResNET_TF2.npy"))
     (1, 'ResNET_TF2')
     """
@@ -125,8 +190,20 @@ def parse_feature(path: Path) -> tuple[int, str] | None:
 
 
 def feature_name(path: Path) -> str:
-    """Give the feature's name in a feature file's path, empty where it has none.
+    """Give the feature's name in a feature file's path.
 
+    Parameters
+    ----------
+    path
+        Of a feature file, of a half or of any media.
+
+    Returns
+    -------
+    str
+        Empty where the path has none.
+
+    Examples
+    --------
     >>> feature_name(Path("1_ResNET_TF2.npy")), feature_name(Path("match_FFT.npy"))
     ('ResNET_TF2', 'FFT')
     """
@@ -134,8 +211,22 @@ def feature_name(path: Path) -> str:
 
 
 def side_path(feature: Path, suffix: str) -> Path:
-    """Compose the path of what lies beside a feature file: ``_boxes.npz``, ``.json`` …
+    """Compose the path of a file that lies beside a feature file and goes with it.
 
+    Parameters
+    ----------
+    feature
+        The feature file.
+    suffix
+        What the name ends with: ``_boxes.npz``, ``.json`` …
+
+    Returns
+    -------
+    pathlib.Path
+        In the same folder.
+
+    Examples
+    --------
     >>> side_path(Path("1_YOLOv5.npy"), "_boxes.npz").name
     '1_YOLOv5_boxes.npz'
     """
@@ -143,30 +234,106 @@ def side_path(feature: Path, suffix: str) -> Path:
 
 
 def labels_path(root: Path, game: str, version: int = 2) -> Path:
-    """Compose the path of a game's labels."""
+    """Compose the path of a game's labels.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    game
+        The game's path below it.
+    version
+        Of the labels, 1 or 2.
+
+    Returns
+    -------
+    pathlib.Path
+        Of its ``Labels.json`` (version 1) or ``Labels-v2.json``.
+
+    Examples
+    --------
+    >>> labels_path(Path("data"), "league/season/game").as_posix()
+    'data/league/season/game/Labels-v2.json'
+    """
     return root / game / LABEL_FILES[version]
 
 
 def predictions_path(root: Path, game: str, version: int = 2) -> Path:
-    """Compose the path of a game's predictions in the results folder `root`."""
+    """Compose the path of a game's predictions.
+
+    Parameters
+    ----------
+    root
+        The results folder.
+    game
+        The game's path below it.
+    version
+        Of the classes, 1 or 2.
+
+    Returns
+    -------
+    pathlib.Path
+        Of its ``Predictions-v1.json`` or ``Predictions-v2.json``.
+
+    Examples
+    --------
+    >>> predictions_path(Path("results"), "league/season/game").as_posix()
+    'results/league/season/game/Predictions-v2.json'
+    """
     return root / game / PREDICTION_FILES[version]
 
 
 def relative(path: Path, folder: Path) -> str:
-    """Give `path` as seen from `folder`, with ``/``."""
+    """Give `path` as seen from `folder`.
+
+    Parameters
+    ----------
+    path, folder
+        Of any file and any folder, there or not.
+
+    Returns
+    -------
+    str
+        With ``/``; begins with ``..`` where the file is outside the folder.
+    """
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def read_video_ini(path: Path, number: int) -> Clip:
-    """Read where half `number` lies in the HQ media: SoccerNet's ``video.ini``.
+    """Read where a half lies in the HQ media: SoccerNet's ``video.ini``.
 
     The file has one section a video (``[1_HQ.mkv]``) with ``start_time_second`` and
     ``duration_second``.
 
+    Parameters
+    ----------
+    path
+        The ``video.ini``.
+    number
+        The half, 1 or 2.
+
+    Returns
+    -------
+    Clip
+        The video beside it, with start and duration.
+
     Raises
     ------
     InputError
-        No section of this half, numbers that are none, or a video outside the game's folder.
+        No section for this half, start or duration that is not a number of seconds, or a video that
+        is missing or outside the game's folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "1_HQ.mkv").touch()
+    >>> text = "[1_HQ.mkv]\\nstart_time_second = 330\\nduration_second = 2700"
+    >>> (folder / "video.ini").write_text(text) > 0
+    True
+    >>> clip = read_video_ini(folder / "video.ini", 1)
+    >>> clip.start_s, clip.duration_s
+    (330.0, 2700.0)
     """
     config = configparser.RawConfigParser(strict=False)
     try:

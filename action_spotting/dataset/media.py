@@ -1,36 +1,29 @@
-"""Media files: the part of a file that is one half, what streams it has, where ffmpeg is."""
+"""Media files: the part of a file that is one half, what streams it has, where its clock begins."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from action_spotting.errors import InputError, UsageError
+from action_spotting.io.ffmpeg import MEDIA_OPTIONS
 
-CONTAINERS = (
-    "matroska,webm,mov,mp4,mpegts,mpeg,avi,flv,asf,ogg,wav,w64,mp3,aac,flac,aiff,au,caf,ac3,eac3,"
-    "dts,wv,ape,tta,amr,mxf,gxf,nut,ivf,rm,wtv,dv,h264,hevc,vvc,vc1,av1,obu,m4v,mpegvideo,mjpeg,"
-    "yuv4mpegpipe,gif"
-)
-"""ffmpeg's readers of files that hold what they show. The others are not tried: playlists, lists
-of pictures, network sessions, which name other files or addresses that would be read."""
-
-MEDIA_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 _POINTERS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"<ASX", b"<smil")
 
 
 LONGEST_S = 24 * 3600.0
-"""Media state times; what lies behind this is taken for damage."""
+"""Longest time, in seconds, in a media file; later times are taken for damage."""
 
 
 @dataclass(frozen=True)
 class Clip:
     """A media file, or the part of it that is one half.
 
-    Parameters
+    Attributes
     ----------
     path
         The file.
@@ -38,6 +31,11 @@ class Clip:
         Where the half begins, in seconds; None: with the file.
     duration_s
         How long it lasts, in seconds; None: to the end of the file.
+
+    Examples
+    --------
+    >>> Clip(Path("1_HQ.mkv"), start_s=330.0, duration_s=2700.0).path.name
+    '1_HQ.mkv'
     """
 
     path: Path
@@ -52,11 +50,11 @@ class Probe:
     Attributes
     ----------
     duration_s
-        The container's duration, 0 where it gives none.
+        The container's duration in seconds, 0 where it states none.
     width, height, fps
-        The first video stream's; 0 where there is none.
+        Of the video stream, in pixels and frames a second; 0 where there is none.
     sounds
-        Number of sound tracks.
+        Number of audio tracks.
     """
 
     duration_s: float
@@ -74,10 +72,28 @@ class Probe:
 def probe(path: Path) -> Probe:
     """Look into a media file without decoding it.
 
+    Parameters
+    ----------
+    path
+        A media file.
+
+    Returns
+    -------
+    Probe
+        What the file holds.
+
     Raises
     ------
     InputError
         Not there, a folder, empty, a playlist, or not a media file.
+
+    Examples
+    --------
+    >>> import tempfile, numpy, scipy.io.wavfile
+    >>> path = Path(tempfile.mkdtemp()) / "1.wav"
+    >>> scipy.io.wavfile.write(path, 8000, numpy.zeros(8000, numpy.int16))
+    >>> probe(path)
+    Probe(duration_s=1.0, width=0, height=0, fps=0.0, sounds=1)
     """
     import av
 
@@ -94,9 +110,10 @@ def probe(path: Path) -> Probe:
 
 
 def origin_s(path: Path) -> float:
-    """Give the zero of a file's clock: the time stamp of the first picture that decodes.
+    """Give the zero of a file's clock: the time stamp of the first frame that decodes.
 
-    All that is placed in time counts from there: rows of picture and sound, exports, reel, overlay.
+    Everything placed in time counts from there: rows of video and audio features, exports, reel,
+    overlay.
 
     Parameters
     ----------
@@ -106,13 +123,21 @@ def origin_s(path: Path) -> float:
     Returns
     -------
     float
-        In seconds, on the clock of the container: as ``frame.pts * frame.time_base``. Without a
-        picture, the stamp of the first sound that decodes; 0 where the file holds no stamps.
+        In seconds, on the clock of the container: as ``frame.pts * frame.time_base``. Without
+        video, the stamp of the first audio frame that decodes; 0 where the file holds no stamps.
 
     Raises
     ------
     InputError
         Not a media file, or nothing in it decodes.
+
+    Examples
+    --------
+    >>> import tempfile, numpy, scipy.io.wavfile
+    >>> path = Path(tempfile.mkdtemp()) / "1.wav"
+    >>> scipy.io.wavfile.write(path, 8000, numpy.zeros(8000, numpy.int16))
+    >>> origin_s(path)
+    0.0
     """
     with open_media(path) as container:
         stream = _leading_stream(container, path)
@@ -124,16 +149,26 @@ def origin_s(path: Path) -> float:
 def first_frame(container, stream):
     """Give the first frame of a stream that decodes.
 
+    Parameters
+    ----------
+    container
+        An open file, of `open_media`, at its start.
+    stream
+        One of its video or audio streams.
+
+    Returns
+    -------
+    av.VideoFrame or av.AudioFrame
+        Packets that do not decode are skipped.
+
     Raises
     ------
     InputError
-        There is none.
+        No frame decodes.
     """
-    import av
-
-    with contextlib.suppress(av.FFmpegError):
+    with contextlib.suppress(*damage()):
         for packet in container.demux(stream):
-            with contextlib.suppress(av.FFmpegError):
+            with contextlib.suppress(*damage()):
                 for frame in packet.decode():
                     return frame
     raise InputError(
@@ -143,28 +178,75 @@ def first_frame(container, stream):
 
 
 def stamp_s(container, item) -> float:
-    """Give the time stamp of a frame or packet in seconds, on the clock of its container."""
+    """Give the time stamp of a frame or packet, on the clock of its container.
+
+    Parameters
+    ----------
+    container
+        An open file.
+    item
+        A PyAV frame or packet of it.
+
+    Returns
+    -------
+    float
+        In seconds; 0 where it has no stamp.
+    """
     stamps = (item.dts, item.pts) if counts_decoding(container) else (item.pts, item.dts)
     stamp = next((stamp for stamp in stamps if stamp is not None), 0)
     return float(stamp * item.time_base)
 
 
 def counts_decoding(container) -> bool:
-    """Whether pictures are numbered as they are decoded: a presentation time is then a guess."""
+    """Tell whether time stamps number frames in the order in which they are decoded.
+
+    The presentation times of such a file, an AVI, are a guess.
+
+    Parameters
+    ----------
+    container
+        An open file.
+
+    Returns
+    -------
+    bool
+        True for AVI.
+    """
     return container.format.name == "avi"
 
 
 def has_index(container) -> bool:
-    """Whether the container lists its key frames, so that seeking finds them.
+    """Tell whether the container lists its keyframes, so that seeking finds them.
 
-    One that states no duration was written into a pipe, and has no list.
+    A file that states no duration was written into a pipe, and has no list.
+
+    Parameters
+    ----------
+    container
+        An open file.
+
+    Returns
+    -------
+    bool
+        True for Matroska and MP4 with a duration.
     """
     indexed = container.format.name.startswith(("matroska", "mov"))
     return indexed and bool(container.duration)
 
 
 def may_jump(container) -> bool:
-    """Whether the clock, and the kind of sound, of such a file may change on its way."""
+    """Tell whether the clock of such a file, and its audio format, may change on the way.
+
+    Parameters
+    ----------
+    container
+        An open file.
+
+    Returns
+    -------
+    bool
+        True where ffmpeg says so of the container, such as MPEG-TS.
+    """
     import av
 
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
@@ -173,17 +255,28 @@ def may_jump(container) -> bool:
 def open_media(path: Path):
     """Open a media file with PyAV as data: one of `CONTAINERS`, no protocol but plain files.
 
+    Parameters
+    ----------
+    path
+        A media file.
+
     Returns
     -------
     av.container.InputContainer
         To be used as a context manager.
+
+    Raises
+    ------
+    InputError
+        Not there, a folder, empty, a playlist, or not a media file of these containers.
     """
     import av
 
     check_file(path)
+    unreadable: tuple[type[Exception], ...] = (*damage(), ValueError)
     try:
         return av.open(f"file:{path}", options=MEDIA_OPTIONS, **_any_metadata())
-    except (av.FFmpegError, ValueError) as error:
+    except unreadable as error:
         if _begins_like_pointer(path):
             raise InputError(
                 f"{path}: a playlist or another pointer to media, which is not followed; give the "
@@ -196,7 +289,7 @@ def open_media(path: Path):
 
 
 def _any_metadata() -> dict[str, Any]:
-    """What lets PyAV open a file whose titles are no UTF-8; from release 19 on it always does."""
+    """Options to open a file whose titles are not UTF-8; PyAV needs none from release 19 on."""
     import av
 
     before_19 = int(av.__version__.partition(".")[0]) < 19
@@ -208,8 +301,27 @@ def _begins_like_pointer(path: Path) -> bool:
         return handle.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_POINTERS)
 
 
+@cache
+def damage() -> tuple[type[Exception], ...]:
+    """List what PyAV raises but for lack of memory, which is no damage of what it reads."""
+    import av
+
+    return tuple(c for c in av.FFmpegError.__subclasses__() if not issubclass(c, MemoryError))
+
+
 def check_file(path: Path) -> None:
-    """Raise `InputError` unless `path` is a plain file with content."""
+    """Check that `path` is a plain file with content.
+
+    Parameters
+    ----------
+    path
+        Of any file.
+
+    Raises
+    ------
+    InputError
+        Not there, a folder, a pipe, a device, or empty.
+    """
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
@@ -220,30 +332,33 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: the file is empty (0 bytes)")
 
 
-def ffmpeg_exe() -> str:
-    """Give the ffmpeg program: that of imageio-ffmpeg, else the system's."""
-    try:
-        import imageio_ffmpeg
-
-        return imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError):
-        found = shutil.which("ffmpeg")
-    if not found:
-        raise UsageError("no ffmpeg: `pip install imageio-ffmpeg`, or install ffmpeg")
-    return found
-
-
 def picture_stream(container):
-    """Give the video stream of an open file that is its film, or None.
+    """Give the video stream of an open file that shows the match.
 
-    The one that is flagged as the default, else the longest, else the largest, else the first. A
-    cover picture and a stream of a codec that is not known do not count.
+    The one flagged as the default, else the longest, else the largest, else the first. Cover images
+    and streams of an unknown codec do not count.
+
+    Parameters
+    ----------
+    container
+        An open file.
+
+    Returns
+    -------
+    av.VideoStream or None
+        None where there is no video.
+
+    Raises
+    ------
+    InputError
+        Its pictures are larger than ``ACTION_SPOTTING_MEGAPIXELS`` allows (40): a small file may
+        state any size.
     """
     import av
 
     flags = av.stream.Disposition
 
-    def rank(stream) -> tuple[bool, int, int]:
+    def _rank(stream) -> tuple[bool, int, int]:
         default = bool(stream.disposition & flags.default)
         return default, round(_stated_s(stream)), stream.width * stream.height
 
@@ -252,16 +367,45 @@ def picture_stream(container):
         for stream in container.streams.video
         if stream.codec_context is not None and not stream.disposition & flags.attached_pic
     ]
-    return max(pictures, key=rank, default=None)
+    film = max(pictures, key=_rank, default=None)
+    if film is not None:
+        most = _max_pixels()
+        if film.width * film.height > most:
+            raise InputError(
+                f"{_name(container)}: pictures of {film.width} x {film.height}, more than the "
+                f"{most / 1e6:g} megapixels that are read; ACTION_SPOTTING_MEGAPIXELS in the "
+                "environment sets another limit"
+            )
+        film.codec_context.options = {"max_pixels": str(most)}  # for sizes that change later
+    return film
+
+
+def _max_pixels() -> int:
+    text = os.environ.get("ACTION_SPOTTING_MEGAPIXELS", "40")
+    try:
+        return min(round(float(text) * 1e6), 2**31 - 1)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"ACTION_SPOTTING_MEGAPIXELS={text}: a number is expected") from error
 
 
 def sound_streams(container) -> list:
-    """Give the sound streams of an open file whose codec is known."""
+    """List the audio streams of an open file whose codec is known.
+
+    Parameters
+    ----------
+    container
+        An open file.
+
+    Returns
+    -------
+    list of av.AudioStream
+        In the file's order.
+    """
     return [s for s in container.streams.audio if s.codec_context is not None]
 
 
 def _stated_s(stream) -> float:
-    """How long a stream says that it lasts, in Matroska by its tag; 0 where it does not say."""
+    """The duration that a stream states, in Matroska by its tag; 0 where it states none."""
     with contextlib.suppress(ValueError):
         hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
@@ -269,7 +413,7 @@ def _stated_s(stream) -> float:
 
 
 def _leading_stream(container, path: Path):
-    """The stream that sets the clock: the picture, or the sound where there is none."""
+    """The stream that sets the clock: the video, or the audio where there is no video."""
     stream = picture_stream(container) or next(iter(sound_streams(container)), None)
     if stream is None:
         raise InputError(f"{path}: neither sound nor picture in it")

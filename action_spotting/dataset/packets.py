@@ -1,8 +1,8 @@
-"""The packets of a media file: how many there are and when each is shown or heard.
+"""The packets of a media file: how many there are and the presentation time of each.
 
 They are listed without decoding them, a whole half in a fraction of a second. Times are on one
 running clock: where the clock of a file begins anew, as in joined recordings, it is carried on as
-ffmpeg does, for picture and sound alike.
+ffmpeg does, for video and audio alike.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from action_spotting.dataset.media import (
     LONGEST_S,
     counts_decoding,
+    damage,
     may_jump,
     open_media,
     origin_s,
@@ -32,16 +33,16 @@ BACK_S = 1.0
 files, only at the file's first time, for what is in them twice goes back as well."""
 
 AHEAD_S = {True: 10.0, False: 3600.0}
-"""One that goes ahead by more than this has, too: where it may jump, and where it may not."""
+"""So has one that goes ahead by more than this: where it may jump (True) and where it may not."""
 
 LATE_S = 0.1
 """A file that begins by no more than this after 0 begins at 0."""
 
 _NEAR = 500
-"""Picture and sound jump within as many packets of each other, or it is a hole in one of them."""
+"""Video and audio jump within this many packets of each other, or one of them has a gap."""
 
 _MOST_BREAKS = 1000
-"""A clock that is off more often tells nothing, and is left as it is."""
+"""A clock that jumps more often than this is left as it is."""
 
 _NONE = np.iinfo(np.int64).min
 
@@ -59,11 +60,12 @@ class Track:
     stamped
         Whether every packet has one; else `raw_s` follows from how long each lasts.
     raw_s, lasts_s
-        When each is shown or heard by the file's clock, and for how long; float64 ``(n,)``.
+        Presentation time by the file's clock, and duration; float64 ``(n,)``.
     order_s
-        When each is decoded, float64 ``(n,)``: ascending, but where the clock begins anew.
+        Decoding time, float64 ``(n,)``: ascending, except where the clock begins anew.
     keys, intact
-        Whether decoding may begin at a packet; whether it is whole and meant to be seen.
+        Whether decoding may begin at a packet; whether it is whole and meant to be shown; bool
+        ``(n,)``.
     shift_s
         What the running clock adds to the file's, float64 ``(n,)``; 0 where it does not jump.
     """
@@ -84,18 +86,38 @@ class Track:
         return self.raw_s + self.shift_s
 
     def end_s(self, zero_s: float) -> float:
-        """Give when the last packet ends, counted from `zero_s`; what is too late is damage.
+        """Give when the last packet ends; times after `LONGEST_S` are taken for damage.
 
-        None is taken to last longer than is usual: some containers let the last one fill a hole.
+        No packet counts as longer than the median: some containers let the last one fill a gap.
+
+        Parameters
+        ----------
+        zero_s
+            Where to count from, in seconds on the running clock.
+
+        Returns
+        -------
+        float
+            Seconds after `zero_s`, 0 or more.
         """
         ends_s = self.times_s + np.minimum(self.lasts_s, np.median(self.lasts_s)) - zero_s
         return float(ends_s[ends_s <= LONGEST_S].max(initial=0.0))
 
     def times_of(self, stamps: Sequence[int | None]) -> np.ndarray:
-        """Give the times of decoded frames, in their order, from their stamps where they have any.
+        """Give the times of decoded frames from their stamps.
 
-        A frame whose stamp no packet has follows the one before; one that is there again, more than
-        `BACK_S` later, is shown together with it.
+        Parameters
+        ----------
+        stamps
+            One a frame, in the order in which the decoder gives them; None for a frame without one.
+
+        Returns
+        -------
+        numpy.ndarray
+            Seconds on the running clock, float64 ``(frames,)``, ascending but for frames that the
+            decoder gives out of order. A frame whose stamp no packet has comes one median packet
+            duration after the frame before; one that comes again more than `BACK_S` later is shown
+            together with the frame before.
         """
         if len(stamps) == len(self.stamps) and not any(stamp is not None for stamp in stamps):
             return np.sort(self.times_s)
@@ -122,16 +144,15 @@ class Packets:
     Attributes
     ----------
     picture, sound
-        The packets of its film and of the chosen sound track; None where there is none.
+        The packets of its video and of the chosen audio track; None where there is none.
     codec
-        That of the film; empty without one.
+        Of the video; empty without one.
     rate
-        The film's frames a second as the container states them; it may lie.
+        The video's frames a second as the container states them, which may be wrong.
     by_decoding
-        Whether the stamps of the film count pictures as they are decoded, not as they are shown.
+        Whether the stamps of the video number frames in decoding order, not in presentation order.
     begins_s, promised_s
-        Where the container says that it begins, and how long it says that it lasts; 0 where it
-        does not say.
+        Start and duration as the container states them; 0 where it states none.
     broken_off
         Why the file cannot be read to its end, or None.
     """
@@ -147,14 +168,14 @@ class Packets:
 
 
 def length_s(path: Path) -> float:
-    """Give how long the pictures of a file last, counted from `dataset.media.origin_s`.
+    """Give the length of a file's video, counted from `dataset.media.origin_s`.
 
-    The packets are listed, for what a header promises may be missing or wrong.
+    It is measured on the packets, as the length in the header may be missing or wrong.
 
     Parameters
     ----------
     path
-        A media file; one without a picture is as long as its sound.
+        A media file; one without video is as long as its audio.
 
     Returns
     -------
@@ -165,6 +186,14 @@ def length_s(path: Path) -> float:
     ------
     InputError
         Not a media file.
+
+    Examples
+    --------
+    >>> import tempfile, scipy.io.wavfile
+    >>> path = Path(tempfile.mkdtemp()) / "1.wav"
+    >>> scipy.io.wavfile.write(path, 8000, np.zeros(8000, np.int16))
+    >>> length_s(path)
+    1.0
     """
     packets = list_packets(path)
     track = packets.picture or packets.sound
@@ -172,7 +201,20 @@ def length_s(path: Path) -> float:
 
 
 def first_s(path: Path, packets: Packets) -> float:
-    """Give `dataset.media.origin_s`, or, where nothing decodes, when the first packet is."""
+    """Give `dataset.media.origin_s` or, where nothing decodes, the time of the first packet.
+
+    Parameters
+    ----------
+    path
+        A media file.
+    packets
+        Its packets, of `list_packets`.
+
+    Returns
+    -------
+    float
+        In seconds on the file's clock; 0 where there are no packets.
+    """
     with contextlib.suppress(InputError):
         return origin_s(path)
     track = packets.picture or packets.sound
@@ -180,14 +222,19 @@ def first_s(path: Path, packets: Packets) -> float:
 
 
 def list_packets(path: Path, *, track: int = 1) -> Packets:
-    """List the packets of a file's film and of one of its sound tracks.
+    """List the packets of a file's video and of one of its audio tracks.
 
     Parameters
     ----------
     path
         A media file.
     track
-        Which sound track, counted from 1.
+        Which audio track, counted from 1.
+
+    Returns
+    -------
+    Packets
+        Without decoding; times are on the running clock.
 
     Raises
     ------
@@ -226,8 +273,6 @@ def list_packets(path: Path, *, track: int = 1) -> Packets:
 
 def _demux(container: Any, streams: list[Any]) -> tuple[dict[int, array[int]], str | None]:
     """List number, stamps, duration, key and intact of every packet, stream by stream."""
-    import av
-
     rows = {stream.index: array("q") for stream in streams}
     try:
         for number, packet in enumerate(container.demux(streams)):
@@ -238,7 +283,7 @@ def _demux(container: Any, streams: list[Any]) -> tuple[dict[int, array[int]], s
                 rows[packet.stream_index].extend(
                     (number, pts, dts, packet.duration or 0, packet.is_keyframe, intact)
                 )
-    except av.FFmpegError as error:
+    except damage() as error:
         return rows, str(error)
     return rows, None
 

@@ -29,17 +29,41 @@ _MEDIA_FILE = re.compile(
 
 
 def list_games(root: Path, split: str | Sequence[str] = "all") -> list[str]:
-    """List the games of `split` that have a folder below `root`, sorted as the split lists them.
+    """List the games of a split that have a folder in the dataset.
 
     A ``splits.json`` in `root` (``{"train": ["league/season/game", …], …}``) defines the splits.
-    Without one, SoccerNet's own lists do when any of its games is there; any other folder is
-    walked, and all its games form the split ``all``. ``v1`` is train, valid and test; ``all`` is
-    every split.
+    Without one, SoccerNet's own lists are used when any of its games is there; any other folder is
+    searched, and all its games form the split ``all``.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    split
+        One split or several: a name in ``splits.json``, ``train``, ``valid``, ``test``,
+        ``challenge``; ``v1`` is train, valid and test, ``all`` is every split.
+
+    Returns
+    -------
+    list of str
+        ``league/season/game``, in the split's order.
 
     Raises
     ------
     UsageError
-        The folder or the split does not exist, or no game of it is there.
+        The folder or the split does not exist, or none of its games is there.
+    InputError
+        The ``splits.json`` cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> for game in ("A - B", "C - D"):
+    ...     (root / game).mkdir()
+    ...     (root / game / "1.mkv").touch()
+    >>> list_games(root)
+    ['A - B', 'C - D']
     """
     if not root.is_dir():
         raise UsageError(f"dataset folder {str(root)!r} does not exist or is not a folder")
@@ -54,7 +78,21 @@ def list_games(root: Path, split: str | Sequence[str] = "all") -> list[str]:
 
 
 def split_games(known: dict[str, list[str]], split: str | Sequence[str], root: Path) -> list[str]:
-    """List the games that `known` (``{split: [games]}``) gives for one split or several.
+    """List the games of one split or several, whether they have a folder or not.
+
+    Parameters
+    ----------
+    known
+        ``{split: [games]}``, of `read_splits`.
+    split
+        One name or several; see `list_games`.
+    root
+        The dataset folder, for the message.
+
+    Returns
+    -------
+    list of str
+        Each game once, in the splits' order.
 
     Raises
     ------
@@ -76,7 +114,38 @@ def split_games(known: dict[str, list[str]], split: str | Sequence[str], root: P
 def list_halves(
     root: Path, split: str | Sequence[str] = "all", game_id: int | None = None
 ) -> list[Half]:
-    """List both halves of every game of `split`, or of the game at index `game_id` alone."""
+    """List both halves of every game of a split, or of one of its games.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    split
+        One name or several; see `list_games`.
+    game_id
+        Index of the one game to take, from 0; None: all of them.
+
+    Returns
+    -------
+    list of Half
+        Game by game, half 1 before half 2.
+
+    Raises
+    ------
+    UsageError
+        As `list_games`; or the split has no game of this index.
+    InputError
+        The ``splits.json`` cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "A - B").mkdir()
+    >>> (root / "A - B" / "1.mkv").touch()
+    >>> [(half.game, half.number) for half in list_halves(root)]
+    [('A - B', 1), ('A - B', 2)]
+    """
     games = list_games(root, split)
     if game_id is not None:
         if not 0 <= game_id < len(games):
@@ -86,17 +155,42 @@ def list_halves(
 
 
 def read_splits(root: Path) -> dict[str, list[str]]:
-    """Give ``{split: [games]}`` of a dataset folder, games absent from disk included."""
+    """Read the splits of a dataset folder, games without a folder included.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+
+    Returns
+    -------
+    dict
+        ``{split: [games]}``; see `list_games` for where they come from.
+
+    Raises
+    ------
+    InputError
+        The ``splits.json`` cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "splits.json").write_text('{"train": ["A - B"], "test": ["C - D"]}') > 0
+    True
+    >>> read_splits(root)
+    {'train': ['A - B'], 'test': ['C - D']}
+    """
     path = root / SPLITS_FILE
     if path.exists():
         return check_splits(read_json(path), str(path))
     soccernet = {name: getListGames(name) for name in SOCCERNET_SPLITS}
     if any((root / game).is_dir() for games in soccernet.values() for game in games):
         return soccernet
-    return {"all": walk_games(root)}
+    return {"all": _walk_games(root)}
 
 
-def walk_games(root: Path) -> list[str]:
+def _walk_games(root: Path) -> list[str]:
     """Find the folders below `root` that hold labels, media or features of a half, sorted."""
     games = []
     for folder, subfolders, files in os.walk(root):
@@ -113,10 +207,27 @@ def _is_of_game(name: str) -> bool:
 
 
 def check_splits(content: Any, where: str) -> dict[str, list[str]]:
-    """Check the content of a ``splits.json``; `where` names it in the error.
+    """Check the content of a ``splits.json``.
 
-    A game that is listed in several spellings counts once.
+    Parameters
+    ----------
+    content
+        What the JSON holds.
+    where
+        The file's name, for the message.
 
+    Returns
+    -------
+    dict
+        ``{split: [games]}``; a game that is listed in several spellings counts once.
+
+    Raises
+    ------
+    InputError
+        Not lists of game folders by split, or a game outside the dataset folder.
+
+    Examples
+    --------
     >>> check_splits({"test": ["a/b", "./a//b/", "c"]}, "splits.json")
     {'test': ['a/b', 'c']}
     """

@@ -26,7 +26,12 @@ _NO_RESULTS = re.compile(r"Labels.*\.json|[12]_.*\.json|splits\.json")
 class Tree:
     """The JSON files below a folder, by their names ``league/season/game/file.json``.
 
-    A name is found however its accents are composed.
+    A name is found whether its accents are composed or not.
+
+    Parameters
+    ----------
+    path
+        The folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,15 +43,53 @@ class Tree:
         return frozenset(filter(_counts, self._places))
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Tell whether there is a file of this name.
+
+        Parameters
+        ----------
+        name
+            Such as ``league/season/game/Labels-v2.json``.
+
+        Returns
+        -------
+        bool
+            True where there is one.
+        """
         return self._place(name) is not None
 
     def read(self, name: str) -> bytes:
-        """Give a file's content; `InputError` when it cannot be read or is too large."""
+        """Read a file.
+
+        Parameters
+        ----------
+        name
+            One of `names`.
+
+        Returns
+        -------
+        bytes
+            Its content.
+
+        Raises
+        ------
+        InputError
+            Missing, not readable or too large.
+        """
         return read_bytes(self._root / (self._place(name) or name), MAX_JSON_BYTES)
 
     def where(self, name: str) -> str:
-        """Name a file in a message."""
+        """Give the full name of a file, for messages.
+
+        Parameters
+        ----------
+        name
+            One of `names`, or the name of a file that is missing.
+
+        Returns
+        -------
+        str
+            The path; for a member of a zip ``<zip>:<name>``.
+        """
         return str(self._root / name)
 
     @cached_property
@@ -122,14 +165,37 @@ class _Zip(Tree):
 
 
 def open_tree(path: str | Path, what: str) -> Tree:
-    """Open a folder, a zip or a JSON file; `what` names it in errors.
+    """Open a folder, a zip or a JSON file.
+
+    Parameters
+    ----------
+    path
+        Of the folder, the zip (read without unpacking) or the one file.
+    what
+        What it is for, for messages: ``results folder``.
+
+    Returns
+    -------
+    Tree
+        Its JSON files.
 
     Raises
     ------
     UsageError
-        Nothing there, or none of these.
+        Missing, or none of these.
     InputError
         A zip with member names that leave it, or with two members of one name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "game").mkdir()
+    >>> (root / "game" / "Predictions-v2.json").write_text("{}")
+    2
+    >>> tree = open_tree(root, "results folder")
+    >>> sorted(tree.names), tree.read("game/Predictions-v2.json")
+    (['game/Predictions-v2.json'], b'{}')
     """
     path = expanded(path)
     if path.is_dir():
@@ -145,8 +211,22 @@ def open_tree(path: str | Path, what: str) -> Tree:
 
 
 def results_names(names: Iterable[str], version: int = 2) -> list[str]:
-    """Tell which of a game's files can be its results: the one of a usual name, else all others.
+    """Tell which of a game's files may be its results: the one of a usual name, else all others.
 
+    Parameters
+    ----------
+    names
+        The names of the files in the game's folder.
+    version
+        Of the classes, 1 or 2.
+
+    Returns
+    -------
+    list of str
+        Sorted; label files, feature records and ``splits.json`` are left out.
+
+    Examples
+    --------
     >>> results_names(["Labels-v2.json", "mine.json"]), results_names(["b.json", "a.json"])
     (['mine.json'], ['a.json', 'b.json'])
     """
@@ -156,8 +236,20 @@ def results_names(names: Iterable[str], version: int = 2) -> list[str]:
 
 
 def composed(name: str) -> str:
-    """Give a name with its accents composed, as most systems write it.
+    """Give a name with its accents composed (Unicode NFC), as most systems write it.
 
+    Parameters
+    ----------
+    name
+        Of a file.
+
+    Returns
+    -------
+    str
+        In NFC.
+
+    Examples
+    --------
     >>> composed("Ma\u0301laga") == "M\u00e1laga"
     True
     """

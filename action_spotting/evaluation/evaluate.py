@@ -1,4 +1,4 @@
-"""From two folders or zips to scores, intervals and a comparison, with what was odd on the way."""
+"""Scores, intervals and comparisons of two folders or zips, with the findings in their files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import numpy as np
 from action_spotting.dataset.event_files import Finding
 from action_spotting.errors import InputError, UsageError
 from action_spotting.evaluation.game_set import GameSet, load_set
-from action_spotting.evaluation.resampling import Comparison, Intervals, bootstrap, compare
+from action_spotting.evaluation.resampling import (
+    MOST_RESAMPLES,
+    Comparison,
+    Intervals,
+    bootstrap,
+    compare,
+)
 from action_spotting.evaluation.scoring import (
     Result,
     Tally,
@@ -33,11 +39,11 @@ class Evaluation:
     Attributes
     ----------
     games
-        What was read.
+        The labels and spots that were read.
     results
         One a metric.
     intervals
-        One a metric, empty when none were asked for.
+        One a metric; empty without bootstrap.
     """
 
     games: GameSet
@@ -50,7 +56,13 @@ class Evaluation:
         return self.games.exit_code()
 
     def to_json(self) -> dict[str, Any]:
-        """Give all as JSON-able content: settings, games, and each metric's official fields."""
+        """Give all as JSON content: settings, games, and each metric's official fields.
+
+        Returns
+        -------
+        dict
+            Only dicts, lists, str, numbers and None; NaN becomes None.
+        """
         games = self.games
         content: dict[str, Any] = {
             "settings": {
@@ -90,29 +102,47 @@ def score_folder(
 
     Parameters
     ----------
-    labels, predictions, choice
-        As `load_set` takes them.
+    labels, predictions
+        Folders or zips, as for `load_set`.
     metrics, mode
-        As `scoring.score` takes them.
+        As for `scoring.score`.
     strict
         Refuse files with warnings, not only those with errors.
     resamples
-        Draws of the bootstrap for 95 % intervals; 0 for none.
+        Draws of the bootstrap for 95 % intervals, 0 to 1,000,000; 0: no intervals.
     seed
-        Of these draws.
+        Of these draws, at least 0.
+    **choice
+        ``split``, ``version``, ``prediction_file``, ``partial`` of `load_set`.
+
+    Returns
+    -------
+    Evaluation
+        The games, and one result a metric.
 
     Raises
     ------
     UsageError
-        A side is missing, an unknown name, intervals in ``exact`` mode.
+        A side is missing, an unknown name, intervals in ``exact`` mode, `resamples` or `seed` out
+        of range.
     InputError
         Files that cannot be scored; all problems are listed.
+
+    Examples
+    --------
+    >>> evaluation = score_folder("SoccerNet", "results.zip", split="test")  # doctest: +SKIP
+    >>> average_map = evaluation.results["tight"].average_map  # doctest: +SKIP
     """
     check_metrics(metrics)
     if resamples and mode != "official":
         raise UsageError(f"intervals are made in the official mode, not in mode {mode!r}")
+    if not (0 <= resamples <= MOST_RESAMPLES and seed >= 0):
+        raise UsageError(
+            f"{resamples} draws with seed {seed}: 0 to {MOST_RESAMPLES} draws and a seed of at "
+            "least 0 are expected"
+        )
     games = load_set(labels, predictions, **choice)
-    refuse(games.findings if strict else games.errors)
+    _refuse(games.findings if strict else games.errors)
     return score_set(games, metrics=metrics, mode=mode, resamples=resamples, seed=seed)
 
 
@@ -124,7 +154,34 @@ def score_set(
     resamples: int = 0,
     seed: int = 0,
 ) -> Evaluation:
-    """Score a set that is in memory; options as of `score_folder`."""
+    """Score a set that is in memory.
+
+    Parameters
+    ----------
+    games
+        Labels and spots.
+    metrics, mode, resamples, seed
+        As for `score_folder`.
+
+    Returns
+    -------
+    Evaluation
+        One result a metric, with intervals where `resamples` is not 0.
+
+    Raises
+    ------
+    UsageError
+        Unknown metric or mode.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.events import Events
+    >>> labels = Events([1, 2], [60_000, 5_000], [2, 16])
+    >>> spots = Events([1], [60_400], [2], confidence=[0.9])
+    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)))
+    >>> round(float(evaluation.results["tight"].per_class[2]), 3)
+    1.0
+    """
     results = score(games.labels, games.spots, metrics=metrics, mode=mode)
     if not resamples:
         return Evaluation(games, results)
@@ -134,9 +191,29 @@ def score_set(
 
 
 def check_folder(labels: str | Path, predictions: str | Path, **choice: Any) -> GameSet:
-    """Read a set to learn what is odd in its files, the ends of the videos included.
+    """Read a set and check its files; events after the end of their video are findings too.
 
-    Parameters as of `load_set`.
+    Parameters
+    ----------
+    labels, predictions
+        Folders or zips, as for `load_set`; the videos lie in the folder of the labels.
+    **choice
+        ``split``, ``version``, ``prediction_file``, ``partial`` of `load_set`.
+
+    Returns
+    -------
+    GameSet
+        What was read; its `findings` list all errors and warnings.
+
+    Raises
+    ------
+    UsageError, InputError
+        As for `load_set`.
+
+    Examples
+    --------
+    >>> games = check_folder("SoccerNet", "results.zip", split="test")  # doctest: +SKIP
+    >>> errors, all_findings = games.errors, games.findings  # doctest: +SKIP
     """
     games = load_set(labels, predictions, **choice)
     beyond = find_beyond(games, Path(labels)) if Path(labels).is_dir() else []
@@ -153,14 +230,40 @@ def compare_sets(
 ) -> tuple[tuple[str, ...], dict[str, Comparison]]:
     """Compare two systems on the games that both have: what `second` scores more than `first`.
 
+    Parameters
+    ----------
+    first, second
+        The games of each system, with the same labels.
+    metrics
+        Keys of `scoring.METRICS`.
+    resamples, seed
+        Draws of the bootstrap, and their seed.
+
     Returns
     -------
-    games
-        The games compared.
-    comparisons
+    games : tuple of str
+        The games compared, in the order of `first`.
+    comparisons : dict of str to Comparison
         One a metric.
+
+    Raises
+    ------
+    InputError
+        Files of either system have errors.
+    UsageError
+        No game in common, different labels, or an unknown metric.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.events import Events
+    >>> labels = (Events([1], [60_000], [2]),)
+    >>> early, late = (Events([1], [ms], [2], confidence=[0.9]) for ms in (60_400, 90_000))
+    >>> one, other = (GameSet(("A - B",), labels, (spots,)) for spots in (late, early))
+    >>> games, comparisons = compare_sets(one, other, metrics=["tight"], resamples=10)
+    >>> games, round(float(comparisons["tight"].per_class.value[2]), 3)
+    (('A - B',), 1.0)
     """
-    refuse(first.errors + second.errors)
+    _refuse(first.errors + second.errors)
     common = set(second.games).intersection(first.games)
     games = tuple(game for game in first.games if game in common)
     if not games:
@@ -173,7 +276,19 @@ def compare_sets(
 
 
 def comparison_json(games: Sequence[str], comparisons: dict[str, Comparison]) -> dict[str, Any]:
-    """Give a comparison as JSON-able content: differences, intervals, games, by metric."""
+    """Give a comparison as JSON content.
+
+    Parameters
+    ----------
+    games, comparisons
+        As `compare_sets` gives them.
+
+    Returns
+    -------
+    dict
+        By metric the differences, their intervals ``[low, high]`` and those of each game; NaN
+        becomes None.
+    """
     content: dict[str, Any] = {}
     for metric, one in comparisons.items():
         content[metric] = {
@@ -185,7 +300,7 @@ def comparison_json(games: Sequence[str], comparisons: dict[str, Comparison]) ->
     return _plain(content)
 
 
-def refuse(findings: Sequence[Finding]) -> None:
+def _refuse(findings: Sequence[Finding]) -> None:
     """Raise `InputError` listing the findings, if there are any."""
     if findings:
         more = len(findings) - _LISTED

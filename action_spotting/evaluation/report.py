@@ -1,9 +1,11 @@
-"""One self-contained HTML file that shows what was spotted and why it scores as it does."""
+"""One self-contained HTML file with the spots of each game, their scores and their errors."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +64,9 @@ class Game:
     starts_s
         Where a half begins in its video, in seconds; 0 for one that is not named.
     pictures
-        Thumbnails: index of the spot, and a PNG or JPEG file's content.
+        Thumbnails: index of the spot, and the content of a PNG or JPEG file.
+    probability
+        Probability that each spot is correct, in [0, 1], float ``(n,)``; None: unknown.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Game:
     videos: Mapping[int, str] = field(default_factory=dict)
     starts_s: Mapping[int, float] = field(default_factory=dict)
     pictures: Sequence[tuple[int, bytes]] = ()
+    probability: np.ndarray | None = None
 
 
 def write_report(
@@ -98,6 +103,23 @@ def write_report(
         The heading.
     notes
         What a reader must know first ("the weights are random").
+
+    Raises
+    ------
+    UsageError
+        A file that cannot be written.
+    InputError
+        A thumbnail that is neither PNG nor JPEG.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> games = [Game("A - B", Events([1], [60_000], [2], confidence=[0.9]))]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "report.html")
+    ...     write_report(path, games, title="My match")
+    ...     "My match" in path.read_text(encoding="utf-8")
+    True
     """
     diagnosis = None
     if evaluation:
@@ -107,8 +129,8 @@ def write_report(
             scored.labels, scored.spots, best.threshold, tolerance_s=best.tolerance_s
         )
     classes = games[0].spots.classes
-    timeline = _Timeline(games, diagnosis)
-    context = {
+    timeline = _PageData(games, diagnosis)
+    context: dict[str, Any] = {
         "title": title,
         "notes": notes,
         "count": len(games),
@@ -127,9 +149,13 @@ def write_report(
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["percent"] = lambda v: "–" if np.isnan(v) else f"{100 * v:.1f}"
+    environment.filters["sha256"] = _sha256
+    for name, file in (("style", "report.css"), ("script", "report.js")):
+        context[name] = environment.get_template(file).render()
     text = environment.get_template("report.html").render(context)
     with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+        # a name may hold bytes that are no UTF-8, or a NUL, which HTML does not take
+        part.write_text(text.replace("\0", "�"), encoding="utf-8", errors="backslashreplace")
 
 
 def games_of(
@@ -146,7 +172,21 @@ def games_of(
     root
         The dataset folder that has the videos.
     video
-        ``LQ``, ``720p`` or ``HQ``: link those that are there; None: none.
+        ``LQ``, ``720p`` or ``HQ``: link those that are there; None: link no video.
+
+    Returns
+    -------
+    list of Game
+        In the order of the evaluation.
+
+    Examples
+    --------
+    >>> from action_spotting.evaluation.evaluate import score_set
+    >>> from action_spotting.evaluation.game_set import GameSet
+    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
+    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)))
+    >>> [game.name for game in games_of(evaluation, report=Path("r.html"), root=Path("SoccerNet"))]
+    ['A - B']
     """
     games = []
     for name, spots in zip(evaluation.games.games, evaluation.games.spots, strict=True):
@@ -155,11 +195,11 @@ def games_of(
             with contextlib.suppress(InputError):
                 clip = Half(root, name, number).clip(video or "")
                 videos[number] = relative(clip.path, report.parent)
-        games.append(Game(name, spots, videos))
+        games.append(Game(root.resolve().name if name == "." else name, spots, videos))
     return games
 
 
-class _Timeline:
+class _PageData:
     """The data that the page draws its timelines from."""
 
     def __init__(self, games: Sequence[Game], diagnosis: Diagnosis | None) -> None:
@@ -187,7 +227,7 @@ class _Timeline:
                 {
                     "labels": np.stack([c[rows].astype(int) for c in columns], axis=1).tolist(),
                     "spots": self._spot_rows(spots, hit, half),
-                    "video": quote(game.videos[half]) if half in game.videos else None,
+                    "video": quote(os.fsencode(game.videos[half])) if half in game.videos else None,
                     "start": game.starts_s.get(half, 0.0),
                 }
             )
@@ -296,7 +336,7 @@ def _event(
 
 
 def _spot_list(game: Game) -> dict[str, Any]:
-    """The most confident spots of a game without labels, by time, with their pictures."""
+    """The most confident spots of a game without labels, by time, with their thumbnails."""
     spots, pictures = game.spots, dict(game.pictures)
     loud = np.argsort(-spots.confidence, kind="stable")[:_SPOTS_LISTED]
     order = loud[np.lexsort((spots.position_ms[loud], spots.half[loud]))]
@@ -305,6 +345,7 @@ def _spot_list(game: Game) -> dict[str, Any]:
             "time": game_time(int(spots.half[i]), int(spots.position_ms[i])),
             "label": spots.classes[spots.label[i]],
             "confidence": float(spots.confidence[i]),
+            "probability": None if game.probability is None else float(game.probability[i]),
             "picture": _data_uri(pictures[int(i)]) if int(i) in pictures else None,
         }
         for i in order
@@ -317,6 +358,11 @@ def _data_uri(content: bytes) -> str:
     if kind is None:
         raise InputError("a thumbnail is neither PNG nor JPEG")
     return _uri(kind, content)
+
+
+def _sha256(text: str) -> str:
+    """The hash by which a page's policy knows its own style and script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _uri(kind: str, content: bytes) -> str:

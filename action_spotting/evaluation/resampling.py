@@ -20,6 +20,7 @@ from action_spotting.evaluation.scoring import (
     unshown_scale,
 )
 
+MOST_RESAMPLES = 1_000_000
 _BATCH = 16
 
 

@@ -6,7 +6,8 @@ rule (average-mAP). ``loose`` is Giancola et al. (2018), SoccerNet; ``tight`` is
 SoccerNet challenges since 2022.
 
 The mode ``official`` equals ``SoccerNet.Evaluation.ActionSpotting.evaluate`` in every field; the
-mode ``exact`` looks at every threshold, does not interpolate, and keeps what shares a half-second.
+mode ``exact`` takes every confidence as a threshold, does not interpolate, and counts every event,
+also several of one class in the same half-second.
 """
 
 from __future__ import annotations
@@ -82,7 +83,18 @@ class Tally:
         return Tally(self.classes, self.tolerances_s, *summed)
 
     def at(self, tolerances_s: Sequence[int]) -> Tally:
-        """Keep some tolerances, the counts as floats, which add up fastest."""
+        """Keep some tolerances, the counts as floats, which add up fastest.
+
+        Parameters
+        ----------
+        tolerances_s
+            In seconds, each one of the tally's.
+
+        Returns
+        -------
+        Tally
+            The same blocks.
+        """
         rows = [self.tolerances_s.index(tolerance) for tolerance in tolerances_s]
         parts = (self.labels, self.detected, self.matched[:, rows])
         return Tally(
@@ -92,7 +104,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class BestF1:
-    """The threshold of each class at which its F1 is highest; arrays ``(classes,)``, NaN: none."""
+    """The threshold of each class at which its F1 is highest.
+
+    Attributes
+    ----------
+    tolerance_s
+        The tolerance of that F1, in seconds.
+    threshold, precision, recall
+        In [0, 1], float ``(classes,)``; NaN for a class without a correct spot.
+    """
 
     tolerance_s: int
     threshold: np.ndarray
@@ -106,6 +126,12 @@ class Result:
 
     Attributes
     ----------
+    metric, mode
+        One of `METRICS`, and of `MODES`.
+    classes
+        Names of the classes.
+    tolerances_s
+        Of the metric, ascending.
     ap
         Average precision, in [0, 1]; ``(3, tolerances, classes)``: all labels, visible ones, ones
         not shown. In ``exact`` mode NaN for a class without instances.
@@ -154,7 +180,11 @@ class Result:
     def official(self) -> dict[str, float | list[float] | None]:
         """Give the fields of SoccerNet's ``evaluate`` under their own names.
 
-        Those on visible and not shown actions are None for the classes of version 1.
+        Returns
+        -------
+        dict
+            ``a_mAP``, ``a_mAP_per_class``, and the same with ``_visible`` and ``_unshown``, which
+            are None for the classes of version 1.
         """
         fields: dict[str, float | list[float] | None] = {}
         for kind, suffix in enumerate(("", "_visible", "_unshown")):
@@ -183,6 +213,11 @@ def average_map(
     mode
         ``official`` or ``exact``.
 
+    Returns
+    -------
+    Result
+        Average precision by class and tolerance, its averages, and the best thresholds.
+
     Raises
     ------
     UsageError
@@ -206,20 +241,84 @@ def score(
     metrics: Sequence[str] = ("loose", "tight"),
     mode: str = "official",
 ) -> dict[str, Result]:
-    """As `average_map`, under several metrics; what they share is computed once."""
+    """Score the spots of a set of games under several metrics; labels are matched only once.
+
+    Parameters
+    ----------
+    labels, spots, mode
+        As for `average_map`.
+    metrics
+        Keys of `METRICS`.
+
+    Returns
+    -------
+    dict of str to Result
+        One a metric.
+
+    Raises
+    ------
+    UsageError
+        As for `average_map`.
+
+    Examples
+    --------
+    >>> labels, spots = Events([1], [1000], [2]), Events([1], [4000], [2], confidence=[0.9])
+    >>> results = score([labels], [spots])
+    >>> [(metric, round(float(one.per_class[2]), 3)) for metric, one in results.items()]
+    [('loose', 0.955), ('tight', 0.0)]
+    """
     axis, found, tally = _count(labels, spots, metrics, mode)
     if mode == "official":
         return {metric: official_result(tally, metric) for metric in metrics}
-    return {metric: exact_result(axis, found, tally, metric) for metric in metrics}
+    return {metric: _exact_result(axis, found, tally, metric) for metric in metrics}
 
 
 def tally_games(labels: Sequence[Events], spots: Sequence[Events], metrics: Sequence[str]) -> Tally:
-    """Count game by game what the official scores under `metrics` follow from."""
+    """Count game by game what the official scores under `metrics` follow from.
+
+    Parameters
+    ----------
+    labels, spots
+        As for `average_map`.
+    metrics
+        Keys of `METRICS`.
+
+    Returns
+    -------
+    Tally
+        One block a game, all tolerances of the metrics.
+
+    Raises
+    ------
+    UsageError
+        As for `average_map`.
+    """
     return _count(labels, spots, metrics, "official", games=len(labels))[2]
 
 
 def check_metrics(metrics: Sequence[str]) -> tuple[int, ...]:
-    """Give the tolerances in seconds of all `metrics`, ascending."""
+    """Give the tolerances of several metrics.
+
+    Parameters
+    ----------
+    metrics
+        Keys of `METRICS`.
+
+    Returns
+    -------
+    tuple of int
+        In seconds, ascending, each once.
+
+    Raises
+    ------
+    UsageError
+        Unknown metric.
+
+    Examples
+    --------
+    >>> check_metrics(["tight", "at3"])
+    (1, 2, 3, 4, 5)
+    """
     for metric in metrics:
         if metric not in METRICS:
             raise UsageError(unknown("metric", metric, METRICS))
@@ -266,20 +365,43 @@ def _count(
 
 
 def official_result(tally: Tally, metric: str) -> Result:
-    """Score a tally of one block as SoccerNet does."""
+    """Score a tally of one block as SoccerNet does.
+
+    Parameters
+    ----------
+    tally
+        Has the tolerances of the metric; see `Tally.total`.
+    metric
+        A key of `METRICS`.
+
+    Returns
+    -------
+    Result
+        In mode ``official``.
+    """
     return _result(tally, metric, "official", official_ap(tally, METRICS[metric])[0])
 
 
 def official_ap(tally: Tally, tolerances_s: Sequence[int]) -> np.ndarray:
-    """Give the AP of each block of a tally; ``(blocks, 3, tolerances, classes)``.
+    """Compute the AP of each block of a tally as SoccerNet does.
 
-    The second axis as in `Result.ap`.
+    Parameters
+    ----------
+    tally
+        The counts.
+    tolerances_s
+        In seconds, each one of the tally's.
+
+    Returns
+    -------
+    np.ndarray
+        In [0, 1], ``(blocks, 3, tolerances, classes)``; the second axis as in `Result.ap`.
     """
     kinds = [ap.interpolated_ap(*_curves(tally, tolerances_s, kind)) for kind in range(3)]
     return np.stack(kinds, axis=1)
 
 
-def exact_result(axis: Axis, found: np.ndarray, tally: Tally, metric: str) -> Result:
+def _exact_result(axis: Axis, found: np.ndarray, tally: Tally, metric: str) -> Result:
     """Score matches at every threshold."""
     rows = [tally.tolerances_s.index(t) for t in METRICS[metric]]
     kinds = (np.ones(len(axis.spot_key), bool), axis.spot_visible, ~axis.spot_visible)
@@ -290,6 +412,18 @@ def exact_result(axis: Axis, found: np.ndarray, tally: Tally, metric: str) -> Re
 def over_tolerances(values: np.ndarray) -> np.ndarray:
     """Average along the first axis by the trapezoid rule; a single tolerance stands for itself.
 
+    Parameters
+    ----------
+    values
+        ``(tolerances, …)``, at tolerances of equal distance.
+
+    Returns
+    -------
+    np.ndarray
+        ``(…)``.
+
+    Examples
+    --------
     >>> over_tolerances(np.array([0.0, 1.0, 1.0])).item()
     0.75
     """
@@ -299,7 +433,20 @@ def over_tolerances(values: np.ndarray) -> np.ndarray:
 
 
 def unshown_scale(classes: tuple[str, ...], tolerances_s: tuple[int, ...]) -> float:
-    """Give the factor of SoccerNet's not-shown average: 17/13 where it averages tolerances."""
+    """Give the factor of SoccerNet's not-shown average: 17/13 where it averages tolerances.
+
+    Parameters
+    ----------
+    classes
+        Names of the classes; 1 for any but those of version 2.
+    tolerances_s
+        In seconds; 1 for a single one.
+
+    Returns
+    -------
+    float
+        `UNSHOWN_SHARE` or 1.
+    """
     return UNSHOWN_SHARE if classes == ACTIONS_V2 and len(tolerances_s) > 1 else 1.0
 
 
@@ -344,11 +491,11 @@ def _result(tally: Tally, metric: str, mode: str, values: np.ndarray) -> Result:
         spots=tally.detected[0].sum(axis=(0, 2)).astype(int),
         precision=precision,
         recall=recall,
-        best=best_f1(precision, recall, tolerances),
+        best=_best_f1(precision, recall, tolerances),
     )
 
 
-def best_f1(precision: np.ndarray, recall: np.ndarray, tolerances_s: Sequence[int]) -> BestF1:
+def _best_f1(precision: np.ndarray, recall: np.ndarray, tolerances_s: Sequence[int]) -> BestF1:
     """Find each class's threshold of the highest F1, the highest such threshold.
 
     Taken at a tolerance of 5 s, or at the one nearest to it of those given: the one that loose and

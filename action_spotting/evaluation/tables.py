@@ -18,7 +18,27 @@ _LISTED = 20
 
 
 def report_text(evaluation: Evaluation) -> str:
-    """Lay out a scored set: what was scored, what was odd, the table of `score_table`."""
+    """Lay out a scored set: the games, the findings, and the table of `score_table`.
+
+    Parameters
+    ----------
+    evaluation
+        As `score_folder` gives it.
+
+    Returns
+    -------
+    str
+        Several lines; the first 20 findings are listed.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.events import Events
+    >>> from action_spotting.evaluation.evaluate import score_set
+    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
+    >>> games = GameSet(("A - B",), (labels,), (spots,), prediction_file="p.json", listed=1)
+    >>> print(report_text(score_set(games)).splitlines()[0])
+    1 games of split 'all', p.json
+    """
     games = evaluation.games
     lines = [f"{len(games.games)} games of split {games.split!r}, {games.prediction_file}"]
     lines += left_out_text(games) + _first(games.findings)
@@ -26,7 +46,23 @@ def report_text(evaluation: Evaluation) -> str:
 
 
 def left_out_text(games: GameSet) -> list[str]:
-    """Say how many games of the split are not scored, and why the unusable ones are not."""
+    """Say how many games of the split are not scored, and why the unusable ones are not.
+
+    Parameters
+    ----------
+    games
+        What was read.
+
+    Returns
+    -------
+    list of str
+        One line each; empty when all games of the split are scored.
+
+    Examples
+    --------
+    >>> left_out_text(GameSet((), (), (), split="test", listed=2))
+    ["2 of the 2 games of split 'test' are left out"]
+    """
     left = games.listed - len(games.games)
     lines = [f"{left} of the {games.listed} games of split {games.split!r} are left out"]
     lines += [f"left out: {game}: {games.left_out[game]}" for game in games.broken]
@@ -34,7 +70,23 @@ def left_out_text(games: GameSet) -> list[str]:
 
 
 def findings_text(games: GameSet) -> str:
-    """List all that is odd in the files of a set, and count it."""
+    """List all findings in the files of a set, and count them.
+
+    Parameters
+    ----------
+    games
+        As `check_folder` gives them.
+
+    Returns
+    -------
+    str
+        One line a finding, then the counts.
+
+    Examples
+    --------
+    >>> findings_text(GameSet((), (), ()))
+    '0 of 0 games can be scored: 0 errors, 0 warnings'
+    """
     warnings = len(games.findings) - len(games.errors)
     lines = [str(finding) for finding in games.findings]
     lines += left_out_text(games)
@@ -46,7 +98,27 @@ def findings_text(games: GameSet) -> str:
 
 
 def score_table(evaluation: Evaluation) -> str:
-    """Lay out scores: the classes in SoccerNet's order, the averages below, in percent."""
+    """Lay out scores: the classes in SoccerNet's order, the averages below, in percent.
+
+    Parameters
+    ----------
+    evaluation
+        As `score_folder` gives it.
+
+    Returns
+    -------
+    str
+        Several lines.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.events import Events
+    >>> from action_spotting.evaluation.evaluate import score_set
+    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
+    >>> games = GameSet(("A - B",), (labels,), (spots,))
+    >>> score_table(score_set(games, metrics=["tight"])).splitlines()[0].split()[:4]
+    ['class', 'visible', 'not', 'shown']
+    """
     results = list(evaluation.results.values())
     first = results[0]
     header = ["class", "visible", "not shown", "spots"]
@@ -69,12 +141,25 @@ def score_table(evaluation: Evaluation) -> str:
 def comparisons_text(
     games: Sequence[str], comparisons: Mapping[str, Comparison], classes: Sequence[str]
 ) -> str:
-    """Lay out a comparison under each metric."""
-    tables = (comparison_table(games, one, classes) for one in comparisons.values())
+    """Lay out a comparison under each metric.
+
+    Parameters
+    ----------
+    games, comparisons
+        As `compare_sets` gives them.
+    classes
+        Names of the classes.
+
+    Returns
+    -------
+    str
+        Differences in percent: by class, on average, and the games where they are largest.
+    """
+    tables = (_comparison_table(games, one, classes) for one in comparisons.values())
     return "\n\n".join(["", f"the other predictions minus these, {len(games)} games", *tables])
 
 
-def comparison_table(games: Sequence[str], comparison: Comparison, classes: Sequence[str]) -> str:
+def _comparison_table(games: Sequence[str], comparison: Comparison, classes: Sequence[str]) -> str:
     """Lay out what a second system scores more than a first, in percent."""
     rows = [[name, *_difference(comparison.per_class, i)] for i, name in enumerate(classes)]
     rows += [[""] * 4]

@@ -8,7 +8,7 @@ from pathlib import Path
 from action_spotting.dataset.event_files import WARNING, Finding
 from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import VIDEO_STEMS, Half
-from action_spotting.dataset.media import probe
+from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError
 from action_spotting.evaluation.game_set import GameSet
 
@@ -42,7 +42,7 @@ def _length_ms(half: Half) -> int:
     for video in VIDEO_STEMS:
         with contextlib.suppress(InputError):
             clip = half.clip(video)
-            seconds = clip.duration_s or probe(clip.path).duration_s
+            seconds = clip.duration_s or length_s(clip.path)
             if seconds > 0:
                 return int(1000 * seconds)
     return 0

@@ -1,9 +1,10 @@
 """Spots for people: files of other tools, a reel, an overlay, thumbnails.
 
-``match``       the spots of one match as people read them; choosing among them
+``timeline``    the spots of one game as people read them; choosing among them
+``wording``     names and times as texts that every program reads
 ``formats``     one small module a format
 ``registry``    all formats by name; writing them
-``folder``      whole folders or zips of results
+``batch``       whole folders or zips of results
 ``challenge``   the zip that SoccerNet's server takes
 ``cuts``        which stretches a reel shows
 ``ass``         captions as a subtitle track

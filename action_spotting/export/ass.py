@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from action_spotting.export.match import Moment, one_line
+from action_spotting.export.timeline import Moment
+from action_spotting.export.wording import one_line
 
 FADE_MS = 400
 """How long a caption takes to come and to go."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from SoccerNet.utils import getListGames
 
@@ -13,12 +14,12 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import PREDICTION_FILES, Half
 from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import SOCCERNET_SPLITS, read_splits, split_games
-from action_spotting.dataset.tree import RESULTS_NAME, Tree, results_names
+from action_spotting.dataset.tree import RESULTS_NAME, Tree, composed, results_names
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.challenge import write_challenge_zip
-from action_spotting.export.match import Window, build_match, select
+from action_spotting.export.challenge import STRANGERS, write_challenge_zip
 from action_spotting.export.registry import SOCCERNET, check_formats, write_exports
-from action_spotting.io.files import parse_json
+from action_spotting.export.timeline import Window, build_timeline, select
+from action_spotting.io.files import is_name, parse_json
 from action_spotting.io.items import Summary, run_items
 
 NO_MEDIA = (
@@ -29,7 +30,7 @@ NO_MEDIA = (
 
 @dataclass(frozen=True)
 class Exporter:
-    """How every game is exported.
+    """Formats and options for the export of each game.
 
     Attributes
     ----------
@@ -44,9 +45,14 @@ class Exporter:
     version
         Of the labels: 1 or 2.
     threshold, top
-        As for `match.select`.
+        As for `timeline.select`.
     window
         Around a spot.
+
+    Examples
+    --------
+    >>> Exporter(["csv", "soccernet"], Path("exports"), threshold=0.3).per_game
+    ['csv']
     """
 
     formats: Sequence[str]
@@ -64,16 +70,41 @@ class Exporter:
         return [name for name in self.formats if name != SOCCERNET]
 
     def game(self, game: str, folder: Path, spots: Events) -> list[str]:
-        """Export one game's spots into `folder`; give warnings."""
-        clips: dict[int, Clip | None] = {1: None, 2: None}
+        """Export one game.
+
+        Parameters
+        ----------
+        game
+            SoccerNet's ``UrlLocal``; its media lie below `media`.
+        folder
+            Gets the files.
+        spots
+            All spots of the game.
+
+        Returns
+        -------
+        list of str
+            Warnings: media that are missing, spots outside their half.
+
+        Raises
+        ------
+        UsageError
+            As for `write_exports`.
+        InputError
+            Media that cannot be read.
+        """
+        clips: dict[int, Clip | None] = {} if self.media else {1: None, 2: None}
         reasons = []
-        for number in clips if self.media else ():
+        for number in (1, 2) if self.media else ():
             try:
                 clips[number] = Half(self.media or Path(), game, number).clip(self.video)
             except InputError as error:
-                reasons.append(f"{error}; taken to last 45:00")
-        match = build_match(game, spots, clips, folder=folder)
-        shown = select(match, threshold=self.threshold, top=self.top)
+                if (spots.half >= number).any():
+                    reasons.append(f"{error}; taken to last 45:00")
+        timeline = build_timeline(game, spots, clips, folder=folder)
+        if timeline.moved:
+            reasons.append(f"{timeline.moved} spots outside their half are put at its start or end")
+        shown = select(timeline, threshold=self.threshold, top=self.top)
         write_exports(shown, self.per_game, folder, window=self.window)
         return reasons
 
@@ -86,16 +117,16 @@ def export_results(
     split: str | None = None,
     fail_fast: bool = False,
 ) -> Summary:
-    """Export all games of a set of results; a bad one stops only itself.
+    """Export all games of a set of results; a game that fails does not stop the others.
 
     Parameters
     ----------
     results
-        Where they lie.
+        The folder, zip or file that holds them, see `tree.open_tree`.
     exporter
-        What to do with each.
+        Formats, target folder and thresholds.
     results_name
-        Of each game's file; None: found out, see `tree.results_names`.
+        Name of each game's results file; None: the usual ones, see `tree.results_names`.
     split
         For the SoccerNet zip: all games of this split must be there.
     fail_fast
@@ -104,16 +135,25 @@ def export_results(
     Returns
     -------
     Summary
-        By game. The zip counts as one item more; it is not written unless all games are right.
+        One item a game. The zip is one item more; it is written only if all games are valid.
 
     Raises
     ------
     UsageError
         Unknown format or split, no results, or a folder that cannot be written to.
+    SpottingError
+        With `fail_fast`, what is wrong with the first game that fails.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.tree import open_tree
+    >>> results = open_tree("results.zip", "predictions")  # doctest: +SKIP
+    >>> export_results(results, Exporter(["csv"], Path("exports"))).failures  # doctest: +SKIP
+    {}
     """
     check_formats(exporter.per_game)
     wanted = _wanted(split, exporter.media)
-    games = find_results(results, exporter.version, results_name)
+    games = _find_results(results, exporter.version, results_name)
     _make_folder(exporter.out)
 
     def work(game: str) -> tuple[str, str | None]:
@@ -134,17 +174,19 @@ def export_results(
         path = exporter.out / (RESULTS_NAME.removesuffix(".json") + ".zip")
         contents = ((game, results.read(file)) for game, file in games.items())
         try:
-            write_challenge_zip(path, contents, version=exporter.version, wanted=wanted)
+            others = write_challenge_zip(path, contents, version=exporter.version, wanted=wanted)
         except InputError as error:
             summary.failures[path.name] = str(error)
         else:
             summary.done.append(path.name)
+            if others:
+                summary.warnings[path.name] = STRANGERS.format(len(others), others[0])
     if exporter.media is None and summary.done and exporter.per_game:
         summary.warnings["all games"] = NO_MEDIA
     return summary
 
 
-def find_results(results: Tree, version: int = 2, name: str | None = None) -> dict[str, str]:
+def _find_results(results: Tree, version: int = 2, name: str | None = None) -> dict[str, str]:
     """Find the results file of each game.
 
     Returns
@@ -162,12 +204,19 @@ def find_results(results: Tree, version: int = 2, name: str | None = None) -> di
     for file in results.names:
         folder, _, last = file.rpartition("/")
         folders.setdefault(folder, []).append(last)
-    found, unclear = {}, []
+    found: dict[str, str] = {}
+    unclear = []
     for folder, files in sorted(folders.items()):
         chosen = [n for n in files if n == name] if name else results_names(files, version)
         if len(chosen) == 1:
             file = f"{folder}/{chosen[0]}" if folder else chosen[0]
-            found[folder or _game(results, file)] = file
+            game = folder or _game(results, file)
+            if game in found:
+                raise UsageError(
+                    f"{results.path}: {found[game]} and {file} are both results of {game}; take "
+                    "one of them away"
+                )
+            found[game] = file
         elif chosen:
             unclear.append(f"{folder or '.'} has {', '.join(chosen)}")
     if not found:
@@ -181,13 +230,11 @@ def _game(results: Tree, file: str) -> str:
     """The game of a file that lies at the top."""
     content = parse_json(results.read(file), results.where(file))
     url = content.get("UrlLocal") if isinstance(content, dict) else None
-    if isinstance(url, str) and url.strip() and _stays_below(url):
-        return url.strip().strip("/")
+    if isinstance(url, str) and is_name(url) and not re.search(r"[\\\ud800-\udfff]", url):
+        path = PurePosixPath(url.strip())
+        if path.parts and ".." not in path.parts and not path.is_absolute():
+            return composed(str(path))
     return results.path.resolve().stem
-
-
-def _stays_below(url: str) -> bool:
-    return not {"..", ""} & set(url.strip().rstrip("/").split("/")) and "\\" not in url
 
 
 def _make_folder(folder: Path) -> None:

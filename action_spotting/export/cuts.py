@@ -8,7 +8,7 @@ from pathlib import Path
 
 from action_spotting.errors import UsageError
 from action_spotting.export.ass import Caption, caption_of
-from action_spotting.export.match import HalfMedia, Match, Moment, Window
+from action_spotting.export.timeline import HalfMedia, Moment, Timeline, Window
 
 CLASS_WEIGHTS: dict[str, float] = {
     "Goal": 10.0,
@@ -69,7 +69,7 @@ class Cut:
 
 
 def choose_cuts(
-    match: Match,
+    timeline: Timeline,
     *,
     top: int = 20,
     weights: Mapping[str, float] | None = None,
@@ -79,7 +79,7 @@ def choose_cuts(
 
     Parameters
     ----------
-    match
+    timeline
         Halves without media are left out.
     top
         At most this many moments, by weight × confidence.
@@ -95,12 +95,12 @@ def choose_cuts(
     def worth(moment: Moment) -> float:
         return weights.get(moment.label, 1.0) * moment.confidence
 
-    media = {half.number: half.clip.path for half in match.halves if half.clip}
-    able = [m for m in match.moments if m.half in media and worth(m) > 0]
+    media = {half.number: half.clip.path for half in timeline.halves if half.clip}
+    able = [m for m in timeline.moments if m.half in media and worth(m) > 0]
     chosen = sorted(able, key=lambda m: (-worth(m), m.match_ms, m.label))[:top]
     cuts: list[Cut] = []
     for moment in sorted(chosen, key=lambda m: (m.half, m.position_ms, m.label)):
-        cut = _cut(match, moment, window, media[moment.half])
+        cut = _cut(timeline, moment, window, media[moment.half])
         if cut.end_ms <= cut.start_ms:
             continue
         if cuts and cuts[-1].half == cut.half and cut.start_ms <= cuts[-1].end_ms:
@@ -109,10 +109,10 @@ def choose_cuts(
     return cuts
 
 
-def _cut(match: Match, moment: Moment, window: Window, path: Path) -> Cut:
-    half = match.half(moment.half)
+def _cut(timeline: Timeline, moment: Moment, window: Window, path: Path) -> Cut:
+    half = timeline.half(moment.half)
     to_file = half.file_ms - half.offset_ms
-    start, end = (t + to_file for t in window.around(match, moment))
+    start, end = (t + to_file for t in window.around(timeline, moment))
     return Cut(half, path, start, end, (moment,), (caption_of(moment, start, end),))
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from action_spotting.dataset.media import (
     stamp_s,
 )
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.ass import Caption, ass_track, font_file
+from action_spotting.export.ass import font_file
 from action_spotting.io.ffmpeg import run_ffmpeg
 
 T = TypeVar("T")
@@ -33,8 +34,14 @@ EARLY_S = 0.001
 FINE = "settb=1/90000"
 """The filter after which times are not rounded to whole pictures."""
 
-_SEEK_BACK_S = 0.5
-_COPIED_AUDIO = ("aac", "mp3", "mp3float")
+TRACK = "captions.ass"
+CAPTIONED = f"ass={TRACK}:fontsdir=fonts"
+"""The filter that draws the track of that name in a `work_folder`: no user's path is in it."""
+
+EVEN_AUDIO = "aformat=sample_fmts=s16|fltp:sample_rates=48000:channel_layouts=stereo"
+GAPLESS = "aresample=async=1"
+"""The filter that fills gaps of the sound with silence."""
+
 H264 = (
     *("-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-g", "100"),
     *("-fps_mode", "vfr", "-enc_time_base:v", "1:90000"),  # a variable frame rate stays one
@@ -43,10 +50,9 @@ MP4 = (
     *("-map_metadata", "-1", "-map_chapters", "-1", "-f", "mp4"),
     *("-video_track_timescale", "90000", "-movflags", "+faststart"),
 )
-EVEN_FORMAT = "aformat=sample_fmts=s16|fltp:sample_rates=48000:channel_layouts=stereo"
-SHORT_BLOCKS = "asetnsamples=n=256:p=0"
-GAPLESS = "aresample=async=1"
-"""The filter that fills gaps of the sound with silence."""
+_SEEK_BACK_S = 0.5
+_COPIED_AUDIO = ("aac", "mp3", "mp3float")
+_FONTS = "fonts.conf"
 
 
 @dataclass(frozen=True)
@@ -131,47 +137,26 @@ def fitted(size: tuple[int, int]) -> str:
     return f"scale={':'.join(inner)},setsar=1,format=yuv420p,pad={width}:{height}:-1:-1"
 
 
-def captioned(track: str) -> str:
-    """Give the filter that draws a track, by its file's name in the `WorkFolder`."""
-    return f"ass={track}:fontsdir=fonts"
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """Give a folder for what is in the making; ffmpeg runs there and finds the captions' font."""
+    with tempfile.TemporaryDirectory(prefix="action_spotting_") as name:
+        folder = Path(name)
+        (folder / "fonts").mkdir()
+        shutil.copy(font_file(), folder / "fonts")
+        (folder / _FONTS).write_text("<fontconfig/>", encoding="utf-8")
+        yield folder
 
 
-class WorkFolder:
-    """A folder of one's own for subtitle tracks and what is in the making; a context manager.
-
-    ffmpeg runs in it, so that no path of a user's stands in a filter, and knows no font but that
-    of the captions.
-    """
-
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="action_spotting_")
-        self.path = Path(self._folder.name)
-        fonts = self.path / "fonts"
-        fonts.mkdir()
-        shutil.copyfile(font_file(), fonts / font_file().name)
-        (self.path / "fonts.conf").write_text("<fontconfig/>", encoding="utf-8")
-
-    def __enter__(self) -> WorkFolder:
-        """Begin."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Take the folder away."""
-        self._folder.cleanup()
-
-    def write_track(self, name: str, captions: Sequence[Caption], size: tuple[int, int]) -> None:
-        """Write a subtitle track for `captioned`."""
-        (self.path / name).write_text(ass_track(captions, size), encoding="utf-8")
-
-    def run(
-        self,
-        inputs: Mapping[Path, Sequence[str]],
-        outputs: Mapping[Path, Sequence[str]],
-        tell: Callable[[float], object] | None = None,
-    ) -> None:
-        """Run ffmpeg here; see `run_ffmpeg`."""
-        fonts = {"FONTCONFIG_FILE": str(self.path / "fonts.conf")}
-        run_ffmpeg(inputs, outputs, tell=tell, folder=self.path, env=fonts)
+def run_in(
+    folder: Path,
+    inputs: Mapping[Path, Sequence[str]],
+    outputs: Mapping[Path, Sequence[str]],
+    tell: Callable[[float], object] | None = None,
+) -> None:
+    """Run ffmpeg in a `work_folder`, where no font of the system is looked for."""
+    env = {"FONTCONFIG_FILE": str(folder / _FONTS)}
+    run_ffmpeg(inputs, outputs, tell=tell, folder=folder, env=env)
 
 
 def check_target(path: Path, inputs: Sequence[Path], others: Sequence[Path] = ()) -> None:

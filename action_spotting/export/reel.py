@@ -10,32 +10,33 @@ from pathlib import Path
 from tqdm import tqdm
 
 from action_spotting.errors import InputError
-from action_spotting.export.ass import Caption
+from action_spotting.export.ass import Caption, ass_track
 from action_spotting.export.cuts import REEL_WINDOW, Cut, choose_cuts
 from action_spotting.export.footage import (
+    CAPTIONED,
     EARLY_S,
-    EVEN_FORMAT,
+    EVEN_AUDIO,
     FINE,
     GAPLESS,
     H264,
     MP4,
-    SHORT_BLOCKS,
+    TRACK,
     Footage,
-    WorkFolder,
-    captioned,
     check_target,
     fitted,
     read_footage,
+    run_in,
+    work_folder,
 )
-from action_spotting.export.match import Match, Window
+from action_spotting.export.timeline import Timeline, Window
 from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
 
-_TRACK = "captions.ass"
+_SHORT_BLOCKS = "asetnsamples=n=256:p=0"
 
 
 def highlights(
-    match: Match,
+    timeline: Timeline,
     path: Path,
     *,
     top: int = 20,
@@ -44,17 +45,21 @@ def highlights(
 ) -> list[Cut]:
     """Make a reel of a match's strongest moments: mp4 with H.264 and AAC.
 
-    It has the size of its first stretch; pictures of another shape get black bars. Sound is kept; a
-    stretch without any is silent.
+    It has the frame size of its first stretch; frames of another shape get black bars. Sound is
+    kept; a stretch without any is silent.
 
     Parameters
     ----------
-    match
+    timeline
         What `select` left.
     path
         The video, a name that ends with ``.mp4``.
-    top, weights, window
-        As for `choose_cuts`.
+    top
+        At most this many moments, by weight × confidence.
+    weights
+        By class, 0: never shown; 1 for a class that is not in it; None: `cuts.CLASS_WEIGHTS`.
+    window
+        What is shown before and after each moment.
 
     Returns
     -------
@@ -66,14 +71,23 @@ def highlights(
     InputError
         No moment to show, or media that cannot be read.
     UsageError
-        `path` is no mp4, is one of the inputs, or cannot be written.
+        `path` is no mp4, is one of the inputs, or cannot be written; `top` is below 1.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.event_files import read_predictions
+    >>> from action_spotting.dataset.media import Clip
+    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
+    >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
+    >>> cuts = highlights(select(timeline), Path("reel.mp4"), top=15)  # doctest: +SKIP
     """
-    check_target(path, [half.clip.path for half in match.halves if half.clip])
-    cuts = choose_cuts(match, top=top, weights=weights, window=window)
+    check_target(path, [half.clip.path for half in timeline.halves if half.clip])
+    cuts = choose_cuts(timeline, top=top, weights=weights, window=window)
     if not cuts:
         raise InputError(
-            f"{match.game}: no spot to show in a reel (of {len(match.moments)}, halves with media: "
-            f"{len(match.halves) - len(match.without_media)}); lower the threshold"
+            f"{timeline.game}: no spot to show in a reel (of {len(timeline.moments)}, halves with "
+            f"media: {len(timeline.halves) - len(timeline.without_media)}); lower the threshold"
         )
     footage = {source: read_footage(source) for source in dict.fromkeys(c.path for c in cuts)}
     size = footage[cuts[0].path].size
@@ -81,7 +95,7 @@ def highlights(
     pieces: dict[Path, float] = {}
     with (
         whole_file(path) as part,
-        WorkFolder() as folder,
+        work_folder() as folder,
         tqdm(total=_seconds(cuts), desc="highlights", disable=None, bar_format=BAR) as bar,
     ):
         groups = [
@@ -90,7 +104,7 @@ def highlights(
             for group in footage[path].read_together(list(of_file))
         ]
         for group in groups:
-            source, piece = footage[group[0].path], folder.path / f"{len(pieces)}.nut"
+            source, piece = footage[group[0].path], folder / f"{len(pieces)}.nut"
             pieces[piece] = _seconds(group)
             tell = partial(_advance, bar, bar.n)
             _cut_out(folder, source, group, piece, size=size, audio=audio, tell=tell)
@@ -100,7 +114,7 @@ def highlights(
 
 
 def _cut_out(
-    folder: WorkFolder,
+    folder: Path,
     footage: Footage,
     cuts: Sequence[Cut],
     piece: Path,
@@ -109,9 +123,9 @@ def _cut_out(
     audio: bool,
     tell: Callable[[float], object],
 ) -> None:
-    """Cut stretches out of one file: picture as in the reel, with captions; sound as PCM.
+    """Cut stretches out of one file: video as in the reel, with captions; sound as PCM.
 
-    Each frame is placed by its own time alone, so that it does not matter what comes before it.
+    Each frame is placed by its own time stamp alone, whatever frames come before it.
     """
     chosen, shift_s, captions, at_ms = [], "0", list[Caption](), 0
     for cut in cuts:
@@ -124,27 +138,27 @@ def _cut_out(
     within = f"trim=start={cuts[0].start_ms / 1000 - EARLY_S:.3f}:end={end_s:.3f}"
     choice = f"select='{'+'.join(chosen)}'"
     place = f"setpts='PTS-({shift_s})/TB'"
-    folder.write_track(_TRACK, captions, size)
-    drawn = f"{FINE},{within},{choice},{place},{fitted(size)},{captioned(_TRACK)}"
+    (folder / TRACK).write_text(ass_track(captions, size), encoding="utf-8")
+    drawn = f"{FINE},{within},{choice},{place},{fitted(size)},{CAPTIONED}"
     options = ["-map", f"0:{footage.picture}", "-vf", drawn, *H264]
     if audio:
         heard = "anullsrc"
         if footage.audio is not None:
-            heard = f"[0:{footage.audio}]a{within},{SHORT_BLOCKS},a{choice},a{place}"
-        heard += f",{EVEN_FORMAT},apad,atrim=end={at_ms / 1000:.3f}[a]"
+            heard = f"[0:{footage.audio}]a{within},{_SHORT_BLOCKS},a{choice},a{place}"
+        heard += f",{EVEN_AUDIO},apad,atrim=end={at_ms / 1000:.3f}[a]"
         options += ["-filter_complex", heard, "-map", "[a]", "-c:a", "pcm_s16le"]
     reading = footage.read_from(cuts[0].start_ms / 1000)
-    folder.run({footage.path: reading}, {piece: [*options, "-f", "nut"]}, tell=tell)
+    run_in(folder, {footage.path: reading}, {piece: [*options, "-f", "nut"]}, tell=tell)
 
 
-def _join(folder: WorkFolder, pieces: Mapping[Path, float], to: Path) -> None:
-    """Put pieces one behind another; the picture is not encoded again."""
+def _join(folder: Path, pieces: Mapping[Path, float], to: Path) -> None:
+    """Join pieces in order; the video stream is copied."""
     lines = [f"file {piece.name}\nduration {lasts_s:.3f}\n" for piece, lasts_s in pieces.items()]
-    script = folder.path / "pieces.ffconcat"
+    script = folder / "pieces.ffconcat"
     script.write_text("ffconcat version 1.0\n" + "".join(lines), encoding="utf-8")
     as_list = ["-format_whitelist", "concat,nut", "-f", "concat"]
     whole = ["-map", "0", "-c:v", "copy", "-c:a", "aac", "-af", f"{GAPLESS}:first_pts=0", *MP4]
-    folder.run({script: as_list}, {to: whole})
+    run_in(folder, {script: as_list}, {to: whole})
 
 
 def _seconds(cuts: Sequence[Cut]) -> float:

@@ -15,7 +15,7 @@ from action_spotting.export.formats.osl import export_osl
 from action_spotting.export.formats.otio import export_otio
 from action_spotting.export.formats.sportscode import export_sportscode
 from action_spotting.export.formats.subtitles import export_srt, export_vtt
-from action_spotting.export.match import Match, Window, split_files
+from action_spotting.export.timeline import Timeline, Window, split_files
 from action_spotting.io.files import whole_file
 
 STEM = "spots"
@@ -31,7 +31,7 @@ class Format:
     Attributes
     ----------
     export
-        ``(match, window) -> text``.
+        ``(timeline, window) -> text``.
     ending
         What the file's name ends with.
     opens_in
@@ -41,7 +41,7 @@ class Format:
         beside the one on the match clock.
     """
 
-    export: Callable[[Match, Window | None], str]
+    export: Callable[[Timeline, Window | None], str]
     ending: str
     opens_in: str
     per_media: bool = False
@@ -61,21 +61,36 @@ FORMATS: dict[str, Format] = {
 
 
 def check_formats(names: Sequence[str]) -> None:
-    """Raise `UsageError` for a name that is no format, with the nearest one."""
+    """Refuse unknown formats.
+
+    Parameters
+    ----------
+    names
+        Keys of `FORMATS`.
+
+    Raises
+    ------
+    UsageError
+        A name that is no format; the message gives the nearest one.
+
+    Examples
+    --------
+    >>> check_formats(["csv", "edl"])
+    """
     problems = [unknown("export format", name, FORMATS) for name in names if name not in FORMATS]
     if problems:
         raise UsageError("; ".join(problems))
 
 
 def write_exports(
-    match: Match, names: Sequence[str], folder: Path, *, window: Window | None = None
+    timeline: Timeline, names: Sequence[str], folder: Path, *, window: Window | None = None
 ) -> list[Path]:
     """Write a match's spots in several formats into `folder`.
 
     Parameters
     ----------
-    match
-        What `select` left; media should have been named relative to `folder` (`build_match`).
+    timeline
+        What `select` left; media should have been named relative to `folder` (`build_timeline`).
     names
         Keys of `FORMATS`.
     folder
@@ -91,20 +106,37 @@ def write_exports(
     Raises
     ------
     UsageError
-        Unknown format, a folder that cannot be written to, too many spots for an EDL.
+        Unknown format, a folder that cannot be written to, or, when all other formats are written,
+        one that cannot hold these spots, as an EDL more than 999.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> timeline = Timeline("A - B", (), (), ("Goal",))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in write_exports(timeline, ["csv", "vtt"], Path(folder))]
+    ['spots.csv', 'spots.vtt']
     """
     check_formats(names)
-    parts = split_files(match)
-    written = []
+    parts = split_files(timeline)
+    written, problems = [], []
     for name in dict.fromkeys(names):
         chosen = FORMATS[name]
-        files = {STEM: match}
+        files = {STEM: timeline}
         if chosen.per_media and len(parts) > 1:
             files |= {f"{STEM}_half{part.halves[0].number}": part for part in parts}
         for stem, part in files.items():
             path = folder / (stem + chosen.ending)
-            content = chosen.export(part, window).encode("utf-8", errors="replace")
+            try:
+                text = chosen.export(part, window)
+            except UsageError as error:
+                problems.append(f"{path.name}: {error}")
+                continue
+            # a name that is no UTF-8 stays itself where there are escapes for it
+            errors = "backslashreplace" if text.startswith("{") else "replace"
             with whole_file(path) as temporary:
-                temporary.write_bytes(content)
+                temporary.write_bytes(text.encode("utf-8", errors))
             written.append(path)
+    if problems:
+        raise UsageError("; ".join(problems))
     return written

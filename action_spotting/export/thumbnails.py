@@ -1,61 +1,69 @@
-"""The frames of a match's most confident spots as small JPEG pictures."""
+"""The frames of a match's most confident spots as small JPEG images."""
 
 from __future__ import annotations
 
 import contextlib
 from itertools import groupby
+from pathlib import Path
 
 from action_spotting.errors import InputError
-from action_spotting.export.footage import EARLY_S, FINE, Footage, WorkFolder, read_footage
-from action_spotting.export.match import Match, Moment, select
+from action_spotting.export.footage import EARLY_S, FINE, Footage, read_footage, run_in, work_folder
+from action_spotting.export.timeline import Moment, Timeline, select
 
 LOOK_BACK_S = 1.0
 """How far before a moment a frame is looked for, should the file end before it."""
 
 
-def thumbnails(match: Match, n: int = 12, *, width: int = 320) -> list[tuple[Moment, bytes]]:
+def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tuple[Moment, bytes]]:
     """Give the frames of the `n` most confident moments, in the order of the match.
 
     Parameters
     ----------
-    match
+    timeline
         What `select` left; halves without media are left out.
     n
         At most this many.
     width
-        Of the pictures, in pixels; the height follows from the video.
+        Of the images, in pixels; the height follows from the video.
 
     Returns
     -------
     list of tuple of Moment and bytes
-        A moment whose frame cannot be decoded is left out.
+        Each moment with its JPEG file; one whose frame cannot be decoded is left out.
 
     Raises
     ------
     InputError
         Media that cannot be read at all.
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.event_files import read_predictions
+    >>> from action_spotting.dataset.media import Clip
+    >>> from action_spotting.export.timeline import build_timeline
+    >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
+    >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
+    >>> moment, jpeg = thumbnails(timeline, n=1)[0]  # doctest: +SKIP
     """
-    media = {half.number: half.clip.path for half in match.halves if half.clip}
-    able = tuple(moment for moment in match.moments if moment.half in media)
-    chosen = select(Match("", match.halves, able, ()), threshold=0, top=n).moments
+    media = {half.number: half.clip.path for half in timeline.halves if half.clip}
+    able = tuple(moment for moment in timeline.moments if moment.half in media)
+    chosen = select(Timeline("", timeline.halves, able, ()), threshold=0, top=n).moments
     pictures: list[tuple[Moment, bytes]] = []
-    with WorkFolder() as folder:
+    with work_folder() as folder:
         for path, of_file in groupby(chosen, key=lambda moment: media[moment.half]):
             footage, moments = read_footage(path, audio=False), list(of_file)
             for group in footage.read_together(moments):
-                times_s = [(match.half(m.half).file_ms + m.position_ms) / 1000 for m in group]
+                times_s = [(timeline.half(m.half).file_ms + m.position_ms) / 1000 for m in group]
                 found = _frames(folder, footage, times_s, width)
                 pictures += [(m, data) for m, data in zip(group, found, strict=True) if data]
     return pictures
 
 
-def _frames(
-    folder: WorkFolder, footage: Footage, times_s: list[float], width: int
-) -> list[bytes | None]:
+def _frames(folder: Path, footage: Footage, times_s: list[float], width: int) -> list[bytes | None]:
     """The frames that show at some times, or the last ones before them where the video ends."""
     full = footage.size
     size = max(2, width // 2 * 2), max(2, round(full[1] * width / full[0] / 2) * 2)
-    files = [folder.path / f"{i}.jpg" for i in range(len(times_s))]
+    files = [folder / f"{i}.jpg" for i in range(len(times_s))]
     outputs = {}
     for time_s, file in zip(times_s, files, strict=True):
         file.unlink(missing_ok=True)
@@ -64,5 +72,5 @@ def _frames(
         last_one = ("-fps_mode", "vfr", "-q:v", "4", "-update", "1", "-f", "image2")
         outputs[file] = ["-map", f"0:{footage.picture}", "-vf", filters, *last_one]
     with contextlib.suppress(InputError):  # where no frame decodes there is no file either
-        folder.run({footage.path: footage.read_from(times_s[0] - LOOK_BACK_S)}, outputs)
+        run_in(folder, {footage.path: footage.read_from(times_s[0] - LOOK_BACK_S)}, outputs)
     return [file.read_bytes() if file.exists() else None for file in files]

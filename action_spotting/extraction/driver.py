@@ -1,6 +1,6 @@
-"""From clips to feature files: one decoding of the picture and one of the sound serve all features.
+"""From clips to feature files: one decoding of the video and one of the audio serve all features.
 
-Every extraction goes through `extract_all`, of a data set as of one video, here or on a cluster.
+Every extraction goes through `extract_all`: of a dataset or one video, here or on a cluster.
 What is skipped, redone, claimed and listed as failed is decided feature file by feature file; one
 that fails stops only itself. Any number of processes may run over one folder.
 """
@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from action_spotting.dataset.feature_types import AUDIO
-from action_spotting.dataset.features import write_feature
+from action_spotting.dataset.features import source_of, write_feature
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.extraction import cluster
 from action_spotting.extraction.job import Job, shard_of, to_make
@@ -37,7 +37,7 @@ _BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
 
 
 class Extractor(Protocol):
-    """What turns the picture or the sound of a clip into the rows of a feature.
+    """What turns the video or the audio of a clip into the rows of a feature.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Extractor(Protocol):
     medium
         `PICTURE` or `AUDIO`, of `action_spotting.dataset.feature_types`.
     decoding
-        How that is decoded: `visual.frames.FrameOptions` or `audio.extractors.AudioOptions`.
+        How the medium is decoded: `visual.frames.FrameOptions` or `audio.extractors.AudioOptions`.
         Extractors with equal ones share a decoding.
     """
 
@@ -59,15 +59,20 @@ class Extractor(Protocol):
     decoding: Any
 
     def rows(self, stream: Iterator[np.ndarray], target: Path) -> Iterator[np.ndarray]:
-        """Turn what is decoded into blocks of rows ``(n, width)``.
+        """Turn what is decoded into blocks of rows.
 
         Parameters
         ----------
         stream
-            BGR uint8 frames ``(height, width, 3)``, or blocks of half-seconds of sound
+            BGR uint8 frames ``(height, width, 3)``, or blocks of half-seconds of audio
             ``(n, 8000)``.
         target
             The feature file that the rows go to; more files may be written beside it.
+
+        Yields
+        ------
+        numpy.ndarray
+            Rows ``(n, width)``.
 
         Raises
         ------
@@ -78,8 +83,17 @@ class Extractor(Protocol):
 
 
 def default_workers() -> int:
-    """Halves to work on at once: while one waits for its decoder, another feeds the network.
+    """Give the number of halves to work on at once: half the processors, in [2, 8].
 
+    While one half waits for its decoder, another uses the network.
+
+    Returns
+    -------
+    int
+        2 to 8.
+
+    Examples
+    --------
     >>> default_workers() >= 2
     True
     """
@@ -96,15 +110,15 @@ def extract_all(
     shard: tuple[int, int] = (1, 1),
     scheduler: str | None = None,
 ) -> list[Summary]:
-    """Make the feature files of all jobs that are not there or not valid.
+    """Make the feature files of all jobs that are missing or not valid.
 
     Parameters
     ----------
     makers
         What makes the extractor of each feature that the jobs name; called once in a process.
-        The extractors must bear being used from several threads.
+        The extractors must be thread-safe.
     jobs
-        The clips and what is wanted of them. Picture and sound of one are decoded side by side.
+        The clips and the features wanted. Video and audio of a clip are decoded side by side.
     overwrite
         Redo files that are already there.
     fail_fast
@@ -114,7 +128,7 @@ def extract_all(
     shard
         ``(i, n)``: take every n-th job, beginning with the i-th (from 1).
     scheduler
-        The address of a Dask cluster that does it; None: this process. Makers and jobs must then
+        The address of a Dask cluster to run on; None: this process. Makers and jobs must then
         be picklable and paths absolute.
 
     Returns
@@ -127,8 +141,19 @@ def extract_all(
     Raises
     ------
     SpottingError
-        From a maker, such as weights that are not there; from the cluster; or, with `fail_fast`,
-        what is wrong with the first file that fails.
+        From a maker, such as missing weights; from the cluster; or, with `fail_fast`, what is wrong
+        with the first file that fails.
+
+    Examples
+    --------
+    >>> import tempfile, scipy.io.wavfile
+    >>> from action_spotting.audio.extractors import fft_extractor
+    >>> from action_spotting.extraction.job import job_of_clip
+    >>> path = Path(tempfile.mkdtemp()) / "match.wav"
+    >>> scipy.io.wavfile.write(path, 16_000, np.zeros(32_000, np.int16))
+    >>> [summary] = extract_all({"FFT": fft_extractor}, [job_of_clip(Clip(path), ["FFT"])])
+    >>> [Path(name).name for name in summary.done], np.load(path.with_name("match_FFT.npy")).shape
+    (['match_FFT.npy'], (4, 48))
     """
     began, stop = time.monotonic(), threading.Event()
     items = {part.name: part for job in shard_of(jobs, shard) for part in job.by_medium()}
@@ -186,27 +211,44 @@ def extract_job(
     extractors
         By the name of their feature.
     job
-        A clip and what is wanted of it.
+        A clip and the features wanted of it.
     overwrite, fail_fast, run
         As for `extract_all` and `action_spotting.io.locks.claim`.
     read
-        Takes, under the job's name, what part of the clip has been read.
+        Takes, under the job's name, the fraction of the clip read so far, in [0, 1].
     stop
         Ends the work when it is set.
 
     Returns
     -------
     dict
-        What became of each target: ``("done" | "skipped", warning)``, or the error.
+        The result for each target: ``("done" | "skipped", warning)``, or the error.
+
+    Raises
+    ------
+    SpottingError
+        With `fail_fast`: what is wrong with the first file that fails.
     """
     work = _Work(job, fail_fast, {} if read is None else read, stop or threading.Event())
     groups: dict[Any, dict[Path, Extractor]] = {}
+    clip: Clip | Exception
+    source: Mapping[str, Any] | None = None
+    try:
+        clip = job.clip()
+        source = source_of(clip)
+    except ITEM_ERRORS as error:  # what is there needs no media
+        clip = error
     with contextlib.ExitStack() as claims:
         for target, name in job.targets.items():
             extractor = extractors[name]
             with work.noting([target]):
                 wanted = to_make(
-                    target, extractor.width, extractor.settings, overwrite=overwrite, run=run
+                    target,
+                    extractor.width,
+                    extractor.settings,
+                    source=source,
+                    overwrite=overwrite,
+                    run=run,
                 )
                 if claims.enter_context(wanted):
                     groups.setdefault(extractor.decoding, {})[target] = extractor
@@ -214,7 +256,9 @@ def extract_job(
                     work.results[target] = "skipped", None
         for group in groups.values():
             with work.noting(group):
-                work.decode(job.clip(), group)
+                if isinstance(clip, Exception):
+                    raise clip
+                work.decode(clip, group)
     return work.results
 
 

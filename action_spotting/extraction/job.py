@@ -34,8 +34,8 @@ class Job:
     Attributes
     ----------
     clip
-        Finds the media when the job runs, so that a half without media fails alone. To be sent it
-        must be importable: ``partial(half.clip, "LQ")``, not a lambda.
+        Finds the media when the job runs, so that a half without media fails alone. It must be
+        picklable to be sent: ``partial(half.clip, "LQ")``, not a lambda.
     targets
         The feature files, each with the name of its feature.
 
@@ -54,7 +54,19 @@ class Job:
         return str(next(iter(self.targets)))
 
     def by_medium(self) -> list[Job]:
-        """Split the job into what is wanted of the picture and what of the sound."""
+        """Split the job into its video features and its audio features, which decode side by side.
+
+        Returns
+        -------
+        list of Job
+            One a medium, for the same clip.
+
+        Examples
+        --------
+        >>> job = job_of_clip(Clip(Path("match.mp4")), ["FFT", "ResNET_TF2", "VGGish"])
+        >>> [list(part.targets.values()) for part in job.by_medium()]
+        [['FFT', 'VGGish'], ['ResNET_TF2']]
+        """
         parts: dict[bool, dict[Path, str]] = {}
         for target, name in self.targets.items():
             parts.setdefault(is_audio(name), {})[target] = name
@@ -69,7 +81,7 @@ def jobs_of_halves(
     out: Path | None = None,
     sound_files: bool = False,
 ) -> list[Job]:
-    """Give a job for each half, with the media that `Half.clip` finds.
+    """Make a job for each half, with the media that `Half.clip` finds.
 
     Parameters
     ----------
@@ -81,6 +93,17 @@ def jobs_of_halves(
         As for `Half.clip`.
     out
         Where the files go, laid out as the dataset; None: beside the media.
+
+    Returns
+    -------
+    list of Job
+        In the order of `halves`.
+
+    Examples
+    --------
+    >>> halves = [Half(Path("data"), "league/season/game", number) for number in (1, 2)]
+    >>> [Path(job.name).name for job in jobs_of_halves(halves, ["ResNET_TF2", "FFT"])]
+    ['1_ResNET_TF2.npy', '2_ResNET_TF2.npy']
     """
     jobs = []
     for half in halves:
@@ -91,7 +114,7 @@ def jobs_of_halves(
 
 
 def jobs_of_files(root: Path, features: Sequence[str], out: Path | None = None) -> list[Job]:
-    """Give a job for each media file of any folder; its features are ``<stem>_<name>.npy``.
+    """Make a job for each media file of any folder; its features are ``<stem>_<name>.npy``.
 
     Parameters
     ----------
@@ -103,10 +126,23 @@ def jobs_of_files(root: Path, features: Sequence[str], out: Path | None = None) 
     out
         Where the files go, laid out as `root`; None: beside the media.
 
+    Returns
+    -------
+    list of Job
+        Sorted by the path of the media.
+
     Raises
     ------
     UsageError
         No media, or two files that would share a feature file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> (root / "match.mp4").touch()
+    >>> [Path(job.name).name for job in jobs_of_files(root, ["FFT"])]
+    ['match_FFT.npy']
     """
     suffixes = VIDEO_SUFFIXES + SOUND_SUFFIXES
     media: dict[Path, Path] = {}
@@ -133,7 +169,7 @@ def jobs_of_files(root: Path, features: Sequence[str], out: Path | None = None) 
 
 
 def job_of_clip(clip: Clip, features: Sequence[str], place: Path | None = None) -> Job:
-    """Give the job of one clip.
+    """Make the job of one clip.
 
     Parameters
     ----------
@@ -144,10 +180,20 @@ def job_of_clip(clip: Clip, features: Sequence[str], place: Path | None = None) 
     place
         The feature file (``.npy``, for one feature), a folder, or None: beside the media.
 
+    Returns
+    -------
+    Job
+        For `extract_all`.
+
     Raises
     ------
     UsageError
         One file for several features.
+
+    Examples
+    --------
+    >>> job_of_clip(Clip(Path("match.mp4")), ["FFT"]).name
+    'match_FFT.npy'
     """
     folder = place or clip.path.parent
     targets = {feature_path(folder, clip.path.stem, name): name for name in features}
@@ -159,7 +205,26 @@ def job_of_clip(clip: Clip, features: Sequence[str], place: Path | None = None) 
 
 
 def shard_of(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
-    """Give part ``(i, n)`` of the jobs: every n-th, beginning with the i-th (from 1)."""
+    """Take one of n equal parts of the jobs, to share them between n processes.
+
+    Parameters
+    ----------
+    jobs
+        All jobs.
+    shard
+        ``(i, n)``: every n-th job, beginning with the i-th (from 1).
+
+    Returns
+    -------
+    list of Job
+        The jobs of this part.
+
+    Examples
+    --------
+    >>> jobs = [job_of_clip(Clip(Path(f"{i}.mp4")), ["FFT"]) for i in range(5)]
+    >>> [job.name for job in shard_of(jobs, (2, 3))]
+    ['1_FFT.npy', '4_FFT.npy']
+    """
     index, count = shard
     return list(jobs[index - 1 :: count])
 
@@ -170,6 +235,7 @@ def to_make(
     width: int,
     settings: Mapping[str, Any],
     *,
+    source: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     run: str = "",
 ) -> Iterator[bool]:
@@ -179,6 +245,8 @@ def to_make(
     ----------
     target, width, settings
         The file, its numbers a row, and what its record must say.
+    source
+        The media it must be made from, as `source_of` describes them; None: any.
     overwrite
         Make it even if it is there.
     run
@@ -192,28 +260,33 @@ def to_make(
     Raises
     ------
     InputError
-        It is there, but made with other settings.
+        It is there, but made with other settings or from other media.
     InWork
         Another process is making it.
     """
 
-    def wanted() -> bool:
-        return overwrite or not _is_there(target, width, settings)
+    def _wanted() -> bool:
+        if overwrite:
+            return True
+        state, reason = feature_state(target, width, settings, source)
+        if state is State.STALE:
+            raise InputError(f"{reason}; --overwrite makes it anew")
+        return state is not State.DONE
 
     # A claim that lies there with the file may be what a killed run left: it is looked into.
-    if not claim_path(target).exists() and not wanted():
+    if not claim_path(target).exists() and not _wanted():
         yield False
         return
     with contextlib.ExitStack() as claimed:
         try:
             claimed.enter_context(claim(target, run=run))
         except InWork:
-            if wanted():
+            if _wanted():
                 raise
         else:
             for suffix in _SUFFIXES:  # what a killed run left
                 clear_parts(side_path(target, suffix))
-        yield wanted()
+        yield _wanted()
 
 
 def make_file(
@@ -221,19 +294,32 @@ def make_file(
     width: int,
     settings: Mapping[str, Any],
     make: Callable[[], object],
-    *,
-    overwrite: bool = False,
-    run: str = "",
+    **how: Any,
 ) -> Outcome:
-    """Call `make` for a feature file unless a valid one is there; see `to_make`."""
-    with to_make(target, width, settings, overwrite=overwrite, run=run) as wanted:
+    """Make a feature file unless a valid one is there.
+
+    Parameters
+    ----------
+    target, width, settings
+        As for `to_make`.
+    make
+        Called, while the file is claimed, to make it.
+    **how
+        ``source``, ``overwrite`` and ``run``, as for `to_make`.
+
+    Returns
+    -------
+    Outcome
+        ``("done", None)``, or ``("skipped", None)`` where a valid file is there.
+
+    Raises
+    ------
+    InputError
+        It is there, but made with other settings or from other media.
+    InWork
+        Another process is making it.
+    """
+    with to_make(target, width, settings, **how) as wanted:
         if wanted:
             make()
     return ("done" if wanted else "skipped"), None
-
-
-def _is_there(target: Path, width: int, settings: Mapping[str, Any]) -> bool:
-    state, reason = feature_state(target, width, settings)
-    if state is State.STALE:
-        raise InputError(f"{reason}; --overwrite makes it anew")
-    return state is State.DONE

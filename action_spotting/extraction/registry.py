@@ -1,6 +1,6 @@
 """From the names of features to what makes them; the only place that knows every extractor.
 
-What a feature is, also of those that only SoccerNet made, tells
+What each feature is, those that only SoccerNet made included, is in
 `action_spotting.dataset.feature_types`.
 """
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 RANDOM = "random"
 GPU = 0
-"""The one that is used where there are any."""
+"""Index of the GPU that is used, where there is one."""
 
 RESNET_BATCH = 16
-"""As fast as larger ones on a processor, and little is filled up in a short half."""
+"""Frames a batch: as fast as larger ones on a CPU, with little padding for a short half."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Pretrained:
     yolov5_note
         What it is, for the provenance, where it is not plain YOLOv5.
     pca
-        The files of the PCA and of its average, or None: those that the model keeps.
+        The files of the PCA and of its average; None: those kept with the model.
     """
 
     resnet: str = "imagenet"
@@ -66,6 +66,11 @@ def make_extractor(
     like
         The settings that a model's features were made with: they are made the same way again.
 
+    Returns
+    -------
+    Extractor
+        For `action_spotting.extraction.driver.extract_all`.
+
     Raises
     ------
     UsageError
@@ -73,6 +78,11 @@ def make_extractor(
         of `like`.
     WeightsUnavailable
         The published weights are neither here nor to be downloaded.
+
+    Examples
+    --------
+    >>> make_extractor("FFT", Pretrained()).width
+    48
     """
     if name not in _MAKERS:
         if name in FEATURE_TYPES:
@@ -168,3 +178,6 @@ _MAKERS: dict[str, tuple[Callable[[Pretrained, Mapping[str, Any]], Extractor], s
     "FFT": (_fft, "weights"),
 }
 """What makes a feature, and the option that names its weights."""
+
+MADE_HERE = tuple(_MAKERS)
+"""The features that are made here."""

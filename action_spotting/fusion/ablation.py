@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
-from action_spotting.fusion.postprocessing import Score
+from action_spotting.fusion.postprocessing import Scorer
 from action_spotting.fusion.prediction import Ensemble, predict_game
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.items import Summary, run_items
@@ -24,9 +24,6 @@ METRICS = ("tight", "loose")
 TABLE_FILE, CHART_FILE = "ablation.json", "ablation.png"
 TRUNK = "embedding"
 """The name of the fused trunk among the learned weights."""
-
-MetricScorer = Callable[..., Score]
-"""``score(annotations, spots, metric=…)``: the evaluation room's ``average_map``."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Ablation:
     classes
         Names of the classes.
     scores
-        ``{metric: {choice: Score}}``.
+        ``{metric: {choice: score}}``, as the scorer gives them.
     weights
         Learned weight of the trunk and of each modality's branch, ``{name: (classes,)}``, as
         fractions of their sum; empty where the head has none, or several heads are averaged.
@@ -47,7 +44,7 @@ class Ablation:
     """
 
     classes: tuple[str, ...]
-    scores: dict[str, dict[str, Score]]
+    scores: dict[str, dict[str, Any]]
     weights: dict[str, np.ndarray]
     summary: Summary
 
@@ -72,7 +69,13 @@ class Ablation:
         return table(["class", *columns], rows + last)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give JSON-able values."""
+        """Give JSON-able values.
+
+        Returns
+        -------
+        dict
+            Classes, scores, learned weights, games and failures.
+        """
         return {
             "classes": list(self.classes),
             "average": {
@@ -90,8 +93,20 @@ class Ablation:
 
 
 def choices(modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Name the choices of modalities, with what each leaves out.
+    """List the choices of modalities, with the modalities that each leaves out.
 
+    Parameters
+    ----------
+    modalities
+        Names of all modalities.
+
+    Returns
+    -------
+    dict
+        Modalities left out, by ``all``, ``only <name>`` and ``without <name>``.
+
+    Examples
+    --------
     >>> choices(["A", "B", "C"])["only B"]
     ('A', 'C')
     """
@@ -104,25 +119,27 @@ def choices(modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def ablate(
-    root: Path, games: Sequence[str], models: Ensemble, out: Path, *, score: MetricScorer
+    root: Path, games: Sequence[str], models: Ensemble, out: Path, *, score: Scorer
 ) -> Ablation:
     """Score every choice of modalities; writes ``ablation.json`` and ``ablation.png`` to `out`.
 
     Parameters
     ----------
-    root, games
-        Features and labels.
+    root
+        The dataset folder, with features and labels.
+    games
+        Games below it.
     models
         The head or heads.
     out
         Folder for table and chart.
     score
-        ``score(annotations, spots, metric="tight" | "loose")``.
+        Called as ``score(annotations, spots, metric="tight" or "loose")``.
 
     Returns
     -------
     Ablation
-        Its text is a table.
+        Scores of each choice; its text is a table.
 
     Raises
     ------
@@ -153,13 +170,13 @@ def ablate(
         metric: {c: score(truths, [spots[g][c] for g in annotations], metric=metric) for c in named}
         for metric in METRICS
     }
-    ablation = Ablation(models.classes, scores, learned_weights(models), summary)
+    ablation = Ablation(models.classes, scores, _learned_weights(models), summary)
     write_json(out / TABLE_FILE, ablation.as_dict())
     _draw(ablation, out / CHART_FILE)
     return ablation
 
 
-def learned_weights(models: Ensemble) -> dict[str, np.ndarray]:
+def _learned_weights(models: Ensemble) -> dict[str, np.ndarray]:
     """Give the weights by class that a single head with branches has learned, as fractions."""
     settings = models.models[0].settings
     if len(models.models) > 1 or settings.head != "dense" or settings.fusion == "embedding":

@@ -59,9 +59,10 @@ class Story(msgspec.Struct):
             for split in ("train", "valid")
             if getattr(self, split) != getattr(other, split)
         ]
-        for what in ("dims", "provenance"):
-            if (then := getattr(self, what)) is not None:
-                found += compare_settings(getattr(other, what), then, f"features: {what}")
+        if self.dims is not None:
+            found += compare_settings(other.dims, self.dims, "width")
+        if self.provenance is not None:
+            found += compare_settings(other.provenance, self.provenance, "features")
         return found
 
 
@@ -77,6 +78,12 @@ def write_checkpoint(folder: Path, story: Story, arrays: Arrays) -> None:
     write_arrays(folder / CHECKPOINT_FILE, content)
 
 
+def check_same(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where the training begun in `folder` has other settings."""
+    story, _ = _read(folder)
+    _refuse(folder, story.differences(msgspec.structs.replace(story, settings=dict(settings))))
+
+
 def read_checkpoint(folder: Path, now: Story) -> tuple[Story, Arrays]:
     """Read the checkpoint of a training that `now` is to go on.
 
@@ -87,25 +94,33 @@ def read_checkpoint(folder: Path, now: Story) -> tuple[Story, Arrays]:
     InputError
         It is damaged.
     """
-    path = folder / CHECKPOINT_FILE
-    arrays = read_arrays(path)
-    try:
-        story = typed(parse_json(arrays["story"].tobytes(), str(path)), Story, str(path))
-    except (KeyError, InputError) as error:
-        reason = f"not a whole checkpoint ({error}); --overwrite trains anew"
-        raise InputError(f"{path}: {reason}") from error
-    if differences := story.differences(now):
-        raise UsageError(
-            f"{folder} holds a training with other settings: {'; '.join(differences)}. "
-            "Name another --model_dir, or --overwrite to train anew"
-        )
+    story, arrays = _read(folder)
+    _refuse(folder, story.differences(now))
     if not 1 <= story.best_epoch <= len(story.log) or not np.isfinite(story.best):
         raise InputError(
-            f"{path}: epoch {story.best_epoch} of {len(story.log)} with {story.best} cannot be "
-            "the best; --overwrite trains anew"
+            f"{folder / CHECKPOINT_FILE}: epoch {story.best_epoch} of {len(story.log)} with "
+            f"{story.best} cannot be the best; --overwrite trains anew"
         )
     groups = {
         group: [arrays[name] for name in sorted(arrays) if name.startswith(f"{group}_")]
         for group in GROUPS
     }
     return story, groups
+
+
+def _read(folder: Path) -> tuple[Story, Mapping[str, np.ndarray]]:
+    path = folder / CHECKPOINT_FILE
+    arrays = read_arrays(path)
+    try:
+        return typed(parse_json(arrays["story"].tobytes(), str(path)), Story, str(path)), arrays
+    except (KeyError, InputError) as error:
+        reason = f"not a whole checkpoint ({error}); --overwrite trains anew"
+        raise InputError(f"{path}: {reason}") from error
+
+
+def _refuse(folder: Path, differences: Sequence[str]) -> None:
+    if differences:
+        raise UsageError(
+            f"{folder} holds a training with other settings, games or features: "
+            f"{'; '.join(differences)}. Name another --model_dir, or --overwrite to train anew"
+        )

@@ -6,10 +6,9 @@ sees what an undisturbed one sees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +21,6 @@ CLIP = 5.0
 SHIFTED = 0.25
 """Fraction of the chunks whose modalities are shifted."""
 
-T = TypeVar("T")
 
 Arrays = dict[str, np.ndarray]
 
@@ -240,18 +238,3 @@ class Batches:
                     block[i, :rows], usable[i, :rows] = normalise(read, half_mean, std)
             features[name], present[name] = block, usable
         return features, present
-
-
-def prefetch(make: Callable[[int], T], count: int) -> Iterator[T]:
-    """Yield ``make(0) … make(count - 1)``, the next one being made while one is used.
-
-    >>> list(prefetch(lambda i: i * i, 3))
-    [0, 1, 4]
-    """
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(make, 0)
-        for i in range(1, count + 1):
-            ready = coming.result()
-            if i < count:
-                coming = pool.submit(make, i)
-            yield ready

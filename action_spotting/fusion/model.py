@@ -1,4 +1,4 @@
-"""A trained head: the folder it lives in, and what it says about a half.
+"""A trained head: its model folder, and its outputs for a half.
 
 The folder holds ``model.json`` (settings, provenance of the features, postprocessing),
 ``weights.npz`` (arrays only) and ``log.csv``. Nothing in it is code, and loading runs none.
@@ -7,7 +7,6 @@ The folder holds ``model.json`` (settings, provenance of the features, postproce
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,25 +41,18 @@ NETWORKS: dict[str, type[SpottingNetwork] | type[NetVLADNetwork]] = {
 
 
 class RowScores(NamedTuple):
-    """What the head says about every row of a half.
+    """The head's outputs for every row of a half.
 
-    `logits` are float32 ``(rows, classes)``; `displacement_s`, of the same shape, are the seconds
-    to where the event is meant to be.
+    Attributes
+    ----------
+    logits
+        Of each class, float32 ``(rows, classes)``.
+    displacement_s
+        Seconds from the row to the event, float32 ``(rows, classes)``.
     """
 
     logits: np.ndarray
     displacement_s: np.ndarray
-
-
-@dataclass(frozen=True)
-class ModelParts:
-    """What a model folder holds."""
-
-    settings: HeadSettings
-    normalisation: Normalisation
-    provenance: Mapping[str, Any]
-    postprocessing: Postprocessing
-    weights: Sequence[np.ndarray]
 
 
 class _ModelFile(msgspec.Struct):
@@ -77,18 +69,18 @@ class SpottingModel:
     Parameters
     ----------
     settings
-        What it was trained with.
+        Settings of its training.
     normalisation
-        Of its features; gives their widths.
+        Mean and std of its features; their lengths are the feature dimensions.
     provenance
         Settings its features were made with, by modality (None: unknown).
     postprocessing
-        Windows, displacement scale, spread, thresholds; None: those without validation.
+        Windows, displacement scale, spread, thresholds; None: the defaults.
 
     Attributes
     ----------
     dims
-        Numbers a row of each modality.
+        Feature dimensions by modality.
     network
         The Keras network, with random weights.
     """
@@ -116,8 +108,8 @@ class SpottingModel:
         Parameters
         ----------
         features
-            Raw rows ``(rows, dims)`` of any of the model's modalities, the others being taken
-            as missing; rows with NaN too. Of unequal lengths (a row or two), the shortest counts.
+            Raw rows ``(rows, dims)`` by modality; a missing modality, or a row with NaN, is masked.
+            Where the numbers of rows differ (by a row or two), all are cut to the smallest.
 
         Returns
         -------
@@ -127,9 +119,15 @@ class SpottingModel:
         Raises
         ------
         UsageError
-            None of the model's modalities is there.
+            `features` has none of the model's modalities.
         InputError
-            A modality has another width than the model was trained on.
+            A modality has another width than in training, or the outputs are NaN or infinite.
+
+        Examples
+        --------
+        >>> scores = load_model(Path("models/fusion")).score_rows({"FFT": rows})  # doctest: +SKIP
+        >>> scores.logits.shape  # doctest: +SKIP
+        (5400, 17)
         """
         known = {name: features[name] for name in self.settings.modalities if name in features}
         if not known:
@@ -146,7 +144,10 @@ class SpottingModel:
                 block, usable = self._prepare(name, known[name][:rows])
             inputs[name] = tf.constant(block)
             present[name] = tf.constant(usable.astype(np.float32))
-        return RowScores(*(output.numpy() for output in self._run(inputs, present)))
+        scores = RowScores(*(output.numpy() for output in self._run(inputs, present)))
+        if not all(np.isfinite(output).all() for output in scores):
+            raise InputError("the head gives NaN or infinity: its weights are unusable; train anew")
+        return scores
 
     def _prepare(self, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if rows.ndim != 2 or rows.shape[1] != self.dims[name]:
@@ -164,7 +165,26 @@ class SpottingModel:
 def make_network(
     settings: HeadSettings, dims: Mapping[str, int]
 ) -> SpottingNetwork | NetVLADNetwork:
-    """Make an untrained network with its variables."""
+    """Make an untrained network with its variables.
+
+    Parameters
+    ----------
+    settings
+        Settings of the head.
+    dims
+        Feature dimensions by modality.
+
+    Returns
+    -------
+    SpottingNetwork or NetVLADNetwork
+        With random weights.
+
+    Examples
+    --------
+    >>> settings = HeadSettings(modalities=("FFT",))
+    >>> make_network(settings, {"FFT": 48}).built
+    True
+    """
     network = NETWORKS[settings.head](settings)
     network(
         {name: tf.zeros((2, 4, dims[name])) for name in settings.modalities},
@@ -174,16 +194,52 @@ def make_network(
     return network
 
 
+def smooth_rows(scores: RowScores, settings: HeadSettings) -> RowScores:
+    """Smooth the outputs over time with a Gaussian.
+
+    Parameters
+    ----------
+    scores
+        Outputs of `SpottingModel.score_rows`.
+    settings
+        Its `smooth_s` is the sigma in seconds; 0: no smoothing.
+
+    Returns
+    -------
+    RowScores
+        float64 ``(rows, classes)``.
+    """
+    sigma_rows = settings.smooth_s * settings.fps
+    return RowScores(*(smooth(x.astype(np.float64), sigma_rows) for x in scores))
+
+
 def pick_peaks(
-    scores: RowScores, settings: HeadSettings, nms_windows_s: np.ndarray, displacement_scale: float
+    smoothed: RowScores,
+    settings: HeadSettings,
+    nms_windows_s: np.ndarray,
+    displacement_scale: float,
 ) -> Peaks:
-    """Pick the spots of a half from its smoothed outputs, moved by the scaled displacement."""
-    logits, displacement_s = (
-        smooth(x.astype(np.float64), settings.smooth_s * settings.fps) for x in scores
-    )
+    """Pick the spots of a half from its smoothed outputs.
+
+    Parameters
+    ----------
+    smoothed
+        Outputs of `smooth_rows`.
+    settings
+        Its `fps` and `soft_nms` are used.
+    nms_windows_s
+        Suppression window of each class in seconds, ``(classes,)``.
+    displacement_scale
+        Fraction of the displacement by which a row is moved, 0 to 1.
+
+    Returns
+    -------
+    Peaks
+        Times in seconds, classes and confidences.
+    """
     return pick(
-        expit(logits),
-        displacement_scale * displacement_s,
+        expit(smoothed.logits),
+        displacement_scale * smoothed.displacement_s,
         fps=settings.fps,
         windows_s=nms_windows_s,
         soft=settings.soft_nms,
@@ -191,7 +247,21 @@ def pick_peaks(
 
 
 def save_model(folder: Path, model: SpottingModel, log: Sequence[Mapping[str, Any]]) -> None:
-    """Write a model folder; the same model gives the same bytes."""
+    """Write a model folder; the same model gives the same bytes.
+
+    Parameters
+    ----------
+    folder
+        Model folder; ``model.json`` and ``weights.npz`` are written to it.
+    model
+        The head.
+    log
+        Training log, one row an epoch; stored in ``model.json``.
+
+    Examples
+    --------
+    >>> save_model(Path("models/copy"), load_model(Path("models/fusion")), [])  # doctest: +SKIP
+    """
     arrays = {f"weight_{i:04d}": v.numpy() for i, v in enumerate(model.network.variables)}
     for name in model.dims:
         arrays[f"mean_{name}"] = model.normalisation.mean[name]
@@ -211,23 +281,52 @@ def save_model(folder: Path, model: SpottingModel, log: Sequence[Mapping[str, An
 def load_model(folder: Path) -> SpottingModel:
     """Load a model folder.
 
+    Parameters
+    ----------
+    folder
+        Model folder that a training has written.
+
+    Returns
+    -------
+    SpottingModel
+        With its trained weights.
+
     Raises
     ------
     UsageError
         No model there, or one of another version of this toolkit.
     InputError
         A file in it is damaged or does not fit the others.
+
+    Examples
+    --------
+    >>> load_model(Path("models/fusion")).settings.modalities  # doctest: +SKIP
+    ('ResNET_TF2_PCA512', 'VGGish', 'FFT', 'YOLOv5')
     """
-    parts = read_parts(folder)
-    model = SpottingModel(
-        parts.settings, parts.normalisation, parts.provenance, parts.postprocessing
-    )
-    assign(model.network.variables, parts.weights, str(folder / WEIGHTS_FILE))
+    parts, weights = read_parts(folder)
+    model = SpottingModel(*parts)
+    assign(model.network.variables, weights, str(folder / WEIGHTS_FILE))
     return model
 
 
-def read_parts(folder: Path) -> ModelParts:
-    """Read and check a model folder without building its network; errors as `load_model`."""
+def read_parts(folder: Path) -> tuple[tuple[Any, ...], list[np.ndarray]]:
+    """Read and check a model folder without building its network.
+
+    Parameters
+    ----------
+    folder
+        Model folder.
+
+    Returns
+    -------
+    tuple, list
+        Arguments of `SpottingModel`, and the network's weights.
+
+    Raises
+    ------
+    UsageError, InputError
+        As `load_model`.
+    """
     path = folder / MODEL_FILE
     if not path.exists():
         raise UsageError(f"{folder}: no {MODEL_FILE}; name a folder that TrainSpotting.py made")
@@ -250,7 +349,7 @@ def read_parts(folder: Path) -> ModelParts:
     weights = [arrays[name] for name in sorted(arrays) if name.startswith("weight_")]
     if problem := _misfit(settings, normalisation, weights):
         raise InputError(f"{where}: {problem}; train anew")
-    return ModelParts(settings, normalisation, stored.provenance, chosen, weights)
+    return (settings, normalisation, stored.provenance, chosen), weights
 
 
 def _misfit(
@@ -277,7 +376,20 @@ def _misfit(
 
 
 def assign(variables: Sequence[Any], values: Sequence[np.ndarray], where: str) -> None:
-    """Set variables from arrays of the same shapes; `where` names their origin in the error."""
+    """Set variables from arrays of the same shapes.
+
+    Parameters
+    ----------
+    variables, values
+        As many variables as arrays.
+    where
+        Origin of the arrays, for the error message.
+
+    Raises
+    ------
+    InputError
+        Number or shapes differ.
+    """
     if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
         raise InputError(f"{where}: arrays do not fit the settings in {MODEL_FILE}")
     for variable, value in zip(variables, values, strict=True):
@@ -285,13 +397,37 @@ def assign(variables: Sequence[Any], values: Sequence[np.ndarray], where: str) -
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as ``.npz``, whole or not at all; it holds no date."""
+    """Write arrays as ``.npz``, whole or not at all; the file holds no date.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    arrays
+        Arrays by name.
+    """
     with whole_file(path) as part:
         np.savez(part, **arrays)  # type: ignore[arg-type]
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read an ``.npz`` of plain arrays, never unpickling."""
+    """Read an ``.npz`` of plain arrays, never unpickling.
+
+    Parameters
+    ----------
+    path
+        The file to read.
+
+    Returns
+    -------
+    dict
+        Arrays by name.
+
+    Raises
+    ------
+    InputError
+        Missing, damaged, too large, or not plain arrays.
+    """
     try:
         return read_npz(path, MAX_WEIGHTS_BYTES)
     except InputError as error:

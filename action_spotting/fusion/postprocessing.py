@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -44,20 +44,9 @@ BOTTOM = float(logit(FLOOR))
 _EDGE = 1e-6
 
 
-class Score(Protocol):
-    """What a scorer gives: the average-mAP and each class's average AP, in [0, 1]."""
-
-    @property
-    def average_map(self) -> float:
-        """The mean over the classes."""
-
-    @property
-    def per_class(self) -> np.ndarray:
-        """Of each class, ``(classes,)``."""
-
-
-Scorer = Callable[[Sequence[Events], Sequence[Events]], Score]
-"""``score(annotations, spots)``, one element a game."""
+Scorer = Callable[..., Any]
+"""``score(annotations, spots)``, one element a game; gives ``average_map`` and ``per_class``, in
+[0, 1], as ``average_map`` of `action_spotting.evaluation.scoring` does."""
 
 Picker = Callable[[np.ndarray, float], list[list[Peaks]]]
 """``pick(nms_windows_s, displacement_scale)`` gives the peaks of every game's two halves."""
@@ -90,17 +79,45 @@ class Postprocessing:
     offset: float = 0.0
 
     def spread(self, peaks: Peaks) -> np.ndarray:
-        """Spread confidences for the 200-threshold AP, ``(n,)`` in [0, 1]."""
+        """Spread confidences for the 200-threshold AP.
+
+        Parameters
+        ----------
+        peaks
+            Spots of a half.
+
+        Returns
+        -------
+        float array ``(n,)``
+            In [0, 1]; without `top`, the confidences as they are.
+        """
         if self.top is None:
             return peaks.confidence
         return np.clip((_logit(peaks.confidence) - BOTTOM) / (self.top - BOTTOM), 0, 1)
 
     def probability(self, peaks: Peaks) -> np.ndarray:
-        """Give the probability that each spot is within 2.5 s of an event, ``(n,)``."""
+        """Compute the probability that each spot is within 2.5 s of an event.
+
+        Parameters
+        ----------
+        peaks
+            Spots of a half.
+
+        Returns
+        -------
+        float array ``(n,)``
+            In [0, 1].
+        """
         return expit(_logit(peaks.confidence) / self.temperature + self.offset)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give JSON-able values, under their names in ``model.json``."""
+        """Give JSON-able values, under their names in ``model.json``.
+
+        Returns
+        -------
+        dict
+            JSON-able values by name.
+        """
         arrays = self.nms_windows_s.tolist(), self.threshold.tolist()
         scalars = self.displacement_scale, self.top, self.temperature, self.offset
         return msgspec.to_builtins(
@@ -120,13 +137,49 @@ class _Stored(msgspec.Struct):
 
 
 def default_postprocessing(classes: int, nms_window_s: float = 0.0) -> Postprocessing:
-    """Give that of a head without validation: one window, confidences as they are."""
+    """Give the postprocessing of a head without validation: one window, confidences as they are.
+
+    Parameters
+    ----------
+    classes
+        Number of classes.
+    nms_window_s
+        Suppression window in seconds; 0: the default of 8 s.
+
+    Returns
+    -------
+    Postprocessing
+
+    Examples
+    --------
+    >>> default_postprocessing(2).nms_windows_s.tolist()
+    [8.0, 8.0]
+    """
     windows_s = np.full(classes, nms_window_s or DEFAULT_NMS_WINDOW_S)
     return Postprocessing(windows_s, DEFAULT_DISPLACEMENT_SCALE, None, np.full(classes, 0.5))
 
 
 def read_postprocessing(content: Any, classes: int, where: str) -> Postprocessing:
-    """Rebuild it from a model folder's JSON; `where` names it in the error."""
+    """Read the postprocessing from the JSON of a model folder.
+
+    Parameters
+    ----------
+    content
+        The decoded JSON.
+    classes
+        Number of classes.
+    where
+        Name of the file, for the error message.
+
+    Returns
+    -------
+    Postprocessing
+
+    Raises
+    ------
+    InputError
+        A value is missing, of another type or out of range.
+    """
     stored = typed(content, _Stored, f"{where}: calibration")
     arrays = {"windows_s": stored.windows_s, "threshold": stored.threshold}
     for name, values in arrays.items():
@@ -147,7 +200,28 @@ def to_spots(
     confidence: Callable[[Peaks], np.ndarray],
     classes: tuple[str, ...],
 ) -> Events:
-    """Join the peaks of a game's halves (first, second) into spots with integer milliseconds."""
+    """Join the peaks of a game's halves into spots with integer milliseconds.
+
+    Parameters
+    ----------
+    halves
+        Peaks of the first and the second half.
+    confidence
+        Gives the confidences ``(n,)`` of peaks, such as `Postprocessing.spread`.
+    classes
+        Names of the classes.
+
+    Returns
+    -------
+    Events
+        Times in ms since each half's start.
+
+    Examples
+    --------
+    >>> peaks = Peaks(np.array([1.5]), np.array([0]), np.array([0.9]))
+    >>> to_spots([peaks], lambda p: p.confidence, ("Goal",)).position_ms.tolist()
+    [1500]
+    """
     return Events(
         np.repeat(np.arange(1, len(halves) + 1), [len(p) for p in halves]),
         np.concatenate([np.round(p.time_s * 1000) for p in halves]).astype(np.int64),
@@ -166,10 +240,10 @@ def fit_postprocessing(
     nms_window_s: float = 0.0,
     spread: bool = True,
 ) -> Postprocessing:
-    """Choose scale, windows, spread, probability curve and thresholds on the validation games.
+    """Choose the postprocessing on the validation games.
 
-    Of scales with the same AP the smallest. Classes with few events take the window and the
-    threshold that are best for all together.
+    Of displacement scales with the same AP the smallest is taken. Classes with few events share the
+    window and the threshold that are best over all classes.
 
     Parameters
     ----------
@@ -178,17 +252,22 @@ def fit_postprocessing(
     annotations
         The games' events.
     score
-        The tight AP of each class.
+        Gives the tight AP of each class and their average.
     classes
-        How many.
+        Number of classes.
     nms_window_s
-        The suppression window of every class; 0: each class's own is chosen.
+        Suppression window of every class in seconds; 0: chosen for each class.
     spread
         Whether confidences are spread for the 200 thresholds.
+
+    Returns
+    -------
+    Postprocessing
+        Scale, windows, spread, probability curve and thresholds.
     """
     events = _count_events(annotations, classes)
 
-    def scored(window_s: float, scale: float) -> Score:
+    def scored(window_s: float, scale: float) -> Any:
         return score_peaks(score, annotations, pick(np.full(classes, window_s), scale))
 
     window_s = nms_window_s or DEFAULT_NMS_WINDOW_S
@@ -216,10 +295,22 @@ def fit_postprocessing(
     return replace(fitted, threshold=threshold)
 
 
-def average_of_common(scored: Score, annotations: Sequence[Events]) -> float:
-    """Average the AP over the classes with enough events; one lucky red card decides nothing.
+def average_of_common(scored: Any, annotations: Sequence[Events]) -> float:
+    """Average the AP over the classes with at least 10 events, so that rare ones decide nothing.
 
-    Over all classes where none has enough.
+    Over all classes if none has that many.
+
+    Parameters
+    ----------
+    scored
+        Result of a `Scorer`.
+    annotations
+        The events it was scored on.
+
+    Returns
+    -------
+    float
+        In [0, 1].
     """
     aps = np.nan_to_num(scored.per_class)
     common = _count_events(annotations, len(aps)) >= ENOUGH
@@ -232,8 +323,23 @@ def _count_events(annotations: Sequence[Events], classes: int) -> np.ndarray:
 
 def score_peaks(
     score: Scorer, annotations: Sequence[Events], games: Sequence[Sequence[Peaks]]
-) -> Score:
-    """Score the peaks of games (first half, second half) by their plain confidences."""
+) -> Any:
+    """Score the peaks of games by the confidences that suppression leaves.
+
+    Parameters
+    ----------
+    score
+        The scorer.
+    annotations
+        Events of each game.
+    games
+        Peaks of each game's first and second half.
+
+    Returns
+    -------
+    Any
+        Result of `score`.
+    """
     spots = [
         to_spots(halves, lambda p: p.confidence, events.classes)
         for halves, events in zip(games, annotations, strict=True)
@@ -248,7 +354,22 @@ def _widest(aps: np.ndarray) -> np.ndarray:
 
 
 def true_positives(peaks: Peaks, annotations: Events, half: int) -> np.ndarray:
-    """Tell which peaks are right: the most confident first, each taking its nearest free event."""
+    """Match peaks to events: the most confident first, each to its nearest free event.
+
+    Parameters
+    ----------
+    peaks
+        Peaks of a half.
+    annotations
+        Events of the game.
+    half
+        Number of the half, 1 or 2.
+
+    Returns
+    -------
+    bool array ``(n,)``
+        True for a peak with an event of its class within 2.5 s.
+    """
     right = np.zeros(len(peaks), dtype=bool)
     in_half = annotations.half == half
     for c in np.unique(peaks.label):
@@ -262,7 +383,20 @@ def true_positives(peaks: Peaks, annotations: Events, half: int) -> np.ndarray:
 
 
 def fit_probability(x: np.ndarray, right: np.ndarray) -> tuple[float, float]:
-    """Fit ``P(right) = expit(x / temperature + offset)`` by likelihood (Platt, 1999)."""
+    """Fit ``P(right) = expit(x / temperature + offset)`` by likelihood (Platt, 1999).
+
+    Parameters
+    ----------
+    x
+        Logits of the confidences, ``(n,)``.
+    right
+        Which spots are right, bool ``(n,)``.
+
+    Returns
+    -------
+    float, float
+        Temperature and offset; 1 and 0 if all spots are right, or none.
+    """
     if not right.any() or right.all():
         return 1.0, 0.0
     sign = np.where(right, -1.0, 1.0)
@@ -277,7 +411,24 @@ def fit_probability(x: np.ndarray, right: np.ndarray) -> tuple[float, float]:
 def best_thresholds(
     confidence: np.ndarray, label: np.ndarray, right: np.ndarray, events: np.ndarray
 ) -> np.ndarray:
-    """Choose each class's threshold with the best F1; rare classes take that of all together."""
+    """Choose each class's threshold with the best F1; rare classes share one for all classes.
+
+    Parameters
+    ----------
+    confidence
+        Spread confidences, ``(n,)``.
+    label
+        Class indices, ``(n,)``.
+    right
+        Which spots are right, bool ``(n,)``.
+    events
+        Number of events of each class, ``(classes,)``.
+
+    Returns
+    -------
+    float array ``(classes,)``
+        Confidences; 0.5 without a right spot.
+    """
     pooled = _best_f1(confidence, right, int(events.sum()))
     return np.array(
         [

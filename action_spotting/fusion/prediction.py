@@ -9,6 +9,7 @@ import numpy as np
 
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events
+from action_spotting.dataset.features import check_media
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.fusion.model import (
@@ -16,6 +17,7 @@ from action_spotting.fusion.model import (
     SpottingModel,
     load_model,
     pick_peaks,
+    smooth_rows,
     write_arrays,
 )
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
@@ -23,21 +25,24 @@ from action_spotting.fusion.postprocessing import Postprocessing, to_spots
 from action_spotting.fusion.split_data import check_provenance, open_features, provenance_of
 from action_spotting.io.items import Summary, run_items
 
+ALIKE = ("classes", "fps", "label_version", "soft_nms")
+"""Settings that the heads of an ensemble must share."""
+
 
 class Ensemble:
-    """Heads that agree on classes and rows a second; their logits are averaged.
+    """Heads whose outputs are averaged, each smoothed and displaced with its own settings.
 
     One head is an ensemble of one.
 
     Parameters
     ----------
     models
-        The heads.
+        The heads, one or more.
 
     Attributes
     ----------
-    classes
-        Names of the classes.
+    classes, fps, label_version
+        As in their settings.
     modalities
         All modalities that any of them takes.
     postprocessing
@@ -46,35 +51,89 @@ class Ensemble:
     Raises
     ------
     UsageError
-        The heads differ in classes, rows a second or label version.
+        The heads differ in classes, rows a second, label version or the kind of suppression.
     """
 
     def __init__(self, models: Sequence[SpottingModel]) -> None:
         self.models = list(models)
         first = self.models[0].settings
         for model in self.models[1:]:
-            for name in ("classes", "fps", "label_version"):
-                if getattr(model.settings, name) != getattr(first, name):
-                    raise UsageError(f"the models differ in {name}; an ensemble needs one")
+            for name in ALIKE:
+                one, other = getattr(first, name), getattr(model.settings, name)
+                if one != other:
+                    both = "" if name == "classes" else f" ({one} and {other})"
+                    raise UsageError(f"the models differ in {name}{both}; an ensemble needs one")
         self.classes = first.classes
-        self.label_version = first.label_version
+        self.fps, self.label_version = first.fps, first.label_version
         names = [name for model in self.models for name in model.settings.modalities]
         self.modalities = tuple(dict.fromkeys(names))
         self.postprocessing = _average([model.postprocessing for model in self.models])
 
-    def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
-        """Run all heads over a half, as `SpottingModel.score_rows`.
+    def run(self, features: Mapping[str, np.ndarray]) -> list[tuple[SpottingModel, RowScores]]:
+        """Run the heads over a half, leaving out those whose modalities are all missing.
 
-        Those whose modalities are all missing are left out.
+        Parameters
+        ----------
+        features
+            Raw rows ``(rows, dims)`` by modality.
+
+        Returns
+        -------
+        list
+            Each head with its outputs.
+
+        Raises
+        ------
+        UsageError, InputError
+            As `SpottingModel.score_rows`.
         """
         usable = [m for m in self.models if set(m.settings.modalities) & set(features)]
-        outputs = [model.score_rows(features) for model in usable or self.models]
-        return RowScores(*(np.mean(arrays, axis=0) for arrays in zip(*outputs, strict=True)))
+        return [(model, model.score_rows(features)) for model in usable or self.models]
 
-    def peaks(self, scores: RowScores) -> Peaks:
-        """Pick the spots of a half from its rows' scores."""
-        chosen, settings = self.postprocessing, self.models[0].settings
-        return pick_peaks(scores, settings, chosen.nms_windows_s, chosen.displacement_scale)
+    def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
+        """Average the outputs of the heads for every row of a half.
+
+        Parameters
+        ----------
+        features
+            Raw rows ``(rows, dims)`` by modality.
+
+        Returns
+        -------
+        RowScores
+            As `SpottingModel.score_rows`.
+
+        Raises
+        ------
+        UsageError, InputError
+            As `SpottingModel.score_rows`.
+
+        Examples
+        --------
+        >>> load_models([Path("models/fusion")]).score_rows({"FFT": rows})  # doctest: +SKIP
+        """
+        return mean_scores(self.run(features))
+
+    def peaks(self, outputs: Sequence[tuple[SpottingModel, RowScores]]) -> Peaks:
+        """Pick the spots of a half from its outputs.
+
+        Parameters
+        ----------
+        outputs
+            Result of `run`.
+
+        Returns
+        -------
+        Peaks
+            Times in seconds, classes and confidences.
+        """
+        moved = []
+        for model, scores in outputs:
+            logits, displacement_s = smooth_rows(scores, model.settings)
+            by_s = model.postprocessing.displacement_scale * displacement_s
+            moved.append((model, RowScores(logits, by_s)))
+        settings, windows_s = self.models[0].settings, self.postprocessing.nms_windows_s
+        return pick_peaks(mean_scores(moved), settings, windows_s, displacement_scale=1.0)
 
     def spot_half(
         self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
@@ -84,24 +143,30 @@ class Ensemble:
         Parameters
         ----------
         features
-            Raw rows ``(rows, dims)`` by modality; what is missing is done without.
+            Raw rows ``(rows, dims)`` by modality; modalities may be missing.
         half
-            The half's number, for the result.
+            Number of the half, 1 or 2; the result carries it.
         probability
-            Give probabilities that a spot is right (for people) instead of the confidences
-            spread for the 200-threshold AP (for scoring). The thresholds are of the latter.
+            Give the probability that a spot is right (for people) instead of the confidences spread
+            for the 200-threshold AP (for scoring). `thresholds` refer to the latter.
 
         Returns
         -------
         Events
-            With times in ms since the half's start and confidences in [0, 1].
+            Times in ms since the half's start, confidences in [0, 1].
 
         Raises
         ------
         UsageError, InputError
             As `SpottingModel.score_rows`.
+
+        Examples
+        --------
+        >>> models = load_models([Path("models/fusion")])  # doctest: +SKIP
+        >>> spots = models.spot_half({"FFT": np.load("1_FFT.npy")}, half=1)  # doctest: +SKIP
+        >>> spots.position_ms, spots.confidence  # doctest: +SKIP
         """
-        peaks, chosen = self.peaks(self.score_rows(features)), self.postprocessing
+        peaks, chosen = self.peaks(self.run(features)), self.postprocessing
         mapping = chosen.probability if probability else chosen.spread
         return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping, self.classes)
 
@@ -111,23 +176,44 @@ class Ensemble:
         return self.postprocessing.threshold
 
 
+def mean_scores(outputs: Sequence[tuple[SpottingModel, RowScores]]) -> RowScores:
+    """Average heads: the logits of all, the displacements of those that learn any.
+
+    Parameters
+    ----------
+    outputs
+        Heads with their outputs, as of `Ensemble.run`.
+
+    Returns
+    -------
+    RowScores
+        ``(rows, classes)``.
+    """
+    moving = [x for model, x in outputs if model.settings.displacement_s] or [outputs[0][1]]
+    return RowScores(
+        np.mean([x.logits for _, x in outputs], axis=0),
+        np.mean([x.displacement_s for x in moving], axis=0),
+    )
+
+
 def load_models(folders: Sequence[Path]) -> Ensemble:
     """Load one model folder or several.
 
     Parameters
     ----------
     folders
-        Folders that a training has made.
+        Model folders that a training has written.
 
     Returns
     -------
     Ensemble
-        Ready to spot; one head is an ensemble of one.
+        One head is an ensemble of one.
 
     Raises
     ------
     UsageError
-        A folder holds no model, or one of another version; or the heads do not go together.
+        A folder holds no model, or one of another version; or the heads differ in classes, fps,
+        label version or suppression.
     InputError
         A file in a folder is damaged or does not fit the others.
 
@@ -165,23 +251,26 @@ def predict(
 
     Parameters
     ----------
-    root, games
-        Where the features are.
+    root
+        The dataset folder, with the features.
+    games
+        Games below it.
     models
-        What predicts.
+        The head or heads.
     out
         The results folder.
     scores
-        Write the rows' scores too: ``<half>_scores.npz`` with ``logits`` and ``displacement_s``.
+        Write the outputs of every row too: ``<half>_scores.npz`` with ``logits`` and
+        ``displacement_s``.
     without
-        Modalities to act as if they were missing.
+        Modalities to treat as missing.
     fail_fast
         Raise at the first game that fails instead of listing it.
 
     Returns
     -------
     Summary
-        Games done, and those that could not be done with the reason.
+        Games done, and the failures with their reasons.
 
     Raises
     ------
@@ -216,7 +305,25 @@ def predict_game(
     scores_to: Path | None = None,
     without: Sequence[str] = (),
 ) -> tuple[Events, list[str]]:
-    """Spot both halves of a game; gives the spots and warnings.
+    """Spot both halves of a game.
+
+    Parameters
+    ----------
+    root
+        The dataset folder, with the features.
+    game
+        The game below it.
+    models
+        The head or heads.
+    scores_to
+        Results folder for the outputs of every row; None: they are not written.
+    without
+        Modalities to treat as missing.
+
+    Returns
+    -------
+    Events, list
+        The spots, with spread confidences in [0, 1], and warnings.
 
     Raises
     ------
@@ -224,6 +331,10 @@ def predict_game(
         Neither half has a feature file, or one is damaged.
     UsageError
         The features were made with other settings than those of the training.
+
+    Examples
+    --------
+    >>> spots, warnings = predict_game(root, game, models)  # doctest: +SKIP
     """
     halves = {n: _open_half(Half(root, game, n), models, without) for n in (1, 2)}
     if not any(features for features, _ in halves.values()):
@@ -233,10 +344,11 @@ def predict_game(
         if not features:
             peaks.append(NO_PEAKS)
             continue
-        scores = models.score_rows(features)
-        peaks.append(models.peaks(scores))
+        outputs = models.run(features)
+        peaks.append(models.peaks(outputs))
         if scores_to:
-            write_arrays(scores_to / game / f"{number}_scores.npz", scores._asdict())
+            path = scores_to / game / f"{number}_scores.npz"
+            write_arrays(path, mean_scores(outputs)._asdict())
     warnings = [warning for _, found in halves.values() for warning in found]
     return to_spots(peaks, models.postprocessing.spread, models.classes), warnings
 
@@ -249,10 +361,12 @@ def _open_half(
     present = {name: path for name, path in paths.items() if path.exists()}
     if not present:
         return {}, [f"half {half.number} has no feature file"]
+    for path in present.values():
+        check_media(path, half)
     provenance = {name: provenance_of(path) for name, path in present.items()}
     for model in models.models:
         check_provenance(provenance, model.provenance, str(half.folder))
-    features = open_features(present)
+    features = open_features(present, models.fps)
     missing = [name for name in paths if name not in present]
     warnings = [f"half {half.number} is without {', '.join(missing)}"] if missing else []
     for name, rows in features.items():

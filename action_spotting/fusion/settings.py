@@ -4,29 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
 from action_spotting.dataset.classes import ACTIONS_V2
+from action_spotting.dataset.feature_types import MODALITIES
 from action_spotting.errors import UsageError, unknown
 from action_spotting.io.files import is_name, typed
 
-MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 HEADS = ("dense", "netvlad")
 FUSIONS = ("embedding", "score", "hybrid")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 class Range(NamedTuple):
-    """What a number may be: from `low` to `high`, or to less than it."""
+    """Allowed values of a number: from `low` to `high`.
+
+    Attributes
+    ----------
+    low, high
+        The limits; `low` is allowed.
+    below
+        Whether `high` itself is excluded.
+
+    Examples
+    --------
+    >>> Range(0, 1, below=True).holds(1)
+    False
+    """
 
     low: float = 0
     high: float = 2**32
     below: bool = False
 
     def holds(self, value: float) -> bool:
-        """Whether `value` lies in it; NaN does not."""
+        """Tell whether `value` lies in the range; NaN does not.
+
+        Parameters
+        ----------
+        value
+            The number.
+
+        Returns
+        -------
+        bool
+        """
         return self.low <= value <= self.high and not (self.below and value == self.high)
 
     def __str__(self) -> str:
@@ -39,18 +63,23 @@ DILATION = Range(1, 4096)
 
 
 def _number(
-    default: Any, group: str, text: str, allowed: Range = NOT_NEGATIVE, stored: str = ""
+    group: str, default: Any, text: str, allowed: Range = NOT_NEGATIVE, stored: str = ""
 ) -> Any:
     allowed = FRACTION if isinstance(default, bool) else allowed
     metadata = {"group": group, "help": text, "range": allowed, "stored": stored}
     return field(default=default, metadata=metadata)
 
 
+_data, _network, _target, _training, _spotting = (
+    partial(_number, group) for group in ("data", "network", "targets", "training", "spotting")
+)
+
+
 @dataclass(frozen=True)
 class HeadSettings:
-    """What a head is trained with; stored in the model folder. `make_settings` makes checked ones.
+    """Settings of a head, stored in the model folder. `make_settings` makes checked ones.
 
-    Parameters
+    Attributes
     ----------
     modalities
         Names of features, as in ``1_<name>.npy``.
@@ -61,13 +90,13 @@ class HeadSettings:
     head
         ``dense``, or ``netvlad`` (the pooling baseline).
     fusion
-        Where the modalities meet: ``embedding``, ``score`` or ``hybrid``.
+        Where the modalities are fused: ``embedding``, ``score`` or ``hybrid``.
     seed
         The same seed gives the same model.
     precision
         ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the hardware has it.
     numbers
-        Listed below, with what they are for and their range.
+        Listed below, each with its type, range and meaning.
 
     Examples
     --------
@@ -82,67 +111,78 @@ class HeadSettings:
     fusion: str = "hybrid"
     seed: int = 0
 
-    fps: float = _number(2.0, "data", "feature rows a second", Range(0.01, 1000))
-    chunk_rows: int = _number(224, "data", "rows of a training chunk", Range(1, 20_000))
-    epoch_chunks: int = _number(0, "data", "chunks an epoch; 0: as many as the rows fill once")
-    event_fraction: float = _number(
-        0.5, "data", "share of chunks drawn at events, classes balanced", FRACTION, "anchored"
+    fps: float = _data(2.0, "feature rows a second", Range(0.01, 1000))
+    chunk_rows: int = _data(224, "rows of a training chunk", Range(1, 20_000))
+    epoch_chunks: int = _data(0, "chunks an epoch; 0: as many as the rows fill once")
+    event_fraction: float = _data(
+        0.5, "share of chunks drawn at events, classes balanced", FRACTION, "anchored"
     )
-    subtract_half_mean: bool = _number(
-        True, "data", "subtract each half's own mean from its features", stored="centre"
+    subtract_half_mean: bool = _data(
+        True, "subtract each half's own mean from its features", stored="centre"
     )
 
-    width: int = _number(128, "network", "channels of embeddings and trunk", ONE_OR_MORE)
-    branch_width: int = _number(64, "network", "channels of one modality's own branch", ONE_OR_MORE)
-    encoder_dilations: tuple[int, ...] = _number(
-        (1,), "network", "encoder blocks' dilations", DILATION
+    width: int = _network(128, "channels of embeddings and trunk", ONE_OR_MORE)
+    branch_width: int = _network(64, "channels of one modality's own branch", ONE_OR_MORE)
+    encoder_dilations: tuple[int, ...] = _network((1,), "encoder blocks' dilations", DILATION)
+    dilations: tuple[int, ...] = _network(
+        (1, 2, 4, 8, 16, 32, 64), "trunk blocks' dilations (context in rows)", DILATION
     )
-    dilations: tuple[int, ...] = _number(
-        (1, 2, 4, 8, 16, 32, 64), "network", "trunk blocks' dilations (context in rows)", DILATION
+    branch_dilations: tuple[int, ...] = _network(
+        (1, 4, 16), "branch blocks' dilations (score, hybrid)", DILATION
     )
-    branch_dilations: tuple[int, ...] = _number(
-        (1, 4, 16), "network", "branch blocks' dilations (score, hybrid)", DILATION
-    )
-    dropout: float = _number(0.1, "network", "share of channels hidden in every block", RATE)
+    dropout: float = _network(0.1, "share of channels hidden in every block", RATE)
 
-    positive_s: float = _number(2.0, "targets", "rows this close to an event are positive, s")
-    displacement_s: float = _number(6.0, "targets", "largest displacement, s; 0: none is learned")
-    positive_weight: float = _number(5.0, "targets", "largest weight of a positive row")
-    displacement_weight: float = _number(0.5, "targets", "weight of the displacement loss")
-    branch_weight: float = _number(0.3, "targets", "weight of each branch's own loss")
+    positive_s: float = _target(2.0, "rows this close to an event are positive, s")
+    displacement_s: float = _target(6.0, "largest displacement, s; 0: none is learned")
+    positive_weight: float = _target(5.0, "largest weight of a positive row")
+    displacement_weight: float = _target(0.5, "weight of the displacement loss")
+    branch_weight: float = _target(0.3, "weight of each branch's own loss")
 
-    epochs: int = _number(20, "training", "epochs", ONE_OR_MORE)
-    batch_size: int = _number(16, "training", "chunks a batch", ONE_OR_MORE)
-    learning_rate: float = _number(4e-3, "training", "peak learning rate")
-    weight_decay: float = _number(0.02, "training", "decoupled weight decay (times the rate)")
-    warmup: float = _number(0.05, "training", "share of the steps that warm up", FRACTION)
-    mixup: float = _number(0.3, "training", "alpha of the mixup of chunks; 0: none")
-    modality_dropout: float = _number(
-        0.5, "training", "share of the chunks that lose some of their modalities", FRACTION
+    epochs: int = _training(20, "epochs", ONE_OR_MORE)
+    batch_size: int = _training(16, "chunks a batch", ONE_OR_MORE)
+    learning_rate: float = _training(4e-3, "peak learning rate")
+    weight_decay: float = _training(0.02, "decoupled weight decay (times the rate)")
+    warmup: float = _training(0.05, "share of the steps that warm up", FRACTION)
+    mixup: float = _training(0.3, "alpha of the mixup of chunks; 0: none")
+    modality_dropout: float = _training(
+        0.5, "share of the chunks that lose some of their modalities", FRACTION
     )
-    feature_dropout: float = _number(0.1, "training", "share of features hidden in a chunk", RATE)
-    time_mask_rows: int = _number(12, "training", "longest stretch hidden in a modality; 0: none")
-    shift_rows: int = _number(1, "training", "largest shift between modalities, rows")
+    feature_dropout: float = _training(0.1, "share of features hidden in a chunk", RATE)
+    time_mask_rows: int = _training(12, "longest stretch hidden in a modality; 0: none")
+    shift_rows: int = _training(1, "largest shift between modalities, rows")
     precision: str = "auto"
 
-    nms_window_s: float = _number(
-        0.0, "spotting", "suppression window, s; 0: chosen on validation", stored="window_s"
+    nms_window_s: float = _spotting(
+        0.0, "suppression window, s; 0: chosen on validation", stored="window_s"
     )
-    smooth_s: float = _number(
-        1.0, "spotting", "sigma of the smoothing over time, s; 0: none", Range(0, 10)
-    )
-    soft_nms: bool = _number(True, "spotting", "lower neighbours instead of removing them")
-    spread_confidences: bool = _number(
-        True, "spotting", "spread confidences over the 200 thresholds", stored="score_map"
+    smooth_s: float = _spotting(1.0, "sigma of the smoothing over time, s; 0: none", Range(0, 10))
+    soft_nms: bool = _spotting(True, "lower neighbours instead of removing them")
+    spread_confidences: bool = _spotting(
+        True, "spread confidences over the 200 thresholds", stored="score_map"
     )
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the settings as JSON-able values, under their names in ``model.json``."""
-        return msgspec.to_builtins(_Stored(**vars(self)))
+        """Give the settings as JSON-able values, under their names in ``model.json``.
+
+        Returns
+        -------
+        dict
+            JSON-able values by name.
+        """
+        return {
+            _OLDER.get(name, name): list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+        }
 
 
 def numbers() -> list[dataclasses.Field]:
-    """List the numbers; ``metadata`` holds group, help, range, stored (an older name)."""
+    """List the numeric fields of `HeadSettings`.
+
+    Returns
+    -------
+    list
+        Their ``metadata`` holds group, help, range, stored (an older name).
+    """
     return [f for f in dataclasses.fields(HeadSettings) if f.metadata]
 
 
@@ -192,14 +232,14 @@ PRESET_HELP = "small: a few matches, a CPU, about a minute; full: SoccerNet, a G
 
 
 def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
-    """Make the settings of a training from a preset and what shall differ from it.
+    """Make the settings of a training from a preset and values that override it.
 
     Parameters
     ----------
     preset
         ``small`` (a few games, a CPU) or ``full`` (SoccerNet).
     **overrides
-        Fields of `HeadSettings` (their older names too); None leaves a value as it is.
+        Fields of `HeadSettings` (or their older names); None keeps the preset's value.
 
     Returns
     -------
@@ -209,7 +249,7 @@ def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
     Raises
     ------
     UsageError
-        An unknown preset, or values out of range: all of them in one message.
+        An unknown preset, head or other choice, or values out of range: all in one message.
 
     Examples
     --------
@@ -231,7 +271,27 @@ def make_settings(preset: str = "full", **overrides: Any) -> HeadSettings:
 
 
 def read_settings(content: Any, where: str) -> HeadSettings:
-    """Rebuild settings from a model folder's JSON; `where` names it in the error."""
+    """Read settings from the JSON of a model folder.
+
+    Parameters
+    ----------
+    content
+        The decoded JSON.
+    where
+        Name of the file, for the error message.
+
+    Returns
+    -------
+    HeadSettings
+        Checked settings.
+
+    Raises
+    ------
+    InputError
+        A field is missing, unknown or of another type.
+    UsageError
+        Values out of range.
+    """
     return _checked(HeadSettings(**msgspec.structs.asdict(typed(content, _Stored, where))))
 
 

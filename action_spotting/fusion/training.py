@@ -1,7 +1,7 @@
 """Training: the loop, the choice of the epoch, the postprocessing chosen at its end.
 
-A checkpoint is written after every epoch; a training that was killed goes on from it to the
-identical model.
+A checkpoint is written after every epoch; a training that was killed is continued from it and gives
+the identical model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from action_spotting.fusion.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from action_spotting.fusion.chunks import Batches, prefetch
+from action_spotting.fusion.chunks import Batches
 from action_spotting.fusion.model import (
     MODEL_FILE,
     RowScores,
@@ -37,6 +37,7 @@ from action_spotting.fusion.model import (
     make_network,
     pick_peaks,
     save_model,
+    smooth_rows,
 )
 from action_spotting.fusion.normalisation import fit_normalisation
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
@@ -59,6 +60,7 @@ from action_spotting.fusion.split_data import (
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.locks import InWork, claim
+from action_spotting.io.threads import prefetch
 
 LOG_FILE = "log.csv"
 MACHINE_FILE = "machine.json"
@@ -67,20 +69,20 @@ MACHINE_FILE = "machine.json"
 
 @dataclass
 class TrainingResult:
-    """What a training came to.
+    """The result of a training.
 
     Attributes
     ----------
     model
-        The head of the best epoch, calibrated.
+        The head of the best epoch, with its postprocessing.
     log
-        A row an epoch: epoch, loss, tight average-mAP on the validation games.
+        One row an epoch: epoch, loss, tight average-mAP on the validation games.
     best_epoch
         Counted from 1.
     chunks_per_second
-        Speed of this run's training steps, without validation; 0 when none was left to do.
+        Speed of this run's training steps, without validation; 0 if no epoch was left to train.
     warnings, failures
-        By game or file.
+        Messages by game or file.
     """
 
     model: SpottingModel
@@ -129,37 +131,38 @@ def train(
     root
         The dataset folder.
     train_games, valid_games
-        Games below it; the valid ones choose the epoch and the calibration.
+        Games below it; the epoch and the postprocessing are chosen on `valid_games`.
     model_dir
-        Where the model goes. A training begun there with the same settings and games goes on
-        from its last epoch.
+        The model folder. A training begun there with the same settings and games is continued from
+        its last epoch.
     settings
-        Everything else.
+        Settings of the head, see `make_settings`.
     score
-        Tight average-mAP of spots (the evaluation room's ``average_map``).
+        Gives the tight average-mAP, such as ``partial(average_map, metric="tight")``.
     resume
-        Only go on: an error when there is nothing to go on from.
+        Raise if there is no checkpoint to continue from.
     overwrite
-        Begin anew whatever is in `model_dir`.
+        Train anew whatever is in `model_dir`.
     fail_fast
         Raise for a game that cannot be used instead of leaving it out.
     tensorboard
-        Folder for TensorBoard's events.
+        Folder for TensorBoard's event files; None: none are written.
     after_epoch
-        Called with each epoch's number, from 1, when its checkpoint is written.
+        Called with each epoch's number, from 1, once its checkpoint is written.
 
     Returns
     -------
     TrainingResult
-        The head, its log, and what was left out.
+        The head, its log, and the games left out.
 
     Raises
     ------
     UsageError
-        A modality is nowhere, or `model_dir` holds a training with other settings, or another
-        process trains there.
+        No game has features of a modality, the features have other rows a second or settings,
+        `model_dir` holds a model or another training, or another process trains there.
     InputError
-        No usable game, no event of the classes, features that do not belong together.
+        No usable game, no event of the classes, feature files that do not agree, or a loss that is
+        not finite.
 
     Examples
     --------
@@ -175,6 +178,7 @@ def train(
             settings.modalities,
             classes=settings.classes,
             version=settings.label_version,
+            fps=settings.fps,
         )
         for games in (train_games, valid_games)
     )
@@ -211,7 +215,7 @@ def train(
 
 
 def _find_checkpoint(model_dir: Path, *, resume: bool, overwrite: bool) -> bool:
-    """Tell whether to go on from a checkpoint; refuse what would lose a model."""
+    """Tell whether to continue from a checkpoint; refuse to overwrite a model."""
     found = (model_dir / CHECKPOINT_FILE).exists() and not overwrite
     if resume and not found:
         raise UsageError(f"{model_dir}: no {CHECKPOINT_FILE} to go on from; leave out --resume")
@@ -238,7 +242,7 @@ def _run_epochs(
                 loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{training.story.best:.3f}"
             )
             training.save(model_dir)
-            write_log(model_dir / LOG_FILE, training.story.log)
+            _write_log(model_dir / LOG_FILE, training.story.log)
             if tensorboard:
                 _write_tensorboard(tensorboard, training.story.log[-1])
             if after_epoch:
@@ -296,7 +300,8 @@ class _Training:
     def run_epoch(self, epoch: int, tick: Callable[[int], Any]) -> float:
         """Train one epoch; gives its mean loss."""
         losses, began = [], time.monotonic()
-        for batch in prefetch(lambda i: self.batches(epoch, i), self.batches.per_epoch):
+        batches = (self.batches(epoch, i) for i in range(self.batches.per_epoch))
+        for batch in prefetch(batches, depth=1):
             losses.append(self._step(batch))
             tick(1)
         loss = float(np.mean([float(value) for value in losses]))
@@ -315,7 +320,7 @@ class _Training:
         weights = self._weights()
         assign(self.model.network.trainable_variables, weights, "")
         chosen, annotations = self.model.postprocessing, self.valid_set.annotations
-        pick = picker(self.model, self.valid_set)
+        pick = _picker(self.model, self.valid_set)
         peaks = pick(chosen.nms_windows_s, chosen.displacement_scale)
         tight = average_of_common(score_peaks(self.score, annotations, peaks), annotations)
         self.story.log[-1].tight = round(tight, 6)
@@ -346,9 +351,24 @@ class _Training:
 def choose_postprocessing(
     model: SpottingModel, valid_set: SplitData, score: Scorer
 ) -> Postprocessing:
-    """Choose what comes after the network on the validation games."""
+    """Choose the postprocessing on the validation games.
+
+    Parameters
+    ----------
+    model
+        The head.
+    valid_set
+        The validation games.
+    score
+        Gives the tight AP of each class and their average.
+
+    Returns
+    -------
+    Postprocessing
+        See `fit_postprocessing`.
+    """
     return fit_postprocessing(
-        picker(model, valid_set),
+        _picker(model, valid_set),
         valid_set.annotations,
         score,
         classes=len(model.settings.classes),
@@ -357,12 +377,13 @@ def choose_postprocessing(
     )
 
 
-def picker(model: SpottingModel, data: SplitData) -> Picker:
+def _picker(model: SpottingModel, data: SplitData) -> Picker:
     """Run a head over all halves; gives the function that picks the peaks of every game."""
     rows: dict[tuple[str, int], RowScores] = {}
     for half in data.halves:
         features = {name: read_rows(half, name, 0, half.rows) for name in half.paths}
-        rows[half.half.game, half.half.number] = model.score_rows(features)
+        key = (half.half.game, half.half.number)
+        rows[key] = smooth_rows(model.score_rows(features), model.settings)
 
     def pick(nms_windows_s: np.ndarray, displacement_scale: float) -> list[list[Peaks]]:
         def peaks(game: str, number: int) -> Peaks:
@@ -376,7 +397,7 @@ def picker(model: SpottingModel, data: SplitData) -> Picker:
     return pick
 
 
-def write_log(path: Path, log: Sequence[Epoch]) -> None:
+def _write_log(path: Path, log: Sequence[Epoch]) -> None:
     """Write the training log as CSV."""
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)

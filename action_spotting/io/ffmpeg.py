@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -17,11 +18,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from action_spotting.dataset.media import MEDIA_OPTIONS, ffmpeg_exe
-from action_spotting.errors import InputError
+from action_spotting.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from ffmpy import FFmpeg
+
+CONTAINERS = (
+    "matroska,webm,mov,mp4,mpegts,mpeg,avi,flv,asf,ogg,wav,w64,mp3,aac,flac,aiff,au,caf,ac3,eac3,"
+    "dts,wv,ape,tta,amr,mxf,gxf,nut,ivf,rm,wtv,dv,h264,hevc,vvc,vc1,av1,obu,m4v,mpegvideo,mjpeg,"
+    "yuv4mpegpipe,gif"
+)
+"""ffmpeg's readers of files that hold what they show. The others are not tried: playlists, lists
+of pictures, network sessions, which name other files or addresses that would be read."""
+
+MEDIA_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
 """A progress bar over seconds of media."""
@@ -102,20 +112,34 @@ def run_ffmpeg(
         except FFRuntimeError as error:
             raise _worded(_last_lines(stderr), error.exit_code, inputs, outputs) from None
         finally:
-            _end(ffmpeg)
+            _kill(ffmpeg)
+            if ffmpeg.process is not None:
+                ffmpeg.process.wait()
             _running.discard(ffmpeg)
+
+
+def ffmpeg_exe() -> str:
+    """Give the ffmpeg program: that of imageio-ffmpeg, else the system's."""
+    try:
+        import imageio_ffmpeg
+
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        found = shutil.which("ffmpeg")
+    if not found:
+        raise UsageError("no ffmpeg: `pip install imageio-ffmpeg`, or install ffmpeg")
+    return found
 
 
 def end_all() -> None:
     """End all that runs, in a process that is about to end without waiting for its threads."""
     for ffmpeg in list(_running):
-        _end(ffmpeg)
+        _kill(ffmpeg)
 
 
-def _end(ffmpeg: FFmpeg) -> None:
+def _kill(ffmpeg: FFmpeg) -> None:
     if ffmpeg.process is not None and ffmpeg.process.poll() is None:
         ffmpeg.process.kill()
-        ffmpeg.process.wait()
 
 
 def _address(path: Path) -> str:

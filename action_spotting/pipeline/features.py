@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from action_spotting.dataset.feature_types import base_of, is_audio, pca_of
-from action_spotting.dataset.features import State, compare_settings, feature_state, read_record
+from action_spotting.dataset.features import State, compare_settings, feature_state, source_of
 from action_spotting.dataset.layout import feature_path, parse_feature
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
@@ -65,36 +65,35 @@ class FeaturePlan:
         lacking = {}
         for number in self.halves(name):
             path = feature_path(self.out, number, name)
-            state, reason = feature_state(path, None, settings or None)
+            source = source_of(self.clips[number])
+            state, reason = feature_state(path, None, settings or None, source)
             if self.overwrite or state in (State.MISSING, State.BROKEN):
                 lacking[number] = path
             elif state is State.STALE:
-                raise InputError(f"{reason}; --overwrite makes it anew")
+                raise InputError(f"{reason}; --overwrite makes it anew, another --out keeps it")
         return lacking
 
 
-def make_features(plan: FeaturePlan, notices: list[str]) -> list[str]:
+def make_features(
+    plan: FeaturePlan, notices: list[str], begin: Callable[[], object] = lambda: None
+) -> list[str]:
     """Make the features that are missing as the model's were made; gives the modalities at hand.
 
     What nothing is missing of is not loaded. The first of the modalities must be had; another
     whose weights are not there is left out with a notice, and so is the sound of a half that has
-    none.
+    none. `begin` is called when all that is needed is there.
 
     Raises
     ------
     UsageError
-        The folder holds features of another video; or the first modality cannot be made as for
-        the model's training.
+        The first modality cannot be made as for the model's training.
     InputError
-        A half that cannot be read, or features there that were made with other settings.
+        A half that cannot be read, or features there that were made with other settings or from
+        another video.
     WeightsUnavailable
         The first modality's weights are not there.
     """
     modalities = _with_sound(plan, notices)
-    if not plan.overwrite:
-        for name in modalities:
-            for number, clip in plan.clips.items():
-                _check_source(feature_path(plan.out, number, base_of(name)), clip)
     todo, at_hand = _Todo(), []
     for name in modalities:
         try:
@@ -107,6 +106,7 @@ def make_features(plan: FeaturePlan, notices: list[str]) -> list[str]:
         at_hand.append(name)
         if silent := [str(n) for n in plan.clips if n not in plan.halves(name)]:
             notices.append(f"half {', '.join(silent)} has no sound; spotted without {name} there")
+    begin()
     _extract(plan, todo, notices)
     for pca, pairs in todo.projections:
         all_here([reduce_files(pca, pairs, overwrite=True, fail_fast=True)])
@@ -191,28 +191,12 @@ def _load_pca(plan: FeaturePlan, dims: int, like: Mapping[str, Any] | None) -> P
     return pca
 
 
-def _check_source(target: Path, clip: Clip) -> None:
-    """Refuse to go on with the features of another video that lie in the same folder."""
-    record = read_record(target) if target.exists() else None
-    source = (record or {}).get("source") or {}
-    now = (clip.path.name, clip.path.stat().st_size, clip.start_s, clip.duration_s)
-    then = tuple(source.get(key) for key in ("file", "bytes", "start_s", "duration_s"))
-    if source and now != then:
-        raise UsageError(
-            f"{target.parent} holds the features of another video ({source.get('file')}); choose "
-            "another --out, or --overwrite them"
-        )
-
-
 def _extract(plan: FeaturePlan, todo: _Todo, notices: list[str]) -> None:
     """Extract what is missing, half by half."""
-    for _, pairs in todo.projections:
-        for target in pairs:  # or an old one might outlive what it was made from
-            target.unlink(missing_ok=True)
     jobs = [Job(partial(replace, plan.clips[n]), todo.targets[n]) for n in sorted(todo.targets)]
     if not jobs:
         return
-    makers = {name: partial(_same, extractor) for name, extractor in todo.extractors.items()}
+    makers = {name: partial(todo.extractors.__getitem__, name) for name in todo.extractors}
     summaries = extract_all(makers, jobs, overwrite=plan.overwrite, fail_fast=True, workers=1)
     all_here(summaries)
     for summary in summaries:
@@ -220,7 +204,3 @@ def _extract(plan: FeaturePlan, todo: _Todo, notices: list[str]) -> None:
             number, _ = parse_feature(Path(item)) or (0, "")
             notice = f"half {number}: {warning}"
             notices += [notice] if notice not in notices else []
-
-
-def _same(extractor: Extractor) -> Extractor:
-    return extractor

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from action_spotting.io.files import whole_file
+
 DETECTOR = "yolov5_standin.onnx"
 
 
@@ -27,6 +29,14 @@ def find_pca(model_dirs: Sequence[Path], dims: int) -> tuple[Path, Path] | None:
     """Find the PCA and the average that a model keeps."""
     candidates = [pca_files(folder, dims) for folder in model_dirs]
     return next((files for files in candidates if all(path.is_file() for path in files)), None)
+
+
+def keep_pca(files: tuple[Path, Path], kept: tuple[Path, Path]) -> None:
+    """Copy the two files of a PCA into a model folder, unless they are those."""
+    for source, target in zip(files, kept, strict=True):
+        if source.resolve() != target.resolve():
+            with whole_file(target) as part:
+                part.write_bytes(source.read_bytes())
 
 
 def find_detector(model_dirs: Sequence[Path]) -> Path | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from action_spotting.dataset.feature_types import MODALITIES, is_audio
 from action_spotting.extraction.registry import Pretrained
 
-MODALITIES = ("ResNET_TF2_PCA512", "YOLOv5", "VGGish", "FFT")
+PICTURE_FIRST = tuple(sorted(MODALITIES, key=is_audio))
+"""The order in which the chain makes the features."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Plan:
     model_dir, predictions, report
         Where the head, the results and the HTML report go.
     modalities
-        What the head is trained on: ``ResNET_TF2_PCA<n>``, ``YOLOv5``, ``VGGish``, ``FFT``.
+        What the head is trained on, such as ``ResNET_TF2_PCA<n>``; None: what the folder has or
+        can make, see `action_spotting.pipeline.check.default_modalities`.
     video
         Which media of a half are read: LQ, 720p or HQ.
     train_split, valid_split, test_split
@@ -29,7 +32,7 @@ class Plan:
     pretrained
         Weights of the feature networks.
     preset, epochs, seed
-        How the head is trained.
+        How the head is trained; preset None: ``small`` for the sample matches, else ``full``.
     fail_fast
         Stop at the first half that fails.
     sample
@@ -37,19 +40,25 @@ class Plan:
         the detector where pretrained ones cannot be had.
     notes
         What a reader of the report must know, such as that weights are random.
+
+    Examples
+    --------
+    >>> plan = Plan(Path("SoccerNet"), Path("model"), Path("predictions"), Path("report.html"))
+    >>> plan.splits
+    ('train', 'valid', 'test')
     """
 
     root: Path
     model_dir: Path
     predictions: Path
     report: Path
-    modalities: tuple[str, ...] = MODALITIES
+    modalities: tuple[str, ...] | None = None
     video: str = "LQ"
     train_split: str = "train"
     valid_split: str = "valid"
     test_split: str = "test"
     pretrained: Pretrained = field(default_factory=Pretrained)
-    preset: str = "small"
+    preset: str | None = None
     epochs: int | None = None
     seed: int = 0
     fail_fast: bool = False

@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from action_spotting.backend import load_tensorflow
-from action_spotting.dataset.feature_types import base_of, pca_of
-from action_spotting.dataset.layout import Half
-from action_spotting.dataset.splits import list_games, list_halves
-from action_spotting.errors import InputError, SpottingError
+from action_spotting.dataset.feature_types import pca_of
+from action_spotting.dataset.splits import list_games
+from action_spotting.errors import InputError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import jobs_of_halves
-from action_spotting.extraction.registry import make_extractor
 from action_spotting.io.items import Summary
 from action_spotting.io.tables import table
+from action_spotting.pipeline.check import Work, prepare
 from action_spotting.pipeline.demo import demo_plan
 from action_spotting.pipeline.features import all_here
-from action_spotting.pipeline.model_files import pca_files
+from action_spotting.pipeline.model_files import keep_pca, pca_files
 from action_spotting.pipeline.plan import Plan
 
 if TYPE_CHECKING:
@@ -37,17 +36,22 @@ class Outcome:
 
     Attributes
     ----------
-    plan
-        What is being done.
+    work
+        What it had to do.
     stages
         What each made: its name, its seconds, and a summary or, of the features, several.
     evaluation
         The scores on the test split.
     """
 
-    plan: Plan
+    work: Work
     stages: list[tuple[str, float, list[Summary]]] = field(default_factory=list)
     evaluation: Evaluation | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """What was asked for, with its defaults filled in."""
+        return self.work.plan
 
     @property
     def exit_code(self) -> int:
@@ -55,18 +59,30 @@ class Outcome:
         codes = [summary.exit_code for _, _, summaries in self.stages for summary in summaries]
         return max(codes, default=0)
 
-    @cached_property
-    def halves(self) -> list[Half]:
-        """The halves of all splits that have media or features."""
-        found = list_halves(self.plan.root, self.plan.splits)
-        return [half for half in found if _absence(half, self.plan.video) is None]
-
     def games(self, split: str) -> list[str]:
-        """The games of a split."""
+        """List the games of a split.
+
+        Parameters
+        ----------
+        split
+            A split of the dataset folder.
+
+        Returns
+        -------
+        list of str
+            In the order of the split.
+
+        Raises
+        ------
+        UsageError
+            Unknown split, or no game of it is there.
+        """
         return list_games(self.plan.root, split)
 
 
-def run_pipeline(plan: Plan, announce: Announce) -> Outcome:
+def run_pipeline(
+    plan: Plan, announce: Announce, begin: Callable[[], object] = lambda: None
+) -> Outcome:
     """Run every stage in order; what is already there is skipped.
 
     Parameters
@@ -74,15 +90,37 @@ def run_pipeline(plan: Plan, announce: Announce) -> Outcome:
     plan
         What to do.
     announce
-        Takes one line a stage.
+        Takes one line a stage, and one for each default that was chosen.
+    begin
+        Called when all is checked, before the first stage.
+
+    Returns
+    -------
+    Outcome
+        What each stage made, and the scores.
 
     Raises
     ------
     SpottingError
-        When a stage leaves nothing for the next one to work on.
+        The plan cannot be carried out (all problems are listed before the first stage begins), or
+        a stage leaves nothing for the next one.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> root = Path("SoccerNet")
+    >>> plan = Plan(root, Path("model"), Path("predictions"), Path("report.html"))
+    >>> outcome = run_pipeline(plan, print)  # doctest: +SKIP
+    >>> print(closing_text(outcome))  # doctest: +SKIP
     """
-    outcome = Outcome(plan)
-    todo = _stages(plan)
+    made = []
+    if plan.sample:
+        plan, summary = _sample(plan)
+        made.append(("sample", summary.seconds, [summary]))
+        announce(str(summary))
+    outcome = Outcome(prepare(plan, announce), made)
+    begin()
+    todo = _stages(outcome.plan)
     for i, (name, stage) in enumerate(todo, start=1):
         began = time.monotonic()
         summaries = stage(outcome)
@@ -94,7 +132,7 @@ def run_pipeline(plan: Plan, announce: Announce) -> Outcome:
     return outcome
 
 
-def summary_table(outcome: Outcome) -> str:
+def _summary_table(outcome: Outcome) -> str:
     """Lay out what each stage made and how long it took."""
     rows: list[list[object]] = []
     for name, seconds, summaries in outcome.stages:
@@ -109,9 +147,29 @@ def summary_table(outcome: Outcome) -> str:
 
 
 def occurring_average(evaluation: Evaluation) -> dict[str, float]:
-    """Give each metric's average-mAP over the classes that occur, in [0, 1].
+    """Give each metric's average-mAP over the classes that occur.
 
     SoccerNet's own average counts a class that never occurs as 0.
+
+    Parameters
+    ----------
+    evaluation
+        As `score_folder` gives it.
+
+    Returns
+    -------
+    dict of str to float
+        By metric, in [0, 1].
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.events import Events
+    >>> from action_spotting.evaluation.evaluate import score_set
+    >>> from action_spotting.evaluation.game_set import GameSet
+    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
+    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)), metrics=["tight"])
+    >>> round(occurring_average(evaluation)["tight"], 3)
+    1.0
     """
     return {
         metric: float(np.mean(result.per_class[result.visible + result.unshown > 0]))
@@ -119,87 +177,92 @@ def occurring_average(evaluation: Evaluation) -> dict[str, float]:
     }
 
 
-def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], list[Summary]]]]:
-    reduced = [name for name in plan.modalities if pca_of(name)]
-    return [
-        *([("sample", sample)] if plan.sample else []),
-        ("matches", check_matches),
-        ("features", extract),
-        *((name, partial(reduce, name=name)) for name in reduced),
-        ("train", train),
-        ("predict", predict),
-        ("score", score),
-        ("report", report),
-    ]
-
-
-def sample(outcome: Outcome) -> list[Summary]:
+def _sample(plan: Plan) -> tuple[Plan, Summary]:
     """Make the sample matches and what their features need."""
     from action_spotting.sample import make_sample
 
-    games = make_sample(outcome.plan.root, seed=outcome.plan.seed)
-    outcome.plan = demo_plan(outcome.plan)
-    return [Summary("sample", done=games)]
+    began = time.monotonic()
+    games = make_sample(plan.root, seed=plan.seed)
+    return demo_plan(plan), Summary("sample", done=games, seconds=time.monotonic() - began)
 
 
-def check_matches(outcome: Outcome) -> list[Summary]:
+def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], list[Summary]]]]:
+    reduced = [name for name in plan.modalities or () if pca_of(name)]
+    return [
+        ("matches", _list_matches),
+        ("features", _extract),
+        *((name, partial(_reduce, name=name)) for name in reduced),
+        ("train", _train),
+        ("predict", _predict),
+        ("score", _score),
+        ("report", _report),
+    ]
+
+
+def _list_matches(outcome: Outcome) -> list[Summary]:
     """List the halves; those with neither media nor features are left out and named."""
-    plan = outcome.plan
-    summary = Summary("matches")
-    for half in list_halves(plan.root, plan.splits):
-        absence = _absence(half, plan.video)
-        if absence:
-            if plan.fail_fast:
-                raise InputError(absence)
-            summary.failures[f"{half.game}, half {half.number}"] = absence
-        else:
-            summary.skipped.append(f"{half.game}, half {half.number}")
-    return [summary]
+    work = outcome.work
+    for absence in work.absent.values():
+        if outcome.plan.fail_fast:
+            raise InputError(absence)
+    there = [f"{half.game}, half {half.number}" for half in work.halves]
+    return [Summary("matches", skipped=there, failures=work.absent)]
 
 
-def extract(outcome: Outcome) -> list[Summary]:
-    """Extract all features of every half, each half decoded once."""
-    plan = outcome.plan
-    bases = list(dict.fromkeys(base_of(name) for name in plan.modalities))
-    makers = {base: partial(make_extractor, base, plan.pretrained) for base in bases}
-    jobs = jobs_of_halves(outcome.halves, bases, plan.video)
-    summaries = extract_all(makers, jobs, fail_fast=plan.fail_fast)
-    all_here(summaries)
+def _extract(outcome: Outcome) -> list[Summary]:
+    """Extract what is lacking of all features, each half decoded once."""
+    work, plan = outcome.work, outcome.plan
+    jobs = [
+        job
+        for half, names in work.lacking.items()
+        for job in jobs_of_halves([half], names, plan.video)
+    ]
+    makers = {name: partial(work.extractors.__getitem__, name) for name in work.extractors}
+    made = {s.stage: s for s in extract_all(makers, jobs, fail_fast=plan.fail_fast)} if jobs else {}
+    all_here([*made.values()])
+    used = [*(name for name in plan.modalities or () if not pca_of(name)), *made, *work.failures]
+    summaries = []
+    for name in dict.fromkeys(name for name in used if not pca_of(name)):
+        summary = made.get(name) or Summary(name)
+        summary.skipped += work.there[name]
+        summary.failures |= work.failures[name]
+        summaries.append(summary)
     return summaries
 
 
-def reduce(outcome: Outcome, name: str) -> list[Summary]:
-    """Fit the PCA on the training split, unless the model has one; reduce every half."""
+def _reduce(outcome: Outcome, name: str) -> list[Summary]:
+    """Project what is lacking of a reduced feature; the model keeps the PCA that made it."""
     from action_spotting.reduction.files import load_pca, save_pca
     from action_spotting.reduction.pca import fit, reduce_files
 
-    plan = outcome.plan
+    work, plan = outcome.work, outcome.plan
     base, dims = pca_of(name) or (name, 0)
-    sources = {half: half.feature(base) for half in outcome.halves if half.feature(base).exists()}
-    files = pca_files(plan.model_dir, dims)
-    if not files[0].exists():
-        games = set(outcome.games(plan.train_split))
-        learnt = [path for half, path in sources.items() if half.game in games]
-        pca, _ = fit(learnt, dims, fail_fast=plan.fail_fast)
-        save_pca(pca, *files)
-    pca = load_pca(*files)
-    pairs = {half.feature(name): path for half, path in sources.items()}
-    summary = replace(reduce_files(pca, pairs, fail_fast=plan.fail_fast), stage=name)
-    all_here([summary])
-    return [summary]
+    summary, kept = Summary(name), pca_files(plan.model_dir, dims)
+    if name in work.pcas:
+        keep_pca(work.pcas[name], kept)
+    pairs = {half.feature(name): half.feature(base) for half in work.reduce[name]}
+    pairs = {target: source for target, source in pairs.items() if source.exists()}
+    if pairs:
+        if name not in work.pcas:
+            games = set(outcome.games(plan.train_split))
+            sources = [half.feature(base) for half in work.halves if half.game in games]
+            learnt = [path for path in sources if path.exists()]
+            save_pca(fit(learnt, dims, fail_fast=plan.fail_fast)[0], *kept)
+        summary = reduce_files(load_pca(*kept), pairs, fail_fast=plan.fail_fast)
+        all_here([summary])
+    summary.skipped += work.there[name]
+    summary.failures |= work.failures[name]
+    return [replace(summary, stage=name)]
 
 
-def train(outcome: Outcome) -> list[Summary]:
+def _train(outcome: Outcome) -> list[Summary]:
     """Train the head on the training split; the validation split chooses the epoch."""
     load_tensorflow()
     from action_spotting.evaluation.scoring import average_map
-    from action_spotting.fusion.settings import make_settings
     from action_spotting.fusion.training import train as train_head
 
-    plan = outcome.plan
-    settings = make_settings(
-        plan.preset, modalities=plan.modalities, epochs=plan.epochs, seed=plan.seed
-    )
+    plan, settings = outcome.plan, outcome.work.settings
+    assert settings is not None
     result = train_head(
         plan.root,
         outcome.games(plan.train_split),
@@ -213,7 +276,7 @@ def train(outcome: Outcome) -> list[Summary]:
     return [Summary("train", done=done, warnings=result.warnings, failures=result.failures)]
 
 
-def predict(outcome: Outcome) -> list[Summary]:
+def _predict(outcome: Outcome) -> list[Summary]:
     """Spot the matches of the test split."""
     load_tensorflow()
     from action_spotting.fusion.prediction import load_models
@@ -226,16 +289,21 @@ def predict(outcome: Outcome) -> list[Summary]:
     return [replace(summary, stage="predict")]
 
 
-def score(outcome: Outcome) -> list[Summary]:
-    """Score the test split with SoccerNet's measures."""
+def _score(outcome: Outcome) -> list[Summary]:
+    """Score the test split with SoccerNet's measures; games that are not usable are left out."""
     from action_spotting.evaluation.evaluate import score_folder
 
     plan = outcome.plan
-    outcome.evaluation = score_folder(plan.root, plan.predictions, split=plan.test_split)
-    return [Summary("score", done=list(outcome.evaluation.games.games))]
+    evaluation = score_folder(plan.root, plan.predictions, split=plan.test_split, partial=True)
+    outcome.evaluation = evaluation
+    here = {*outcome.games(plan.test_split)}
+    left_out = {game: why for game, why in evaluation.games.left_out.items() if game in here}
+    if plan.fail_fast and left_out:
+        raise InputError("; ".join(left_out.values()))
+    return [Summary("score", done=list(evaluation.games.games), failures=left_out)]
 
 
-def report(outcome: Outcome) -> list[Summary]:
+def _report(outcome: Outcome) -> list[Summary]:
     """Write the HTML report of the test split, with links to its videos."""
     from action_spotting.evaluation.report import games_of, write_report
 
@@ -247,8 +315,19 @@ def report(outcome: Outcome) -> list[Summary]:
 
 
 def closing_text(outcome: Outcome) -> str:
-    """Word the end of a run: what each stage made, the scores, what to know, where to look."""
-    parts = [summary_table(outcome)]
+    """Sum up a run: what each stage made, the scores, the notes, the path of the report.
+
+    Parameters
+    ----------
+    outcome
+        As `run_pipeline` gives it.
+
+    Returns
+    -------
+    str
+        Several paragraphs.
+    """
+    parts = [_summary_table(outcome)]
     if outcome.evaluation:
         from action_spotting.evaluation.tables import score_table
 
@@ -259,14 +338,3 @@ def closing_text(outcome: Outcome) -> str:
     parts += [f"note: {note}" for note in outcome.plan.notes]
     parts.append(f"report: {outcome.plan.report}")
     return "\n\n".join(parts)
-
-
-def _absence(half: Half, video: str) -> str | None:
-    """Why a half can give nothing, or None when it has media or features."""
-    if half.features():
-        return None
-    try:
-        half.clip(video)
-    except SpottingError as error:
-        return str(error)
-    return None

@@ -10,8 +10,8 @@ missing
     Not there.
 stale
     A feature made with other settings than most files of its name in the folder (of two settings
-    that are as frequent, those of the first file count), or a reduced feature made from other
-    features than those that now lie beside it. Files without a record are taken as they are.
+    that are as frequent, those of the first file count), from other media than lie there now, or,
+    if it is a reduced one, from other features. Files without a record are taken as they are.
 broken
     Empty, cut short, unreadable, or its record is.
 """
@@ -20,21 +20,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from action_spotting.dataset.event_files import read_labels, read_predictions
 from action_spotting.dataset.feature_types import base_of, pca_of
-from action_spotting.dataset.features import compare_settings, open_feature, read_record
-from action_spotting.dataset.layout import (
-    Half,
-    feature_path,
-    labels_path,
-    parse_feature,
-    predictions_path,
+from action_spotting.dataset.features import (
+    compare_settings,
+    compare_sources,
+    media_there,
+    open_feature,
+    read_record,
 )
+from action_spotting.dataset.layout import Half, labels_path, predictions_path
 from action_spotting.dataset.media import check_file
 from action_spotting.dataset.splits import read_splits
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
@@ -57,11 +58,14 @@ class Finding:
         Why it is stale or broken, or who has it in work.
     settings
         Of a feature's record; None without one.
+    other_media
+        It is stale because the media are others now.
     """
 
     state: str
     reason: str = ""
     settings: Any = None
+    other_media: bool = False
 
 
 @dataclass
@@ -104,19 +108,15 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as what `json` writes."""
-        return {
-            "splits": {
-                split: {
-                    "games": self.games[split],
-                    "stages": {stage: self.counts(split, stage) for stage in stages},
-                }
-                for split, stages in self.findings.items()
-            },
-            "in work": self.problems("in work"),
-            "stale": self.problems("stale"),
-            "broken": self.problems("broken"),
-            "settings": self.settings,
+        splits = {
+            split: {
+                "games": self.games[split],
+                "stages": {stage: self.counts(split, stage) for stage in stages},
+            }
+            for split, stages in self.findings.items()
         }
+        problems = {state: self.problems(state) for state in ("in work", "stale", "broken")}
+        return {"splits": splits, **problems, "settings": self.settings}
 
     def __str__(self) -> str:
         """A table of the counts, then what is in work, stale or broken, with who or why."""
@@ -153,45 +153,99 @@ def survey(
     UsageError
         No game of any split is there.
     """
-    names = list(dict.fromkeys(name for modality in features for name in _with_base(modality)))
-    manifest = Manifest()
-    for split, games in read_splits(root).items():
-        if not any((root / game).is_dir() for game in games):
-            continue
-        halves = [Half(root, game, number) for game in games for number in (1, 2)]
+    splits = {
+        split: games
+        for split, games in read_splits(root).items()
+        if any((root / game).is_dir() for game in games)
+    }
+    if not splits:
+        raise UsageError(f"{root}: no game of any split is there")
+    halves = {
+        split: [Half(root, game, number) for game in games for number in (1, 2)]
+        for split, games in splits.items()
+    }
+    found, usual = look([half for part in halves.values() for half in part], features, video)
+    manifest = Manifest({split: len(games) for split, games in splits.items()}, settings=usual)
+    for split, games in splits.items():
         stages = {
-            MEDIA: _media(halves, video),
+            MEDIA: _media(halves[split], video),
             LABELS: _each(games, root, labels_path, read_labels),
         }
-        for name in names:
-            stages[name] = {
-                _below(half.feature(name), root): _feature(half.feature(name)) for half in halves
-            }
+        for name, findings in found.items():
+            stages[name] = {_below(h.feature(name), root): findings[h] for h in halves[split]}
         if results is not None:
             stages[PREDICTIONS] = _each(games, results, predictions_path, read_predictions)
-        manifest.games[split] = len(games)
         manifest.findings[split] = stages
-    if not manifest.games:
-        raise UsageError(f"{root}: no game of any split is there")
-    for name in names:
-        _find_stale(manifest, name)
     return manifest
 
 
-def _with_base(modality: str) -> list[str]:
-    return [base_of(modality), modality]
+def look(
+    halves: Sequence[Half], features: Sequence[str], video: str = "LQ"
+) -> tuple[dict[str, dict[Half, Finding]], dict[str, Any]]:
+    """Look at the feature files of halves.
+
+    Parameters
+    ----------
+    halves, features, video
+        As for `survey`.
+
+    Returns
+    -------
+    findings, settings
+        By feature, those that reduced ones come from included: what lies there for each half, and
+        the settings of most files.
+    """
+    names = list(dict.fromkeys(name for f in features for name in (base_of(f), f)))
+    media = cache(partial(media_there, video=video))
+    found = {name: {half: _feature(half, name, media) for half in halves} for name in names}
+    usual = {name: _usual(list(found[name].values())) for name in names}
+    for name, findings in found.items():
+        for half, finding in findings.items():
+            if finding.settings is None or finding.state != "done":
+                continue
+            source = found[base_of(name)][half].settings if pca_of(name) else None
+            differences = compare_settings(finding.settings, usual[name])
+            if not differences and source and finding.settings.get("features"):
+                differences = compare_settings(finding.settings["features"], source, "features")
+            if differences:
+                finding.state = "stale"
+                finding.reason = f"made with other settings: {'; '.join(differences)}"
+    return found, usual
+
+
+def _feature(half: Half, name: str, media: Callable[[Half], Sequence[Any]]) -> Finding:
+    path = half.feature(name)
+    if not path.exists():
+        if not claim_path(path).exists():
+            return Finding("missing")
+        return Finding("in work", str(holder_of(path) or "a process that has just begun"))
+    try:
+        open_feature(path)
+        record = read_record(path)
+    except InputError as error:
+        return Finding("broken", str(error))
+    if record is None:
+        return Finding("done")
+    if record.get("source") and (differences := compare_sources(record, media(half))):
+        reason = f"made from other media: {'; '.join(differences)}"
+        return Finding("stale", reason, record["settings"], other_media=True)
+    return Finding("done", settings=record["settings"])
+
+
+def _usual(findings: Sequence[Finding]) -> Any:
+    """Give the most frequent settings, or None where there is no record."""
+    keys = [json.dumps(f.settings, sort_keys=True) for f in findings if f.settings is not None]
+    return json.loads(Counter(keys).most_common(1)[0][0]) if keys else None
 
 
 def _media(halves: Sequence[Half], video: str) -> dict[str, Finding]:
     found = {}
     for half in halves:
-        name = f"{half.game}, half {half.number}"
         try:
-            clip = half.clip(video)
+            finding = _checked(half.clip(video).path, check_file)
         except InputError:
-            found[name] = Finding("missing")
-            continue
-        found[name] = _checked(clip.path, check_file)
+            finding = Finding("missing")
+        found[f"{half.game}, half {half.number}"] = finding
     return found
 
 
@@ -214,53 +268,6 @@ def _checked(path: Path, read: Callable[[Path], Any]) -> Finding:
     except InputError as error:
         return Finding("broken", str(error))
     return Finding("done")
-
-
-def _feature(path: Path) -> Finding:
-    if not path.exists():
-        if not claim_path(path).exists():
-            return Finding("missing")
-        return Finding("in work", str(holder_of(path) or "a process that has just begun"))
-    try:
-        open_feature(path)
-        record = read_record(path)
-    except InputError as error:
-        return Finding("broken", str(error))
-    return Finding("done", settings=record["settings"] if record else None)
-
-
-def _find_stale(manifest: Manifest, name: str) -> None:
-    """Mark the files of a feature that do not go with the others, or with what they come from."""
-    known = [f.settings for _, _, f in _files(manifest, name) if f.settings is not None]
-    keys = [json.dumps(settings, sort_keys=True) for settings in known]
-    usual = json.loads(Counter(keys).most_common(1)[0][0]) if keys else None
-    manifest.settings[name] = usual
-    for split, path, finding in _files(manifest, name):
-        if finding.settings is None:
-            continue
-        differences = compare_settings(finding.settings, usual)
-        if not differences and pca_of(name):
-            differences = _other_source(manifest.findings[split], name, path, finding.settings)
-        if differences:
-            finding.state = "stale"
-            finding.reason = f"made with other settings: {'; '.join(differences)}"
-
-
-def _other_source(
-    stages: Mapping[str, Mapping[str, Finding]], name: str, path: str, settings: Mapping[str, Any]
-) -> list[str]:
-    """Name the settings in which a reduced feature's source is another now."""
-    base, (number, _) = base_of(name), parse_feature(Path(path)) or (0, "")
-    source = stages[base][feature_path(Path(path).parent, number, base).as_posix()]
-    if source.settings is None or settings.get("features") is None:
-        return []
-    return compare_settings(settings["features"], source.settings, "features")
-
-
-def _files(manifest: Manifest, name: str) -> Iterator[tuple[str, str, Finding]]:
-    for split, stages in manifest.findings.items():
-        for path, finding in stages[name].items():
-            yield split, path, finding
 
 
 def _below(path: Path, root: Path) -> str:

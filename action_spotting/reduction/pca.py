@@ -40,14 +40,14 @@ class PCA:
     average
         Subtracted first, float64 ``(dims,)``: the original's "scaler".
     components
-        Principal axes as rows, the strongest first, float64 ``(n, dims)``.
+        Principal axes as rows, the one of largest variance first, float64 ``(n, dims)``.
     mean
         Subtracted after `average`, float64 ``(dims,)``. The original fits scikit-learn's PCA on
-        data from which the average is gone, so that this is 0 but for rounding.
+        data from which the average is already subtracted, so that this is 0 but for rounding.
     variance
         Variance along each component, float64 ``(n,)``.
     variance_ratio
-        The same as a share of the whole, float64 ``(n,)``.
+        The same as a fraction of the total variance, float64 ``(n,)``.
     rows
         Rows it was fitted on; 0: unknown.
     settings
@@ -81,7 +81,26 @@ class PCA:
         return digest.hexdigest()
 
     def transform(self, block: np.ndarray) -> np.ndarray:
-        """Project rows ``(n, width)`` to float32 ``(n, dims)``."""
+        """Project rows.
+
+        Parameters
+        ----------
+        block
+            Features ``(n, width)``, any float or int type.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 ``(n, dims)``.
+
+        Examples
+        --------
+        >>> axes = np.array([[0.6, 0.8]])
+        >>> pca = PCA(np.array([1.0, 1.0]), axes, np.zeros(2), np.ones(1), np.ones(1))
+        >>> pca.transform(np.array([[1.0, 1.0], [6.0, 1.0]]))
+        array([[0.],
+               [3.]], dtype=float32)
+        """
         offset = (self.average + self.mean) @ self.components.T
         reduced: np.ndarray = block.astype(np.float64) @ self.components.T - offset
         return reduced.astype(np.float32)
@@ -96,7 +115,16 @@ class Sums:
     Parameters
     ----------
     shift
-        ``(dims,)``
+        ``(dims,)``.
+
+    Attributes
+    ----------
+    rows
+        Rows taken in so far.
+    total
+        Their sum, relative to `shift`; float64 ``(dims,)``.
+    gram
+        Their Gram matrix, its lower triangle; float64 ``(dims, dims)``.
     """
 
     def __init__(self, shift: np.ndarray) -> None:
@@ -107,7 +135,13 @@ class Sums:
         self.gram = np.zeros((width, width), order="F")
 
     def update(self, block: np.ndarray) -> None:
-        """Take in rows ``(n, dims)``."""
+        """Take in rows.
+
+        Parameters
+        ----------
+        block
+            Finite numbers ``(n, dims)``.
+        """
         centred = block - self.shift
         self.rows += len(centred)
         self.total += centred.sum(axis=0)
@@ -115,13 +149,36 @@ class Sums:
         self.gram = dsyrk(1.0, centred.T, beta=1.0, c=self.gram, overwrite_c=1, lower=1)
 
     def add(self, other: Sums) -> None:
-        """Take in the rows of `other`, which has the same shift."""
+        """Take in the rows of other sums.
+
+        Parameters
+        ----------
+        other
+            Sums with the same shift; left as they are.
+        """
         self.rows += other.rows
         self.total += other.total
         self.gram += other.gram
 
     def mean_and_covariance(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give the mean ``(dims,)`` and the covariance ``(dims, dims)``, its lower triangle."""
+        """Compute the mean and the covariance (divided by rows - 1) of the rows taken in.
+
+        Returns
+        -------
+        mean
+            float64 ``(dims,)``.
+        covariance
+            Its lower triangle; float64 ``(dims, dims)``.
+
+        Examples
+        --------
+        >>> sums = Sums(np.zeros(2))
+        >>> sums.update(np.array([[0.0, 0.0], [2.0, 2.0], [4.0, 4.0]]))
+        >>> mean, covariance = sums.mean_and_covariance()
+        >>> mean, np.tril(covariance)
+        (array([2., 2.]), array([[4., 0.],
+               [4., 4.]]))
+        """
         mean = self.total / self.rows
         gram = self.gram - np.outer(self.total, mean)
         return self.shift + mean, gram / (self.rows - 1)
@@ -129,6 +186,11 @@ class Sums:
 
 class Fitting:
     """A fit under way.
+
+    Parameters
+    ----------
+    sums, settings
+        Of the files taken in before; None: none yet.
 
     Attributes
     ----------
@@ -143,7 +205,23 @@ class Fitting:
         self.settings = settings
 
     def take_in(self, path: Path) -> Outcome:
-        """Add a file's rows to the sums; all of them, or none when one is not usable."""
+        """Add a file's rows to the sums; all of them, or none where one of them is not usable.
+
+        Parameters
+        ----------
+        path
+            A feature file.
+
+        Returns
+        -------
+        Outcome
+            ``("done", None)``.
+
+        Raises
+        ------
+        InputError
+            Not readable, another width, a number that is not finite, or made with other settings.
+        """
         array = open_feature(path, len(self.sums.shift) if self.sums else None)
         record = read_record(path)
         settings = record["settings"] if record else None
@@ -166,7 +244,27 @@ class Fitting:
         return "done", None
 
     def finish(self, n_components: int, summary: Summary) -> PCA:
-        """Compute the PCA of the files that `summary` names; see `fit` for the errors."""
+        """Compute the PCA of the files taken in.
+
+        Parameters
+        ----------
+        n_components
+            Components to keep.
+        summary
+            What became of the files, for messages.
+
+        Returns
+        -------
+        PCA
+            The fitted projection.
+
+        Raises
+        ------
+        InputError
+            No usable file, or no more rows than components.
+        UsageError
+            More components than the features have numbers.
+        """
         if self.sums is None:
             raise InputError(f"PCA: no feature file is usable\n{summary}")
         if n_components > len(self.sums.shift):
@@ -205,7 +303,7 @@ def fit(
     Raises
     ------
     InputError
-        No usable file, or fewer rows than components.
+        No usable file, or no more rows than components.
     UsageError
         More components than the features have numbers.
 
@@ -225,9 +323,30 @@ def fit(
 
 
 def from_sums(sums: Sums, n_components: int, settings: Mapping[str, Any] | None = None) -> PCA:
-    """Compute the PCA that `sums` stand for.
+    """Compute the PCA of the rows that `sums` took in.
 
     Signs are scikit-learn's: each component's largest entry is positive.
+
+    Parameters
+    ----------
+    sums
+        Of at least two rows.
+    n_components
+        Components to keep, no more than the width.
+    settings
+        The provenance of the features, to be kept with the PCA.
+
+    Returns
+    -------
+    PCA
+        The fitted projection.
+
+    Examples
+    --------
+    >>> sums = Sums(np.zeros(2))
+    >>> sums.update(np.array([[0.0, 0.0], [2.0, 2.0], [4.0, 4.0]]))
+    >>> from_sums(sums, 1).components.round(3)
+    array([[0.707, 0.707]])
     """
     mean, covariance = sums.mean_and_covariance()
     whole = float(np.trace(covariance))
@@ -268,8 +387,24 @@ def reduce_files(
     Returns
     -------
     Summary
-        A source of another width, with other settings than the PCA was fitted on, or with
-        numbers that are not finite is a failure; the others go on.
+        Made, skipped and failed by target. A source of another width, with other settings than the
+        PCA was fitted on, or with numbers that are not finite is a failure; the others are made.
+
+    Raises
+    ------
+    InputError
+        With `fail_fast`: what is wrong with the first file that fails.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> source, target = folder / "1_X.npy", folder / "1_X_PCA1.npy"
+    >>> np.save(source, np.array([[0, 0], [2, 2], [4, 4]], np.float32))
+    >>> pca, _ = fit([source], 1)
+    >>> summary = reduce_files(pca, {target: source})
+    >>> len(summary.done), open_feature(target).shape
+    (1, (3, 1))
     """
     work = partial(reduce_one, pca, overwrite=overwrite)
     return run_items(
@@ -278,36 +413,68 @@ def reduce_files(
 
 
 def pairs_by_name(pairs: Mapping[Path, Path]) -> dict[str, tuple[Path, Path]]:
-    """Give ``(target, source)`` by the target's name."""
+    """Give each pair of target and source a name.
+
+    Parameters
+    ----------
+    pairs
+        ``{target: source}``.
+
+    Returns
+    -------
+    dict
+        ``{name of the target: (target, source)}``.
+    """
     return {str(target): (target, source) for target, source in pairs.items()}
 
 
 def reduce_one(
     pca: PCA, pair: tuple[Path, Path], *, overwrite: bool = False, run: str = ""
 ) -> Outcome:
-    """Project one feature file, ``(target, source)``; see `extraction.make_file`."""
+    """Project one feature file unless a valid result is there.
+
+    Parameters
+    ----------
+    pca
+        The projection.
+    pair
+        ``(target, source)``.
+    overwrite
+        Redo a target that is there.
+    run
+        As for `action_spotting.io.locks.claim`.
+
+    Returns
+    -------
+    Outcome
+        ``("done", None)`` or ``("skipped", None)``.
+
+    Raises
+    ------
+    InputError
+        The source has another width or other settings than the PCA was fitted on, or a number that
+        is not finite; or the target was made with other settings or from other media.
+    InWork
+        Another process is making the target.
+    """
     target, source = pair
-    settings = reduced_settings(pca, source)
-    reduce = partial(_reduce_file, pca, source, target, settings)
-    return make_file(target, pca.dims, settings, reduce, overwrite=overwrite, run=run)
+    record = read_record(source) or {}
+    features, media = record.get("settings"), record.get("source")
+    _check_same_settings(source, features, pca.settings)
+    settings = {"features": features, "pca": {"sha256": pca.sha256, "dims": pca.dims}}
 
+    def reduce() -> None:
+        """Write the projected rows."""
+        array = open_feature(source, pca.width)
+        with write_feature(target, pca.dims, settings, media) as writer:
+            for _, block in _blocks(array):
+                try:
+                    writer.append(pca.transform(block))
+                except InputError as error:
+                    raise InputError(f"{source}: {error}; make it anew") from error
 
-def reduced_settings(pca: PCA, source: Path) -> dict[str, Any]:
-    """Compose the settings of the projection of `source`: its own, and the PCA's hash and size."""
-    record = read_record(source)
-    settings = record["settings"] if record else None
-    _check_same_settings(source, settings, pca.settings)
-    return {"features": settings, "pca": {"sha256": pca.sha256, "dims": pca.dims}}
-
-
-def _reduce_file(pca: PCA, source: Path, target: Path, settings: Mapping[str, Any]) -> None:
-    array = open_feature(source, pca.width)
-    with write_feature(target, pca.dims, settings) as writer:
-        for _, block in _blocks(array):
-            try:
-                writer.append(pca.transform(block))
-            except InputError as error:
-                raise InputError(f"{source}: {error}; make it anew") from error
+    how = {"source": media, "overwrite": overwrite, "run": run}
+    return make_file(target, pca.dims, settings, reduce, **how)
 
 
 def _blocks(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from action_spotting.dataset.features import MAX_ROWS
+from action_spotting.dataset.media import LONGEST_S
 from action_spotting.errors import InputError
 from action_spotting.io.files import parse_json, whole_file
 from action_spotting.io.zips import read_npz
 
 MAX_BOXES_BYTES = 256 * 2**20
+MOST = 1000
+"""Boxes in a row; the detector gives at most 300 of a kind."""
 
 PERSON, BALL = 0, 1
 
@@ -76,24 +80,30 @@ def read_boxes(path: Path) -> tuple[Boxes, dict[str, Any]]:
     try:
         arrays = read_npz(path, MAX_BOXES_BYTES)
         settings = parse_json(arrays.pop("settings").tobytes(), "settings")
-        values: dict[str, Any] = {
-            **arrays,
-            "rows": int(arrays["rows"]),
-            "fps": float(arrays["fps"]),
-        }
-        boxes = Boxes(**values)
-    except (InputError, ValueError, KeyError, TypeError, OverflowError) as error:
+        if not isinstance(settings, dict):
+            raise InputError("settings are no settings")
+        return _checked(arrays), settings
+    except (InputError, KeyError) as error:
         raise InputError(f"{path}: not a whole file of boxes ({error}); detect anew") from error
-    _check(path, boxes)
-    return boxes, settings
 
 
-def _check(path: Path, boxes: Boxes) -> None:
-    count = len(boxes.row)
-    shapes = {"box": (count, 4), "confidence": (count,), "kind": (count,), "colour": (count, 3)}
-    for name, shape in shapes.items():
-        array = getattr(boxes, name)
-        if array.shape != shape or not np.isfinite(array).all():
-            raise InputError(f"{path}: {name} is not finite numbers {shape}; detect anew")
-    if count and not (boxes.row.min() >= 0 and boxes.row.max() < boxes.rows):
-        raise InputError(f"{path}: boxes outside the {boxes.rows} rows; detect anew")
+def _checked(arrays: dict[str, np.ndarray]) -> Boxes:
+    """Make boxes of arrays of the kinds, shapes and ranges that `write_boxes` writes."""
+    n = np.size(arrays["row"])
+    kinds = {"rows": "i", "fps": "f", "row": "i", "box": "f", "confidence": "f", "kind": "i"}
+    shapes: dict[str, tuple[int, ...]] = {"rows": (), "fps": (), "box": (n, 4), "colour": (n, 3)}
+    for name in (field.name for field in fields(Boxes)):
+        array, kind, shape = arrays[name], kinds.get(name, "f"), shapes.get(name, (n,))
+        if array.dtype.kind != kind or array.shape != shape or not np.isfinite(array).all():
+            raise InputError(f"{name} is not finite {'whole ' * (kind == 'i')}numbers {shape}")
+    values: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Boxes)}
+    row, rows, fps = values["row"], int(values["rows"]), float(values["fps"])
+    if not (fps > 0 and 0 <= rows <= min(LONGEST_S * fps, MAX_ROWS)):
+        raise InputError(f"{rows} rows at {fps:g} a second are no half")
+    if n and not (row.min() >= 0 and row.max() < rows):
+        raise InputError(f"boxes outside the {rows} rows")
+    if (np.diff(row) < 0).any() or np.unique(row, return_counts=True)[1].max(initial=0) > MOST:
+        raise InputError(f"boxes out of order, or more than {MOST} in a row")
+    if not np.isin(values["kind"], (PERSON, BALL)).all():
+        raise InputError("boxes of an unknown kind")
+    return Boxes(**{**values, "rows": rows, "fps": fps})

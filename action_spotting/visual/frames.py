@@ -7,7 +7,7 @@ textbook alternative: row *k* is the frame that is on screen at ``k / fps``.
 
 Time 0 is the first picture that decodes. The original counts frames and so loses the clock where
 they do not come evenly, as in recordings of a phone, where many are missing, or where the file is
-said to be much longer than its pictures. There a frame is chosen by its time: row *k* is what is on
+stated to be much longer than its frames. There a frame is chosen by its time: row *k* is what is on
 screen when an even video would have had it.
 """
 
@@ -31,21 +31,31 @@ SIDE = 224
 _EPSILON_S = 1e-6
 _UNEVEN_INTERVAL, _UNEVEN_SHARE = 0.25, 0.05
 _BEYOND_S = 1.5
-"""By as much may the sound outlast the pictures, which the original takes for lost frames."""
+"""Seconds that the sound may outlast the pictures; the original takes them for lost frames."""
 
 
 @dataclass(frozen=True)
 class FrameOptions:
     """How frames are chosen and decoded.
 
-    Parameters
+    Attributes
     ----------
     fps
-        Frames a second.
+        Frames a second, above 0.
     sampling
         ``soccernet`` or ``timestamp``.
     grabber
         ``pyav``, ``opencv`` or ``skvideo``.
+
+    Raises
+    ------
+    UsageError
+        A value out of range or unknown, or ``skvideo`` with ``timestamp``.
+
+    Examples
+    --------
+    >>> FrameOptions(fps=1.0).sampling
+    'soccernet'
     """
 
     fps: float = 2.0
@@ -69,11 +79,11 @@ def with_frames(
     *,
     warn: Callable[[str], object] = lambda _: None,
 ) -> T:
-    """Call `work` with the frames of a clip, decoded one by one while it takes them.
+    """Call `work` with the frames of a clip, which are decoded as it takes them.
 
-    Decoding can show that the list of packets, by which the frames were chosen, was not true.
-    Then `work` is left with `Miscounted`, all pictures are counted, and it is called again: it
-    must begin anew, and leave nothing behind when it is left.
+    Decoding can show that the list of packets, by which the frames were chosen, is wrong. Then
+    `Miscounted` is raised inside `work`, all frames are counted, and `work` is called a second
+    time: it must start over, and keep nothing from the first call.
 
     Parameters
     ----------
@@ -82,9 +92,15 @@ def with_frames(
     options
         Which frames, and by which decoder.
     work
-        Takes an iterator of BGR uint8 ``(height, width, 3)`` pictures.
+        Takes an iterator of BGR uint8 frames ``(height, width, 3)``.
     warn
-        Is told, after `work` has ended well, what makes rows lie beside their time or be missing.
+        Called, after `work` has returned, with each warning about damaged, missing or mistimed
+        frames.
+
+    Returns
+    -------
+    T
+        The result of `work`.
 
     Raises
     ------
@@ -115,15 +131,29 @@ def with_frames(
 
 
 def choose(scan: Scan, clip: Clip, options: FrameOptions) -> np.ndarray:
-    """Choose the frames: their ascending indices, counted from 0; one a row.
+    """Choose the frames of a clip.
 
     An index is repeated where the video has fewer frames than asked for, with ``timestamp`` and
     where frames come unevenly.
 
+    Parameters
+    ----------
+    scan
+        The video's frames and their times.
+    clip
+        The part of the video.
+    options
+        Which frames.
+
+    Returns
+    -------
+    int64 array ``(rows,)``
+        Ascending indices counted from 0, one a row.
+
     Raises
     ------
     InputError
-        No frame lies in the part asked for.
+        No frame lies in the part asked for, or the video claims an impossible duration.
     """
     start_s = clip.start_s or 0.0
     if options.sampling == "timestamp":
@@ -134,7 +164,7 @@ def choose(scan: Scan, clip: Clip, options: FrameOptions) -> np.ndarray:
             raise InputError(f"{clip.path}: states a picture at {end_s:.0f} s; it is damaged")
         chosen = shown_at(scan.times_s, start_s, end_s, options.fps)
     else:
-        counted = keeps_the_clock(scan, options.fps)
+        counted = _keeps_the_clock(scan, options.fps)
         count = len(scan.times_s) if counted else round(float(scan.times_s[-1]) * scan.rate) + 1
         rate = settled_rate(scan.rate, scan.duration_s, count) if counted else scan.rate
         chosen = soccernet_choice(
@@ -151,9 +181,24 @@ def choose(scan: Scan, clip: Clip, options: FrameOptions) -> np.ndarray:
 
 
 def remarks(scan: Scan, clip: Clip, options: FrameOptions) -> list[str]:
-    """Say what makes rows lie beside their time, or be fewer than the file promises.
+    """Describe rows that are off their time, and a video shorter than the file states.
 
-    A row may lie a frame beside its time, and a little, for containers round time stamps.
+    Being off by one frame, and a little for rounded time stamps, is normal.
+
+    Parameters
+    ----------
+    scan, clip, options
+        As for `choose`.
+
+    Returns
+    -------
+    list
+        Warnings; empty if all is well.
+
+    Raises
+    ------
+    InputError
+        As `choose`.
     """
     found = []
     chosen = choose(scan, clip, options)
@@ -208,21 +253,42 @@ def soccernet_choice(
     >>> soccernet_choice(40, 25.0).tolist()
     [12, 24, 37]
     """
-    number = np.arange(1, count + 1, dtype=np.float64)
-    keep = number % (rate / fps) < 1
+    step = rate / fps
+    if step < 4:
+        number = np.arange(1, count + 1, dtype=np.float64)
+    else:  # only what lies near a multiple: a stated rate may be any
+        near = np.floor(np.arange(count / step + 1) * step)[:, None] + np.arange(-1, 3)
+        number = np.unique(near[(near >= 1) & (near <= count)])
+    keep = number % step < 1
     if start_s is not None:
         keep &= number >= rate * start_s
     if duration_s is not None:
         keep &= number <= rate * ((start_s or 0.0) + duration_s)
-    return np.flatnonzero(keep)
+    return number[keep].astype(np.int64) - 1
 
 
 def settled_rate(rate: float, duration_s: float, count: int) -> float:
-    """Give the rate with which the original accepts a video.
+    """Compute the frame rate with which the original accepts a video.
 
-    It expects ``int(duration * rate)`` frames. When `count` falls short of that by three or more
-    it takes ``(count + 1) / duration`` for the rate and reads again.
+    It expects ``int(duration * rate)`` frames. When `count` falls short of that by three or more it
+    takes ``(count + 1) / duration`` for the rate and reads again.
 
+    Parameters
+    ----------
+    rate
+        Frames a second that the container states.
+    duration_s
+        Duration that the container states.
+    count
+        Frames in the video.
+
+    Returns
+    -------
+    float
+        Frames a second.
+
+    Examples
+    --------
     >>> settled_rate(25.0, 120.02, 2998), settled_rate(50.0, 120.0, 3000)
     (25.0, 25.008333333333333)
     """
@@ -233,6 +299,22 @@ def settled_rate(rate: float, duration_s: float, count: int) -> float:
 def shown_at(times_s: np.ndarray, start_s: float, end_s: float, fps: float) -> np.ndarray:
     """Choose the frame that is on screen at ``start_s + k / fps``, for each *k* before `end_s`.
 
+    Parameters
+    ----------
+    times_s
+        When each frame is shown; ascending ``(n,)``.
+    start_s, end_s
+        The part of the video, in seconds.
+    fps
+        Rows a second.
+
+    Returns
+    -------
+    int64 array ``(rows,)``
+        Indices counted from 0.
+
+    Examples
+    --------
     >>> shown_at(np.array([0.0, 0.4, 0.8]), 0.0, 1.2, 2.0).tolist()
     [0, 1, 2]
     """
@@ -240,12 +322,14 @@ def shown_at(times_s: np.ndarray, start_s: float, end_s: float, fps: float) -> n
     return _on_screen(times_s, start_s + np.arange(rows) / fps)
 
 
-def keeps_the_clock(scan: Scan, fps: float) -> bool:
-    """Whether counting the pictures, as the original does, tells their time to within a row.
+def _keeps_the_clock(scan: Scan, fps: float) -> bool:
+    """Tell whether counting frames, as the original does, gives their time to within a row.
 
-    >>> keeps_the_clock(Scan(25.0, 4.0, np.arange(100) / 25, None), 2.0)
+    Examples
+    --------
+    >>> _keeps_the_clock(Scan(25.0, 4.0, np.arange(100) / 25, None), 2.0)
     True
-    >>> keeps_the_clock(Scan(25.0, 60.0, np.arange(100) / 25, None), 2.0)
+    >>> _keeps_the_clock(Scan(25.0, 60.0, np.arange(100) / 25, None), 2.0)
     False
     """
     times_s = scan.times_s
@@ -258,11 +342,21 @@ def keeps_the_clock(scan: Scan, fps: float) -> bool:
 
 
 def comes_unevenly(times_s: np.ndarray) -> bool:
-    """Whether more than a twentieth of the frames follow the one before at an unusual distance.
+    """Tell whether more than a twentieth of the intervals between frames are unusual.
 
-    Frames that are missing here and there do not make a video uneven, nor does the rounding of
-    time stamps.
+    Single missing frames do not make a video uneven, nor does the rounding of time stamps.
 
+    Parameters
+    ----------
+    times_s
+        When each frame is shown; ascending ``(n,)``.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
     >>> comes_unevenly(np.arange(50) / 25), comes_unevenly(np.cumsum([0.02, 0.04] * 25))
     (False, True)
     """
@@ -289,7 +383,7 @@ def _on_screen(times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
 
 
 def square(image: np.ndarray, transform: str = "crop") -> np.ndarray:
-    """Make a picture 224 × 224.
+    """Make a frame 224 × 224.
 
     Parameters
     ----------
@@ -297,14 +391,24 @@ def square(image: np.ndarray, transform: str = "crop") -> np.ndarray:
         BGR uint8 ``(height, width, 3)``.
     transform
         ``crop`` scales the shorter side to 224 and keeps the middle of the other;
-        ``resize256crop224`` scales it to 256 and keeps the middle of both; ``resize`` squeezes
-        both to 224 (bicubic). For 398 × 224 pictures these are the original's bits. The original
-        fails where the width left over is odd (it keeps 225 columns), in upright pictures and in
-        square ones; there this is the middle 224.
+        ``resize256crop224`` scales it to 256 and keeps the middle of both; ``resize`` squeezes both
+        to 224 (bicubic). For 398 × 224 frames these are the original's bits. The original fails
+        where the width left over is odd (it keeps 225 columns), and for portrait and square frames;
+        here they give the middle 224.
 
     Returns
     -------
     uint8 array ``(224, 224, 3)``
+
+    Raises
+    ------
+    UsageError
+        An unknown transform.
+
+    Examples
+    --------
+    >>> square(np.zeros((224, 398, 3), np.uint8)).shape
+    (224, 224, 3)
     """
     import cv2
 

@@ -20,9 +20,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from action_spotting.dataset.media import MEDIA_OPTIONS, ffmpeg_exe, first_frame, open_media
+from action_spotting.dataset.media import damage, first_frame, open_media
 from action_spotting.dataset.packets import list_packets
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.io.ffmpeg import MEDIA_OPTIONS, ffmpeg_exe
 from action_spotting.io.threads import prefetch
 from action_spotting.visual.choices import GRABBERS
 from action_spotting.visual.packet_index import Scan, scan_of, video_stream
@@ -38,16 +39,22 @@ THREADS = 2
 
 
 class Miscounted(Exception):
-    """The decoder gave other pictures than the packets promised; see `Reader.recount`."""
+    """Decoding gave other frames than the packets promised; see `Reader.recount`."""
 
 
 class Reader(Protocol):
     """Decodes one video.
 
+    Parameters
+    ----------
+    path
+        The video.
+
     Attributes
     ----------
     damaged
-        Pictures that the decoder called damaged when `images` last ran; 0 where it does not tell.
+        Frames that the decoder called damaged when `images` last ran; 0 where it does not report
+        damage.
     """
 
     damaged: int
@@ -55,22 +62,60 @@ class Reader(Protocol):
     def __init__(self, path: Path) -> None: ...
 
     def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
-        """Give the pictures at the ascending indices `wanted` of `scan`.
+        """Decode the wanted frames.
 
-        Raises `Miscounted` when decoding shows that `scan` is not true.
+        Parameters
+        ----------
+        wanted
+            Ascending indices of frames, counted from 0.
+        scan
+            The video's frames.
+
+        Yields
+        ------
+        uint8 array ``(height, width, 3)``
+            BGR frames, upright.
+
+        Raises
+        ------
+        Miscounted
+            Decoding shows that `scan` is wrong.
+        InputError
+            The decoder cannot open the file.
         """
         ...
 
     def recount(self, scan: Scan) -> Scan:
-        """Decode everything to learn when each picture is shown."""
+        """Decode everything to learn when each frame is shown.
+
+        Parameters
+        ----------
+        scan
+            What the packets say.
+
+        Returns
+        -------
+        Scan
+            What decoding shows.
+
+        Raises
+        ------
+        InputError
+            No frame could be decoded.
+        """
         ...
 
 
 class PyAVReader:
-    """Decodes with PyAV, skipping what is neither wanted nor referred to.
+    """Decodes with PyAV, skipping frames that are neither wanted nor referred to.
 
-    A video falls into parts at those key pictures at which decoding can begin. Decoders take
-    turns: while the pictures of one part are used, those of the next are being made.
+    A video is divided at closed-GOP keyframes, where decoding can begin. Several decoders work
+    ahead: while the frames of one part are used, those of the next are decoded.
+
+    Parameters
+    ----------
+    path
+        The video.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,14 +124,46 @@ class PyAVReader:
         self.damaged = 0
 
     def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
-        """Give the pictures at the indices `wanted`."""
+        """Decode the wanted frames.
+
+        Parameters
+        ----------
+        wanted, scan
+            As for `Reader.images`.
+
+        Returns
+        -------
+        Iterator
+            BGR uint8 frames ``(height, width, 3)``.
+
+        Raises
+        ------
+        Miscounted
+            Decoding shows that `scan` is wrong.
+        """
         self.damaged = 0
         if scan.pts is None or scan.keys is None:
             return self._by_index(wanted, len(scan.times_s))
         return self._by_stamp(_parts(scan.pts[list(wanted)], scan.keys))
 
     def recount(self, scan: Scan) -> Scan:
-        """Decode everything to learn when each picture is shown."""
+        """Decode everything to learn when each frame is shown.
+
+        Parameters
+        ----------
+        scan
+            Not used.
+
+        Returns
+        -------
+        Scan
+            What decoding shows.
+
+        Raises
+        ------
+        InputError
+            No frame could be decoded.
+        """
         with self._open(THREADS) as container:
             stamps = [frame.pts for frame in self._decode(container)]
         packets = list_packets(self._path)
@@ -146,8 +223,6 @@ class PyAVReader:
             yield container
 
     def _decode(self, container, part: _Part | None = None) -> Iterator:
-        import av
-
         wanted = set(part.stamps) if part else None
         stream = video_stream(container, self._path)
         codec = stream.codec_context
@@ -159,19 +234,17 @@ class PyAVReader:
                     if frame.is_corrupt:
                         self._count_damage()
                     yield frame
-            except av.FFmpegError as error:
+            except damage() as error:
                 self._count_damage()
                 if part is not None:
                     raise Miscounted from error
 
     def _packets(self, container, stream, part: _Part | None) -> Iterator:
-        import av
-
         if part and part.before is not None:
             # To the key picture before the one that is meant: not all media are sought exactly.
             try:
                 container.seek(part.before, stream=stream)
-            except av.FFmpegError as error:
+            except damage() as error:
                 raise Miscounted from error
         packets = container.demux(stream)
         if part:
@@ -181,7 +254,7 @@ class PyAVReader:
                 yield next(packets)
             except StopIteration:
                 return
-            except av.FFmpegError:  # the file cannot be read further
+            except damage():  # the file cannot be read further
                 self._count_damage()
                 return
 
@@ -226,7 +299,7 @@ def _film(path: Path) -> _Film:
 
 
 class _Counting:
-    """Decodes every picture in its turn, and gives those that are wanted."""
+    """Decodes every frame in order, and gives those that are wanted."""
 
     damaged = 0
 
@@ -234,7 +307,23 @@ class _Counting:
         self._path = path
 
     def images(self, wanted: Sequence[int], scan: Scan) -> Iterator[np.ndarray]:
-        """Give the pictures at the indices `wanted`."""
+        """Decode the wanted frames.
+
+        Parameters
+        ----------
+        wanted, scan
+            As for `Reader.images`.
+
+        Yields
+        ------
+        uint8 array ``(height, width, 3)``
+            BGR frames.
+
+        Raises
+        ------
+        Miscounted
+            The number of frames is not that of `scan`.
+        """
         todo = set(wanted)
         count = 0
         for count, picture in enumerate(self._pictures(), start=1):
@@ -244,7 +333,23 @@ class _Counting:
             raise Miscounted
 
     def recount(self, scan: Scan) -> Scan:
-        """Decode everything; when each picture is shown is asked of PyAV, which knows."""
+        """Decode everything to count the frames; PyAV gives their times.
+
+        Parameters
+        ----------
+        scan
+            What the packets say.
+
+        Returns
+        -------
+        Scan
+            What decoding shows.
+
+        Raises
+        ------
+        InputError
+            No frame could be decoded.
+        """
         count, shown = sum(1 for _ in self._pictures()), PyAVReader(self._path).recount(scan)
         if count == len(shown.times_s):
             return shown
@@ -364,14 +469,53 @@ READERS: dict[str, type[Reader]] = dict(
 
 
 def reader_class(grabber: str) -> type[Reader]:
-    """Give the reader named `grabber`, or say why it does not work here."""
+    """Give the reader class of a decoder.
+
+    Parameters
+    ----------
+    grabber
+        ``pyav``, ``opencv`` or ``skvideo``.
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    UsageError
+        An unknown grabber.
+
+    Examples
+    --------
+    >>> reader_class("pyav").__name__
+    'PyAVReader'
+    """
     if grabber not in READERS:
         raise UsageError(unknown("grabber", grabber, READERS))
     return READERS[grabber]
 
 
 def open_reader(path: Path, grabber: str) -> Reader:
-    """Make the reader `grabber` for a file that is media and no pointer to other files."""
+    """Make the reader of a file, after checking that it is media and not a pointer to other files.
+
+    Parameters
+    ----------
+    path
+        The video.
+    grabber
+        ``pyav``, ``opencv`` or ``skvideo``.
+
+    Returns
+    -------
+    Reader
+
+    Raises
+    ------
+    InputError
+        Not a media file.
+    UsageError
+        An unknown grabber.
+    """
     open_media(path).close()
     return reader_class(grabber)(path)
 

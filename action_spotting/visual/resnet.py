@@ -34,7 +34,7 @@ class ResNetExtractor:
     network
         Weights, precision, engine, channel order and batch size.
     decoding
-        Which frames.
+        Which frames are used, and by which decoder.
     transform
         ``crop``, ``resize`` or ``resize256crop224``; see `action_spotting.visual.frames.square`.
 
@@ -48,7 +48,7 @@ class ResNetExtractor:
     UsageError
         No such transform or file of weights.
     WeightsUnavailable
-        The ImageNet weights are neither here nor to be downloaded.
+        The ImageNet weights are neither here nor can be downloaded.
 
     Examples
     --------
@@ -80,15 +80,48 @@ class ResNetExtractor:
         }
 
     def rows(self, stream: Iterator[np.ndarray], target: Path) -> Iterator[np.ndarray]:
-        """Compute the features of frames, a batch at a time."""
+        """Compute the features of a half's frames, a batch at a time.
+
+        Parameters
+        ----------
+        stream
+            BGR uint8 frames ``(height, width, 3)``.
+        target
+            The feature file; not used.
+
+        Yields
+        ------
+        float32 array ``(n, 2048)``
+            One row a frame.
+        """
         squares = (square(frame, self._transform) for frame in stream)
         for batch, count in prefetch(batches(squares, self._network.batch_size), QUEUED_BATCHES):
             yield self._network(batch)[:count]
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Compute the features of BGR uint8 pictures ``(n, 224, 224, 3)``: float32 ``(n, 2048)``.
+        """Compute the features of frames that are already 224 × 224.
 
         They go through the network in batches, exactly as a half's frames do.
+
+        Parameters
+        ----------
+        images
+            BGR uint8 ``(n, 224, 224, 3)``.
+
+        Returns
+        -------
+        float32 array ``(n, 2048)``
+
+        Raises
+        ------
+        ValueError
+            Another shape or dtype.
+
+        Examples
+        --------
+        >>> extractor = ResNetExtractor(Settings(weights="random"))  # doctest: +SKIP
+        >>> extractor.features(np.zeros((2, 224, 224, 3), np.uint8)).shape  # doctest: +SKIP
+        (2, 2048)
         """
         if images.shape[1:] != SHAPE or images.dtype != np.uint8:
             raise ValueError(f"uint8 (n, 224, 224, 3) expected, not {images.dtype} {images.shape}")

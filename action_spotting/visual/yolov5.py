@@ -12,7 +12,6 @@ import numpy as np
 from action_spotting.dataset.feature_types import PICTURE
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import side_path
-from action_spotting.dataset.media import Clip
 from action_spotting.extraction.job import make_file
 from action_spotting.io.items import Outcome, Summary, run_items
 from action_spotting.io.threads import prefetch
@@ -46,7 +45,7 @@ class YOLOv5Extractor:
     detector
         The network and its thresholds.
     decoding
-        Which frames.
+        Which frames are used, and by which decoder.
 
     Attributes
     ----------
@@ -75,13 +74,42 @@ class YOLOv5Extractor:
         }
 
     def rows(self, stream: Iterator[np.ndarray], target: Path) -> Iterator[np.ndarray]:
-        """Detect in frames; write the boxes beside `target`, then give all rows at once."""
+        """Detect in a half's frames and write the boxes beside `target`.
+
+        Parameters
+        ----------
+        stream
+            BGR uint8 frames ``(height, width, 3)``.
+        target
+            The feature file; the boxes go to ``<name>_boxes.npz`` beside it.
+
+        Yields
+        ------
+        float32 array ``(rows, 64)``
+            All rows at once.
+        """
         boxes = self.detect(stream)
         write_boxes(side_path(target, BOXES_SUFFIX), boxes, self.settings)
         yield vectors(boxes)
 
     def detect(self, frames: Iterable[np.ndarray]) -> Boxes:
-        """Detect in BGR uint8 frames ``(height, width, 3)``, one a row."""
+        """Detect persons and balls.
+
+        Parameters
+        ----------
+        frames
+            BGR uint8 ``(height, width, 3)``.
+
+        Returns
+        -------
+        Boxes
+            One row a frame.
+
+        Examples
+        --------
+        >>> extractor = YOLOv5Extractor(DetectorSettings(Path("yolov5m.onnx")))  # doctest: +SKIP
+        >>> extractor.detect([frame]).confidence  # doctest: +SKIP
+        """
         sizes: deque[tuple[int, int]] = deque()
         rows = []
         for batch, count in prefetch(
@@ -103,7 +131,31 @@ class YOLOv5Extractor:
 def vectors_from_boxes(
     targets: Sequence[Path], *, overwrite: bool = False, fail_fast: bool = False
 ) -> Summary:
-    """Make feature files from the boxes that lie beside them, without a detection pass."""
+    """Make feature files from the boxes that lie beside them, without running the detector.
+
+    Parameters
+    ----------
+    targets
+        Feature files, such as ``1_YOLOv5.npy``.
+    overwrite
+        Make files that are already there anew.
+    fail_fast
+        Raise at the first file that fails instead of listing it.
+
+    Returns
+    -------
+    Summary
+        Files done and skipped, and the failures with their reasons.
+
+    Raises
+    ------
+    InputError
+        With `fail_fast`: boxes are missing or damaged.
+
+    Examples
+    --------
+    >>> print(vectors_from_boxes([half_folder / "1_YOLOv5.npy"]))  # doctest: +SKIP
+    """
 
     def work(target: Path) -> Outcome:
         source = side_path(target, BOXES_SUFFIX)
@@ -111,7 +163,7 @@ def vectors_from_boxes(
         settings = {**settings, "definition": DEFINITION}
 
         def write() -> None:
-            with write_feature(target, len(DIMENSIONS), settings, Clip(source)) as writer:
+            with write_feature(target, len(DIMENSIONS), settings) as writer:
                 writer.append(vectors(boxes))
 
         return make_file(target, len(DIMENSIONS), settings, write, overwrite=overwrite)
@@ -121,19 +173,25 @@ def vectors_from_boxes(
 
 
 def torso_colours(picture: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Give the mean colour of the upper middle of each box, where the jersey is.
+    """Compute the mean colour of the upper middle of each box, where the jersey is.
 
     Parameters
     ----------
     picture
         BGR uint8 ``(height, width, 3)``.
     corners
-        Left, top, right, bottom in its pixels ``(n, 4)``.
+        Left, top, right, bottom in pixels, ``(n, 4)``.
 
     Returns
     -------
     float32 array ``(n, 3)``
-        In [0, 1].
+        BGR in [0, 1].
+
+    Examples
+    --------
+    >>> picture = np.full((100, 100, 3), 255, np.uint8)
+    >>> torso_colours(picture, np.array([[10.0, 10.0, 30.0, 60.0]])).tolist()
+    [[1.0, 1.0, 1.0]]
     """
     left, top, right, bottom = corners.T.astype(np.float64)
     width, height = right - left, bottom - top

@@ -39,7 +39,7 @@ DIMENSIONS = (
 
 PERSONS_SCALE, GRID_SCALE, BALL_CROWD_SCALE = 25, 10, 5
 SURE, NEAR, MATCH = 0.5, 0.1, 0.15
-"""Confidence of a sure person; radius of a neighbourhood; farthest step of a person in a row."""
+"""Confidence of a certain person; neighbourhood radius; largest step of a person between rows."""
 
 UNSEEN_SCALE_S = 5.0
 _HEIGHT_EDGES = (0.1, 0.2, 0.4)
@@ -96,7 +96,7 @@ def vectors(boxes: Boxes) -> np.ndarray:
 
 
 def _crowd(people: np.ndarray, confidence: np.ndarray) -> list[float]:
-    """Numbers 0 to 11: how many, how sure, how large."""
+    """Compute numbers 0 to 11: count, confidence and size of the persons."""
     if len(people) == 0:
         return [0.0] * 12
     width, height = people[:, 2], people[:, 3]
@@ -118,7 +118,7 @@ def _crowd(people: np.ndarray, confidence: np.ndarray) -> list[float]:
 
 
 def _places(feet: np.ndarray) -> list[float]:
-    """Numbers 12 to 38: where they stand."""
+    """Compute numbers 12 to 38: where the persons stand."""
     if len(feet) == 0:
         return [0.0] * 27
     x, y = feet.T
@@ -140,7 +140,7 @@ def _places(feet: np.ndarray) -> list[float]:
 
 
 def _spacing(feet: np.ndarray) -> list[float]:
-    """Numbers 20 to 23: distance to the nearest, to all, area, density."""
+    """Compute numbers 20 to 23: distance to the nearest, to all, area, density."""
     count = len(feet)
     if count == 1:
         return [0.0, 0.0, 0.0, 1 / GRID_SCALE]
@@ -164,7 +164,7 @@ def _skew(x: np.ndarray) -> float:
 
 
 def _heights(people: np.ndarray) -> list[float]:
-    """Numbers 39 to 43: shares of small to large persons (the shot's scale), and nobody."""
+    """Compute numbers 39 to 43: fractions of small to large persons (shot scale), and nobody."""
     if len(people) == 0:
         return [0.0, 0.0, 0.0, 0.0, 1.0]
     size = np.searchsorted(_HEIGHT_EDGES, people[:, 3], side="right")
@@ -172,7 +172,7 @@ def _heights(people: np.ndarray) -> list[float]:
 
 
 def _ball(ball: np.ndarray | None, unseen_s: float, feet: np.ndarray) -> list[float]:
-    """Numbers 44 to 51: the ball, how long it is unseen, who is near."""
+    """Compute numbers 44 to 51: the ball, how long it has not been seen, persons near it."""
     unseen = np.tanh(unseen_s / UNSEEN_SCALE_S)
     if ball is None:
         return [0.0, 0.0, 0.0, 0.0, 0.0, unseen, 0.0, 0.0]
@@ -185,7 +185,7 @@ def _ball(ball: np.ndarray | None, unseen_s: float, feet: np.ndarray) -> list[fl
 
 
 def _ball_motion(ball: np.ndarray | None, before: np.ndarray | None, fps: float) -> list[float]:
-    """Numbers 52 to 55: the ball's velocity in frames a second, where it was seen twice."""
+    """Compute numbers 52 to 55: velocity of the ball in frame sizes a second, if seen twice."""
     if ball is None or before is None:
         return [0.0] * 4
     step = (ball[:2] - before[:2]) * fps
@@ -193,7 +193,7 @@ def _ball_motion(ball: np.ndarray | None, before: np.ndarray | None, fps: float)
 
 
 def _motion(people: np.ndarray, before: np.ndarray | None) -> list[float]:
-    """Numbers 56 to 62: the camera's and the players' motion since the last row."""
+    """Compute numbers 56 to 62: the camera's and the players' motion since the last row."""
     if before is None:
         return [0.0] * 7
     change = (len(people) - len(before)) / PERSONS_SCALE
@@ -218,7 +218,7 @@ def _feet(people: np.ndarray) -> np.ndarray:
 
 
 def _surest(boxes: Boxes, balls: np.ndarray) -> np.ndarray | None:
-    """Give x, y, width, height, confidence of the surest ball of a row."""
+    """Give x, y, width, height, confidence of the most confident ball of a row."""
     if len(balls) == 0:
         return None
     best = balls[np.argmax(boxes.confidence[balls])]
@@ -239,7 +239,7 @@ def _teams(boxes: Boxes) -> np.ndarray:
 
 
 def _balance(teams: np.ndarray) -> float:
-    """Number 63: 1 when both teams are equally many, 0 when only one is there."""
+    """Compute number 63: 1 when both teams have as many persons, 0 when there is only one team."""
     if len(teams) == 0:
         return 0.0
     second = np.count_nonzero(teams) / len(teams)

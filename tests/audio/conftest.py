@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.io.wavfile
 
-from action_spotting.dataset.media import ffmpeg_exe
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 
 def clicks(seconds: float, rate: int = 44100, channels: int = 1) -> np.ndarray:

@@ -7,11 +7,15 @@ from action_spotting.dataset.features import (
     State,
     align,
     compare_settings,
+    compare_sources,
     feature_state,
+    media_there,
     open_feature,
     read_record,
+    source_of,
     write_feature,
 )
+from action_spotting.dataset.layout import Half
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError
 
@@ -158,3 +162,42 @@ def test_align_cuts_two_rows_and_refuses_three(tmp_path):
     assert [len(array) for array in cut.values()] == [100, 100]
     with pytest.raises(InputError, match=r"1_A\.npy has 100 rows, but .*1_B\.npy has 103"):
         align({a: np.zeros((100, 2)), b: np.zeros((103, 3))})
+
+
+def test_a_file_belongs_to_the_media_that_it_was_made_from(tmp_path):
+    half = Half(tmp_path, "game", 1)
+    path = half.feature("FFT")
+    half.folder.mkdir()
+    (half.folder / "1_224p.mkv").write_bytes(b"small")
+    (half.folder / "1_720p.mkv").write_bytes(b"and larger")
+    with write_feature(path, 3, {}, half.clip("LQ")) as writer:
+        writer.append(np.ones((2, 3)))
+    record = read_record(path)
+    assert record["source"] == source_of(half.clip("LQ"))
+    assert feature_state(path, 3, {}, source_of(half.clip("LQ")))[0] is State.DONE
+    state, reason = feature_state(path, 3, {}, source_of(half.clip("720p")))
+    assert state is State.STALE
+    assert "made from other media: bytes is 5, not 10; file is '1_224p.mkv', not '1_720p" in reason
+    assert compare_sources(record, media_there(half, "720p")) == []
+    (half.folder / "1_224p.mkv").write_bytes(b"another")
+    assert compare_sources(record, media_there(half)) == ["bytes is 5, not 7"]
+    (half.folder / "1_224p.mkv").unlink()
+    (half.folder / "1_720p.mkv").unlink()
+    assert compare_sources(record, media_there(half)) == [], "there is nothing to compare with"
+
+
+@pytest.mark.parametrize(("fps", "apart"), [(1.0, 1), (2.0, 2), (25.0, 25)])
+def test_ends_may_be_a_second_apart_at_any_rate(tmp_path, fps, apart):
+    a, b = np.zeros((100, 2)), np.zeros((100 + apart, 2))
+    cut = align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": b}, fps)
+    assert [len(array) for array in cut.values()] == [100, 100]
+    with pytest.raises(InputError, match=f"more than 1 s apart at {fps:g} rows a second"):
+        align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": np.zeros((101 + apart, 2))}, fps)
+
+
+@pytest.mark.parametrize(("shape", "what"), [((0, 4), "row"), ((4, 0), "column")])
+def test_a_file_without_rows_or_columns_is_refused(tmp_path, shape, what):
+    path = tmp_path / "1_A.npy"
+    np.save(path, np.zeros(shape, np.float32))
+    with pytest.raises(InputError, match=f"has no {what}"):
+        open_feature(path)

@@ -81,7 +81,8 @@ def test_media_of_each_kind(tmp_path):
 def test_hq_media_follow_video_ini(tmp_path):
     half = Half(tmp_path, "game", 1)
     touch(tmp_path / "game" / "1_HQ.mkv")
-    assert half.clip("HQ").start_s is None
+    with pytest.raises(InputError, match=r"1_HQ\.mkv: no video\.ini beside it"):
+        half.clip("HQ")
     touch(
         tmp_path / "game" / "video.ini",
         "[1_HQ.mkv]\nstart_time_second = 10.5\nduration_second = 2700\n",

@@ -90,6 +90,13 @@ def test_exact_mode(evaluate, arguments, capsys):
         evaluate([*arguments, "--mode=exact", "--bootstrap=10"])
 
 
+@pytest.mark.parametrize("odd", ["--bootstrap=-5", "--seed=-1", "--bootstrap=1000000000"])
+def test_absurd_draws_get_a_sentence(evaluate, arguments, odd, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate([*arguments, odd])
+    assert "is not a whole number from 0" in capsys.readouterr().err
+
+
 def test_check_only(evaluate, write_set, tmp_path, capsys):
     bad = [SPOT | {"label": "Gaol"}, SPOT | {"confidence": "high"}]
     labels, predictions, _ = write_set(tmp_path, [GAME, ([LABEL], bad)])

@@ -103,6 +103,15 @@ def test_exact_axis_keeps_all():
     np.testing.assert_array_equal(axis.spots.position_ms, [100, 100, 9_000_000])
 
 
+def test_exact_times_before_a_half_stay_in_it():
+    """Neither in the half before, nor out of reach of what is near."""
+    labels = [_labels(1, [5_000_000]), _labels(2, [0])]
+    spots = [_spots(1, [], []), _spots(2, [-300, -7_000_000], [0.9, 0.8])]
+    axis = build_axis(labels, spots, tolerance_s=5, exact=True)
+    assert match_labels(axis.pairs(5), axis.reach(5)).tolist() == [-1, 1]
+    assert axis.spots.position_ms.tolist() == [-7_000_000, -300]
+
+
 def test_extra_time_counts_exactly_and_not_officially():
     sides = [_labels(3, [0])], [_spots(3, [0], [0.9])]
     assert len(build_axis(*sides, tolerance_s=5).label_key) == 0

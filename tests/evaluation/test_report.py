@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import html
 import json
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -124,6 +128,30 @@ def test_own_video_without_labels(tmp_path):
     half = data_of(text)["games"][0]["halves"][0]
     assert (half["video"], half["start"]) == ("a%20dir/clip%20%231.mp4", 62.5)
     assert half["spots"] == [[0, 0, 0.9, 1], [1000, 0, 0.2, 1]]
+
+
+def test_the_policy_knows_style_and_script_by_their_hash(tmp_path, evaluation):
+    """So nothing that a name smuggles in would run, were it not escaped."""
+    text = write(tmp_path / "r.html", evaluation)
+    assert "unsafe-inline" not in text
+    for tag, rule in (("style", "style-src"), ("script", "script-src")):
+        inner = re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL).group(1)
+        digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+        assert f"{rule} 'sha256-{digest}'" in html.unescape(text)
+    assert not [name for name in Page(text).attributes if name == "style" or name[:2] == "on"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", os.fsdecode(b"m\xff.mkv"), "<i>\u2028"])
+def test_a_report_takes_any_name(name, tmp_path):
+    game = Game(name, spots(0.9), videos={1: name.replace("\ud800", "x")})
+    write_report(tmp_path / "r.html", [game], title=name, notes=[name])
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert Page(text).open == []
+    assert "\0" not in text
+    (shown,) = data_of(text)["games"]
+    assert shown["game"] == name
+    video = os.fsdecode(unquote_to_bytes(shown["halves"][0]["video"]))
+    assert video == name.replace("\ud800", "x")
 
 
 def test_a_game_without_any_spot(tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import av
 import numpy as np
 import pysubs2
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action_spotting.export.ass import SLOTS, Caption, ass_track, in_slots
-from action_spotting.export.footage import WorkFolder, captioned
+from action_spotting.export.footage import CAPTIONED, TRACK, run_in, work_folder
 
 GREY = 126
 
@@ -25,17 +23,17 @@ def draw(shown: list[Caption], size: tuple[int, int], at_s: float = 1.0) -> np.n
     """The luma of a grey picture of a size with captions at a time."""
     grey = np.full((size[1] * 3 // 2, size[0]), 128, np.uint8)
     grey[: size[1]] = GREY
-    with WorkFolder() as folder:
-        source, target = folder.path / "grey.nut", folder.path / "drawn.nut"
+    with work_folder() as folder:
+        source, target = folder / "grey.nut", folder / "drawn.nut"
         with av.open(str(source), "w") as out:
             video = out.add_stream("rawvideo", rate=1)
             video.width, video.height, video.pix_fmt = *size, "yuv420p"
             out.mux(video.encode(av.VideoFrame.from_ndarray(grey, "yuv420p")))
             out.mux(video.encode(None))
-        folder.write_track("a.ass", shown, size)
+        (folder / TRACK).write_text(ass_track(shown, size), encoding="utf-8")
         at = ["-itsoffset", str(at_s)]
-        filters = f"{captioned('a.ass')},setpts=0"
-        folder.run({source: at}, {target: ["-vf", filters, "-c:v", "rawvideo"]})
+        filters = f"{CAPTIONED},setpts=0"
+        run_in(folder, {source: at}, {target: ["-vf", filters, "-c:v", "rawvideo"]})
         with av.open(str(target)) as container:
             (frame,) = container.decode(video=0)
         return frame.to_ndarray(format="yuv420p")[: size[1]].astype(int)
@@ -139,7 +137,6 @@ def test_four_captions_stand_one_above_another():
 
 
 def test_the_folder_of_the_work_is_gone_afterwards():
-    with WorkFolder() as folder:
-        path = Path(folder.path)
-        assert (path / "fonts").is_dir()
-    assert not path.exists()
+    with work_folder() as folder:
+        assert (folder / "fonts").is_dir()
+    assert not folder.exists()

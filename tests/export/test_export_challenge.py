@@ -1,4 +1,5 @@
 import json
+import os
 import zipfile
 
 import pytest
@@ -44,7 +45,7 @@ def test_the_official_scorer_reads_the_zip_like_the_folder(tmp_path, monkeypatch
         labels["annotations"] = labels.pop("predictions")
         (tmp_path / "labels" / game / "Labels-v2.json").write_text(json.dumps(labels))
     path = tmp_path / "results.zip"
-    assert write_challenge_zip(path, CONTENTS.items(), wanted=GAMES) == 2
+    assert write_challenge_zip(path, CONTENTS.items(), wanted=GAMES) == []
     monkeypatch.setattr("SoccerNet.Evaluation.ActionSpotting.getListGames", lambda **_: list(GAMES))
     scores = [
         evaluate(str(tmp_path / "labels"), str(side), metric="tight")
@@ -76,3 +77,28 @@ def test_one_wrong_file_or_missing_game_and_nothing_is_written(tmp_path):
     with pytest.raises(InputError, match="not valid JSON"):
         write_challenge_zip(path, [("a/b/c", b"{")])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("around", ["results", "a/b"])
+def test_a_folder_around_the_games_is_taken_away(around, tmp_path):
+    """As people zip a folder instead of what is in it; other folders stay."""
+    path = tmp_path / "z.zip"
+    odd = [(f"{around}/{game}", content) for game, content in CONTENTS.items()]
+    assert write_challenge_zip(path, odd) == []
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == [f"{game}/results_spotting.json" for game in GAMES]
+    own = "league/season/A 1 - 0 B"
+    assert write_challenge_zip(path, [*odd, (own, CONTENTS[GAMES[0]])]) == [own]
+    with pytest.raises(InputError, match="is there twice"):
+        write_challenge_zip(path, [*odd, *CONTENTS.items()])
+
+
+def test_text_that_is_no_utf8(tmp_path):
+    """A lone surrogate in a file is kept as JSON's escape; in a game's name it has no place."""
+    content = json.loads(CONTENTS[GAMES[0]]) | {"note": "\ud800", "name": os.fsdecode(b"m\xff")}
+    write_challenge_zip(tmp_path / "z.zip", [(GAMES[0], json.dumps(content).encode())])
+    with zipfile.ZipFile(tmp_path / "z.zip") as archive:
+        assert json.loads(archive.read(archive.namelist()[0])) == content
+    for game in ("\ud800", os.fsdecode(b"league/m\xff")):
+        with pytest.raises(InputError, match="no UTF-8 name"):
+            write_challenge_zip(tmp_path / "z.zip", [(game, CONTENTS[GAMES[0]])])

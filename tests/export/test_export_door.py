@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -95,6 +97,92 @@ def test_a_game_name_that_climbs_is_not_followed(main, results, tmp_path, six_se
         assert json.loads((tmp_path / "out" / "spots.json").read_text())["game"] == "mine"
 
 
+@pytest.mark.parametrize("url", ["\ud800", "a\0b", "x" * 2000, "..", "a\\..\\b", ""])
+def test_a_game_name_that_is_none_is_not_taken(main, results, tmp_path, url):
+    file = tmp_path / "mine.json"
+    content = json.loads((results / GAMES[0] / "Predictions-v2.json").read_text())
+    file.write_text(json.dumps({**content, "UrlLocal": url}))
+    assert main(arguments(file, tmp_path / "out", *ALL)) == 0
+    assert json.loads((tmp_path / "out" / "spots.json").read_text())["game"] == "mine"
+
+
+@pytest.mark.parametrize("spelt", [GAMES[1], f"./{GAMES[1]}/", GAMES[1].replace("/", "//")])
+def test_a_loose_file_of_a_game_that_has_a_folder_is_refused(main, results, tmp_path, spelt):
+    """Either of the two would be lost."""
+    content = json.loads((results / GAMES[0] / "Predictions-v2.json").read_text())
+    (results / "Predictions-v2.json").write_text(json.dumps({**content, "UrlLocal": spelt}))
+    with pytest.raises(UsageError, match="are both results of league/season/C 0 - 0"):
+        main(arguments(results, tmp_path / "out", "csv"))
+    assert not (tmp_path / "out").exists()
+    (results / "Predictions-v2.json").write_text(json.dumps({**content, "UrlLocal": "another"}))
+    assert main(arguments(results, tmp_path / "out", "csv")) == 0
+    assert len((tmp_path / "out" / "another" / "spots.csv").read_text().splitlines()) == 3
+
+
+def test_names_that_are_no_utf8(main, results, tmp_path, six_seconds):
+    """In the folder of the game, and so in the path of its media."""
+    game = os.fsdecode(b"league/season/M\xfcnchen \xff")
+    (results / GAMES[0]).rename(results / game)
+    media = tmp_path / os.fsdecode(b"m\xfeedia")
+    (media / game).mkdir(parents=True)
+    shutil.copy(six_seconds, media / game / "1_224p.mkv")
+    more = [*FORMATS, f"--SoccerNet_path={media}"]
+    assert main(arguments(results, tmp_path / "out", *more)) == 0
+    content = json.loads((tmp_path / "out" / game / "spots.json").read_text())
+    assert content["game"] == game
+    assert (tmp_path / "out" / game / content["halves"][0]["media"]).resolve().is_file()
+    timeline = json.loads((tmp_path / "out" / game / "spots.otio").read_text())
+    clip = timeline["tracks"]["children"][0]["children"][0]
+    url = clip["media_references"]["DEFAULT_MEDIA"]["target_url"]
+    assert (tmp_path / "out" / game / os.fsdecode(unquote_to_bytes(url))).resolve().is_file()
+
+
+def test_spots_that_are_moved_are_told(main, results, tmp_path, six_seconds, capsys):
+    media = tmp_path / "media" / GAMES[0]
+    media.mkdir(parents=True)
+    shutil.copy(six_seconds, media / "1_224p.mkv")
+    content = json.loads((results / GAMES[0] / "Predictions-v2.json").read_text())
+    for ms in (-300, 5000, 9000):
+        entry = content["predictions"][0] | {"half": "1", "position": ms, "confidence": 0.9}
+        content["predictions"].append(entry)
+    (results / GAMES[0] / "Predictions-v2.json").write_text(json.dumps(content))
+    main(arguments(results, tmp_path / "out", "csv", f"--SoccerNet_path={tmp_path / 'media'}"))
+    assert "2 spots outside their half are put at its start or end" in capsys.readouterr().out
+    rows = (tmp_path / "out" / GAMES[0] / "spots.csv").read_text().splitlines()[1:]
+    assert [int(row.split(",")[3]) for row in rows][:4] == [0, 1000, 5000, 6000]
+
+
+def test_a_game_in_one_file_has_the_halves_of_its_spots(
+    main, results, spots_of, six_seconds, tmp_path, capsys
+):
+    """One file of one half, or of a whole game on one clock: nothing is added behind it."""
+    media = tmp_path / "media" / GAMES[0]
+    media.mkdir(parents=True)
+    shutil.copy(six_seconds, media / "1_224p.mkv")
+    for rows, halves in (([(1, 1000, "Goal", 0.9)], [1]), ([(2, 0, "Goal", 0.9)], [1, 2])):
+        path = results / GAMES[0] / "Predictions-v2.json"
+        write_predictions(path, GAMES[0], spots_of(*rows))
+        more = ["json", "chapters", f"--SoccerNet_path={tmp_path / 'media'}"]
+        main(arguments(path, tmp_path / "out", *more))
+        content = json.loads((tmp_path / "out" / "spots.json").read_text())
+        assert [half["half"] for half in content["halves"]] == halves
+        told = "half 2 has no 2_224p.mkv" in capsys.readouterr().out
+        assert told == (2 in halves)
+        assert ("Half 2" in (tmp_path / "out" / "spots.ffmeta").read_text()) == (2 in halves)
+
+
+def test_what_one_format_cannot_hold_the_others_do(main, results, spots_of, tmp_path, capsys):
+    many = spots_of(*((1, 1000 * i, "Foul", 0.9) for i in range(1200)))
+    write_predictions(results / GAMES[0] / "Predictions-v2.json", GAMES[0], many)
+    assert main(arguments(results, tmp_path / "out", *ALL)) == 3
+    printed = capsys.readouterr().out
+    assert "spots.edl: league/season/A 1 - 0 B: 1200 spots, but a CMX3600 list holds 999" in printed
+    names = {Path(name).name for name in tree(tmp_path / "out" / GAMES[0])}
+    assert names >= {f"spots{chosen.ending}" for n, chosen in FORMATS.items() if n != "edl"}
+    assert "spots.edl" not in names
+    assert (tmp_path / "out" / GAMES[1] / "spots.edl").exists()
+
+
 def test_media_say_where_the_second_half_begins(main, results, tmp_path, six_seconds, capsys):
     media = tmp_path / "media"
     (media / GAMES[0]).mkdir(parents=True)
@@ -153,9 +241,10 @@ def test_what_is_wrong_is_said(main, results, spots_of, tmp_path):
     write_predictions(results / "a/b/c/Predictions-v2.json", "", spots_of())
     with pytest.raises(UsageError, match="cannot write to"):
         main(arguments(results, tmp_path / "file" / "sub", "csv"))
-    with pytest.raises(UsageError, match="at least 1"):
+    for odd in ("-1", "1e308", "nan", "inf"):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments(tmp_path, tmp_path / "out", "csv", f"--window_before_s={odd}"))
+    with pytest.raises(SystemExit, match="2"):
         main(arguments(tmp_path, tmp_path / "out", "csv", "--top=0"))
-    with pytest.raises(UsageError, match="window"):
-        main(arguments(tmp_path, tmp_path / "out", "csv", "--window_before_s=-1"))
     with pytest.raises(SystemExit, match="2"):
         main(arguments(tmp_path, tmp_path / "out", "cvs"))

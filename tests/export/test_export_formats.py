@@ -19,10 +19,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kloppy import sportscode
 
-from action_spotting.dataset.media import Clip, ffmpeg_exe
+from action_spotting.dataset.events import Events
+from action_spotting.dataset.media import Clip
 from action_spotting.errors import UsageError
-from action_spotting.export.match import Match, Window, build_match
 from action_spotting.export.registry import FORMATS, check_formats, write_exports
+from action_spotting.export.timeline import Timeline, Window, build_timeline
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 WINDOW = Window(3, 2)
 NASTY = "league/2015 \"x\"/A & B <1> - \\ '2'\n= ; # C é日本|"
@@ -33,27 +35,27 @@ def _title(text: str) -> str:
     return re.sub(r" \(\d - [\d:]+, [\d.]+\)$", "", text)
 
 
-def read_csv(path: Path, match: Match) -> list[tuple[int, str]]:
+def read_csv(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
     with path.open(encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
-    assert {row["game"] for row in table} <= {match.game}
+    assert {row["game"] for row in table} <= {timeline.game}
     return [(int(row["match_ms"]), row["name"]) for row in table]
 
 
-def read_json(path: Path, match: Match) -> list[tuple[int, str]]:
+def read_json(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
     content = json.loads(path.read_text(encoding="utf-8"))
-    assert content["game"] == match.game
+    assert content["game"] == timeline.game
     start = {half["half"]: half["match_start_ms"] for half in content["halves"]}
     return [(start[s["half"]] + s["position_ms"], s["name"]) for s in content["spots"]]
 
 
-def read_osl(path: Path, match: Match) -> list[tuple[int, str]]:
+def read_osl(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["version"] == "2.0"
     assert len({sample["id"] for sample in content["data"]}) == len(content["data"])
-    names = {m.label: m.name for m in match.moments}
+    names = {m.label: m.name for m in timeline.moments}
     found, start = [], 0
-    for sample, ms in zip(content["data"], _file_lengths(match), strict=True):
+    for sample, ms in zip(content["data"], _file_lengths(timeline), strict=True):
         for event in sample["events"]:
             assert event["label"] in content["labels"][event["head"]]["labels"]
             found.append((start + event["position_ms"], names[event["label"]]))
@@ -61,12 +63,12 @@ def read_osl(path: Path, match: Match) -> list[tuple[int, str]]:
     return found
 
 
-def _file_lengths(match: Match) -> list[int]:
-    files = {half.name or str(half.number): half.media_ms for half in match.halves}
+def _file_lengths(timeline: Timeline) -> list[int]:
+    files = {half.name or str(half.number): half.media_ms for half in timeline.halves}
     return list(files.values())
 
 
-def read_vtt(path: Path, match: Match) -> list[tuple[int, str]]:
+def read_vtt(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
     return [
         (round(1000 * cue.start_in_seconds), _title(cue.text))
         if isinstance(cue.start_in_seconds, float)
@@ -75,11 +77,11 @@ def read_vtt(path: Path, match: Match) -> list[tuple[int, str]]:
     ]
 
 
-def read_srt(path: Path, match: Match) -> list[tuple[int, str]]:
+def read_srt(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
     return [(line.start, _title(line.text)) for line in pysubs2.load(str(path), format_="srt")]
 
 
-def read_chapters(path: Path, match: Match) -> list[tuple[int, str]]:
+def read_chapters(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
     with av.open(f"file:{path}") as container:
         chapters = container.chapters()
     assert all(chapter["end"] > chapter["start"] for chapter in chapters)
@@ -87,10 +89,10 @@ def read_chapters(path: Path, match: Match) -> list[tuple[int, str]]:
     return [(start, _title(title)) for start, title in titles if not title.startswith("Half ")]
 
 
-def read_sportscode(path: Path, match: Match) -> list[tuple[int, str]]:
+def read_sportscode(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
     codes = sportscode.load(str(path)).records
-    for code, moment in zip(codes, match.moments, strict=True):
-        start, end = WINDOW.around(match, moment)
+    for code, moment in zip(codes, timeline.moments, strict=True):
+        start, end = WINDOW.around(timeline, moment)
         assert (code.timestamp.total_seconds(), code.end_timestamp.total_seconds()) == (
             pytest.approx(start / 1000),
             pytest.approx(end / 1000),
@@ -99,22 +101,22 @@ def read_sportscode(path: Path, match: Match) -> list[tuple[int, str]]:
     return [(round(1000 * float(code.labels["Spot"])), code.code) for code in codes]
 
 
-def read_edl(path: Path, match: Match) -> list[tuple[int, str]]:
-    fps = match.halves[0].fps if match.halves else 25.0
-    if not match.moments:  # the adapter reads no list without events
+def read_edl(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
+    fps = timeline.halves[0].fps if timeline.halves else 25.0
+    if not timeline.moments:  # the adapter reads no list without events
         assert path.read_text(encoding="utf-8").splitlines()[1] == "FCM: NON-DROP FRAME"
         return []
-    timeline = otio.adapters.read_from_file(str(path), "cmx_3600", rate=round(fps))
-    record = 0
-    found = []
-    for clip, moment in zip(timeline.find_clips(), match.moments, strict=True):
-        half = match.half(moment.half)
+    read = otio.adapters.read_from_file(str(path), "cmx_3600", rate=round(fps))
+    record, found = 0, []
+    for clip, moment in zip(read.find_clips(), timeline.moments, strict=True):
+        half = timeline.half(moment.half)
         (marker,) = clip.markers
-        at_ms = 1000 * marker.marked_range.start_time.value / fps
-        found.append((at_ms - half.file_ms + half.offset_ms, marker.name))
-        start, end = WINDOW.around(match, moment)
+        on_record = marker.marked_range.start_time.value - 3600 * round(fps) - record
+        at_ms = 1000 * (clip.source_range.start_time.value + on_record) / fps
+        found.append((at_ms - half.file_ms - half.lead_ms + half.offset_ms, marker.name))
+        start, end = WINDOW.around(timeline, moment)
         assert clip.source_range.start_time.value == pytest.approx(
-            (start + half.file_ms - half.offset_ms) * fps / 1000, abs=1
+            (start + half.file_ms + half.lead_ms - half.offset_ms) * fps / 1000, abs=1
         )
         assert clip.source_range.duration.value == pytest.approx((end - start) * fps / 1000, abs=1)
         assert clip.range_in_parent().start_time.value == record
@@ -122,11 +124,11 @@ def read_edl(path: Path, match: Match) -> list[tuple[int, str]]:
     return found
 
 
-def read_otio(path: Path, match: Match) -> list[tuple[int, str]]:
-    timeline = otio.adapters.read_from_file(str(path))
-    assert timeline.name == match.game
+def read_otio(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
+    read = otio.adapters.read_from_file(str(path))
+    assert read.name == timeline.game
     found, start_ms = [], 0
-    for clip, length in zip(timeline.find_clips(), _file_lengths(match), strict=True):
+    for clip, length in zip(read.find_clips(), _file_lengths(timeline), strict=True):
         rate = clip.source_range.duration.rate
         assert clip.source_range.duration.value == pytest.approx(length * rate / 1000, abs=1)
         for marker in clip.markers:
@@ -152,7 +154,7 @@ FRAME_FORMATS = ("edl", "otio")
 
 
 @pytest.fixture(scope="module")
-def matches(six_seconds, four_silent_seconds, spots_of) -> dict[str, Match]:
+def timelines(six_seconds, four_silent_seconds, spots_of) -> dict[str, Timeline]:
     rows = [
         (1, 1500, "Goal", 0.9),
         (1, 1500, "Kick-off", 0.85),
@@ -165,12 +167,12 @@ def matches(six_seconds, four_silent_seconds, spots_of) -> dict[str, Match]:
     two = {1: Clip(six_seconds), 2: Clip(four_silent_seconds)}
     one = {1: Clip(six_seconds, 0.0, 3.0), 2: Clip(six_seconds, 3.5)}
     return {
-        "two files": build_match("league/season/A 1 - 0 B", spots, two),
-        "one file": build_match(NASTY, spots, one),
-        "no media": build_match(NASTY, spots, {}),
-        "first half alone": build_match("x", spots_of(rows[0]), {1: two[1]}),
-        "no spots": build_match("x", spots_of(), two),
-        "nothing": build_match("x", spots_of(), {}),
+        "two files": build_timeline("league/season/A 1 - 0 B", spots, two),
+        "one file": build_timeline(NASTY, spots, one),
+        "no media": build_timeline(NASTY, spots, {}),
+        "first half alone": build_timeline("x", spots_of(rows[0]), {1: two[1]}),
+        "no spots": build_timeline("x", spots_of(), two),
+        "nothing": build_timeline("x", spots_of(), {}),
     }
 
 
@@ -179,30 +181,30 @@ KINDS = ("two files", "one file", "no media", "first half alone", "no spots", "n
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FORMATS)
-def test_another_parser_reads_equal_times_and_labels(name, kind, matches, tmp_path):
-    match = matches[kind]
-    first, *others = write_exports(match, [name], tmp_path, window=WINDOW)
-    found = READERS[name](first, match)
-    assert sorted(label for _, label in found) == sorted(m.name for m in match.moments)
+def test_another_parser_reads_equal_times_and_labels(name, kind, timelines, tmp_path):
+    timeline = timelines[kind]
+    first, *others = write_exports(timeline, [name], tmp_path, window=WINDOW)
+    found = READERS[name](first, timeline)
+    assert sorted(label for _, label in found) == sorted(m.name for m in timeline.moments)
     late = 1000 / 24 if name in FRAME_FORMATS else 0
-    for (at_ms, _), moment in zip(sorted(found), match.moments, strict=True):
+    for (at_ms, _), moment in zip(sorted(found), timeline.moments, strict=True):
         assert moment.match_ms - late - 0.01 <= at_ms <= moment.match_ms + 0.01
     assert len(others) == (
         2 if FORMATS[name].per_media and kind in ("two files", "no media", "no spots") else 0
     )
 
 
-def test_files_for_each_half_run_on_its_own_clock(matches, tmp_path):
-    paths = write_exports(matches["two files"], ["srt"], tmp_path)
+def test_files_for_each_half_run_on_its_own_clock(timelines, tmp_path):
+    paths = write_exports(timelines["two files"], ["srt"], tmp_path)
     assert [path.name for path in paths] == ["spots.srt", "spots_half1.srt", "spots_half2.srt"]
-    assert [at for at, _ in read_srt(paths[2], matches["two files"])][:2] == [0, 1999]
+    assert [at for at, _ in read_srt(paths[2], timelines["two files"])][:2] == [0, 1999]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_same_spots_give_the_same_bytes(name, matches, tmp_path):
-    for kind, match in matches.items():
-        one = [p.read_bytes() for p in write_exports(match, [name], tmp_path / "a" / kind)]
-        two = [p.read_bytes() for p in write_exports(match, [name], tmp_path / "b" / kind)]
+def test_the_same_spots_give_the_same_bytes(name, timelines, tmp_path):
+    for kind, timeline in timelines.items():
+        one = [p.read_bytes() for p in write_exports(timeline, [name], tmp_path / "a" / kind)]
+        two = [p.read_bytes() for p in write_exports(timeline, [name], tmp_path / "b" / kind)]
         assert one == two
         assert str(tmp_path).encode() not in b"".join(one)
 
@@ -214,25 +216,34 @@ def test_the_same_spots_give_the_same_bytes(name, matches, tmp_path):
 @given(label=st.text(min_size=1))
 @example(label="\r")
 @example(label='\n-->\r\n,"')
-def test_a_name_cannot_break_a_file(name, label, matches, tmp_path):
-    match = matches["first half alone"]
-    moment = replace(match.moments[0], label=label, name="".join(label.split()) or "x")
+def test_a_name_cannot_break_a_file(name, label, timelines, tmp_path):
+    timeline = timelines["first half alone"]
+    moment = replace(timeline.moments[0], label=label, name="".join(label.split()) or "x")
     moment = replace(moment, name=re.sub(r"[^\w<>&\"'=;#\\-]|_", "x", moment.name) + "-->")
-    hostile = replace(match, moments=(moment,), game=NASTY)
+    hostile = replace(timeline, moments=(moment,), game=NASTY)
     path = write_exports(hostile, [name], tmp_path, window=WINDOW)[0]
     assert [at for at, _ in READERS[name](path, hostile)] == [pytest.approx(1500, abs=40)]
 
 
-def test_sportscode_has_no_escaped_characters(matches, tmp_path):
-    text = write_exports(matches["one file"], ["sportscode"], tmp_path)[0].read_text()
+@pytest.mark.parametrize("text", ["\ufffe", "\uffff\uffff", "\x00\x08", "\ud800", "\x85\u2028"])
+def test_sportscode_is_well_formed_whatever_a_class_is_called(text, timelines, tmp_path):
+    timeline = timelines["first half alone"]
+    spots = Events([1], [1500], [0], [0.9], classes=(f"Go{text}al",))
+    made = build_timeline("x", spots, {1: timeline.halves[0].clip})
+    path = write_exports(made, ["sportscode"], tmp_path, window=WINDOW)[0]
+    assert [code.code for code in sportscode.load(str(path)).records] == ["Go al"]
+
+
+def test_sportscode_has_no_escaped_characters(timelines, tmp_path):
+    text = write_exports(timelines["one file"], ["sportscode"], tmp_path)[0].read_text()
     assert "Second yellow card" in text
     assert "&" not in text
     assert "->" not in text
 
 
-def test_chapters_go_into_a_video(matches, six_seconds, tmp_path):
-    match = matches["first half alone"]
-    chapters = write_exports(match, ["chapters"], tmp_path)[0]
+def test_chapters_go_into_a_video(timelines, six_seconds, tmp_path):
+    timeline = timelines["first half alone"]
+    chapters = write_exports(timeline, ["chapters"], tmp_path)[0]
     for suffix in (".mp4", ".mkv"):
         video = tmp_path / f"with{suffix}"
         command = [
@@ -254,17 +265,17 @@ def test_chapters_go_into_a_video(matches, six_seconds, tmp_path):
         assert found == [(0, "Half 1"), (1500, "Goal (1 - 00:01, 0.90)")]
 
 
-def test_an_edl_holds_999_events(matches):
-    match = matches["two files"]
-    moments = match.moments[:1] * 1000
+def test_an_edl_holds_999_events(timelines):
+    timeline = timelines["two files"]
+    moments = timeline.moments[:1] * 1000
     with pytest.raises(UsageError, match="holds 999; a higher threshold"):
-        FORMATS["edl"].export(replace(match, moments=moments), None)
-    text = FORMATS["edl"].export(replace(match, moments=moments[:999]), None)
+        FORMATS["edl"].export(replace(timeline, moments=moments), None)
+    text = FORMATS["edl"].export(replace(timeline, moments=moments[:999]), None)
     assert "999  FILE1" in text
 
 
-def test_the_csv_has_one_line_a_spot(matches):
-    text = FORMATS["csv"].export(matches["no media"], None)
+def test_the_csv_has_one_line_a_spot(timelines):
+    text = FORMATS["csv"].export(timelines["no media"], None)
     assert len(list(csv.reader(io.StringIO(text)))) == 7
 
 
@@ -273,7 +284,7 @@ def test_unknown_formats_are_answered_with_the_nearest():
         check_formats(["csv", "otoi"])
 
 
-def test_a_folder_that_cannot_be_written_is_named(matches, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(timelines, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write"):
-        write_exports(matches["nothing"], ["csv"], tmp_path / "file" / "sub")
+        write_exports(timelines["nothing"], ["csv"], tmp_path / "file" / "sub")

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.media import Clip, probe
-from action_spotting.export.match import Match, Window, build_match
 from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
+from action_spotting.export.timeline import Timeline, Window, build_timeline
 from action_spotting.io.ffmpeg import run_ffmpeg
 
 from ..odd_media import BEEPS_S, CLOCK_S, EVEN_S, ODD_MEDIA, clock_ms
@@ -53,9 +52,9 @@ def beeps(path: Path) -> list[float]:
     return [round(frames[0].time + start / 8000, 3) for start in starts]
 
 
-def match_of(path: Path, spots_of, times_ms: tuple[int, ...]) -> Match:
+def match_of(path: Path, spots_of, times_ms: tuple[int, ...]) -> Timeline:
     spots = spots_of(*((1, time_ms, "Goal", 0.9) for time_ms in times_ms))
-    return build_match("A", spots, ACTIONS_V2, {1: Clip(path)})
+    return build_timeline("A", spots, {1: Clip(path)})
 
 
 def pictures_of(name: str) -> int:
@@ -87,8 +86,8 @@ def test_an_overlay_has_every_picture_and_caption_at_its_time(name, odd_media, s
 @pytest.mark.parametrize("name", KINDS)
 def test_a_reel_has_every_picture_of_its_stretches(name, odd_media, spots_of, tmp_path):
     at_ms = {"cut.ts": (1000, 3000), "joined.ts": (5500, 9500)}.get(name, (1500, 5500))
-    match = match_of(odd_media(name), spots_of, at_ms)
-    cuts = highlights(match, tmp_path / "r.mp4", window=Window(0.5, 0.5))
+    timeline = match_of(odd_media(name), spots_of, at_ms)
+    cuts = highlights(timeline, tmp_path / "r.mp4", window=Window(0.5, 0.5))
     assert [cut.end_ms - cut.start_ms for cut in cuts] == [1000, 1000]
     times, said, captioned = shown(tmp_path / "r.mp4", name)
     assert len(times) == (59 if name == "phone.mp4" else 50)
@@ -100,22 +99,22 @@ def test_a_reel_has_every_picture_of_its_stretches(name, odd_media, spots_of, tm
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_thumbnail_is_the_frame_of_its_spot(name, odd_media, spots_of):
-    match = match_of(odd_media(name), spots_of, (500, 2000))
-    for moment, data in thumbnails(match):
+    timeline = match_of(odd_media(name), spots_of, (500, 2000))
+    for moment, data in thumbnails(timeline):
         said = clock_ms(np.asarray(Image.open(io.BytesIO(data)).convert("L"), float))
         shift_ms = 4000 if name == "cut.ts" else 0
         assert said == pytest.approx(moment.position_ms + shift_ms, abs=1000 * FRAME_S)
-    assert len(thumbnails(match)) == 2
+    assert len(thumbnails(timeline)) == 2
 
 
 @pytest.mark.parametrize(
     ("name", "bright"), [("base.mp4", (0, 0)), ("mirrored.mp4", (0, 1)), ("turned.mp4", (1, 0))]
 )
 def test_pictures_are_the_right_way_up(name, bright, odd_media, spots_of, tmp_path):
-    match = match_of(odd_media(name), spots_of, (2000,))
-    (path,) = overlay(match, tmp_path / "o.mp4")
-    highlights(match, tmp_path / "r.mp4", window=Window(0.5, 0.5))
-    images = [Image.open(io.BytesIO(thumbnails(match)[0][1]))]
+    timeline = match_of(odd_media(name), spots_of, (2000,))
+    (path,) = overlay(timeline, tmp_path / "o.mp4")
+    highlights(timeline, tmp_path / "r.mp4", window=Window(0.5, 0.5))
+    images = [Image.open(io.BytesIO(thumbnails(timeline)[0][1]))]
     for film in (path, tmp_path / "r.mp4"):
         with av.open(str(film)) as container:
             images.append(next(container.decode(video=0)).to_image())
@@ -135,11 +134,11 @@ def test_sound_that_changes_its_kind_is_heard_to_the_end(odd_media, spots_of, tm
         parts.append(part.read_bytes())
     source = tmp_path / "1.ts"
     source.write_bytes(b"".join(parts))
-    match = match_of(source, spots_of, (2000, 10_000, 13_000))
-    (path,) = overlay(match, tmp_path / "o.mp4")
+    timeline = match_of(source, spots_of, (2000, 10_000, 13_000))
+    (path,) = overlay(timeline, tmp_path / "o.mp4")
     due = [at + again for again in (0, CLOCK_S) for at in BEEPS_S]
     assert beeps(path) == pytest.approx(due, abs=0.15)
-    highlights(match, tmp_path / "r.mp4", window=Window(1, 1))
+    highlights(timeline, tmp_path / "r.mp4", window=Window(1, 1))
     assert beeps(tmp_path / "r.mp4") == pytest.approx([1, 3, 5], abs=0.15)
 
 
@@ -148,11 +147,11 @@ def test_a_half_within_a_file_is_on_the_clock_of_the_file(odd_media, spots_of, t
     source = odd_media("late.mkv")
     spots = spots_of((1, 1000, "Goal", 0.9), (2, 1000, "Foul", 0.9))
     clips = {1: Clip(source, 0.0, 4.0), 2: Clip(source, 4.0)}
-    match = build_match("A", spots, ACTIONS_V2, clips)
-    (path,) = overlay(match, tmp_path / "o.mp4", stay_s=0.5)
+    timeline = build_timeline("A", spots, clips)
+    (path,) = overlay(timeline, tmp_path / "o.mp4", stay_s=0.5)
     times, _, captioned = shown(path, "late.mkv")
     assert times[captioned].min() == pytest.approx(1.0, abs=0.12)
     assert times[captioned].max() == pytest.approx(5.5, abs=0.12)
-    highlights(match, tmp_path / "r.mp4", window=Window(0.5, 0.5))
+    highlights(timeline, tmp_path / "r.mp4", window=Window(0.5, 0.5))
     _, said, _ = shown(tmp_path / "r.mp4", "late.mkv")
     assert said[[0, 25]] == pytest.approx([0.5, 4.5], abs=FRAME_S)

@@ -9,17 +9,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from moviepy import VideoFileClip
 from PIL import Image
 
 from action_spotting.dataset.classes import ACTIONS_V2
-from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
+from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.export.cuts import choose_cuts
 from action_spotting.export.footage import check_target
-from action_spotting.export.match import Window, build_match
 from action_spotting.export.overlay import overlay, overlay_paths
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
+from action_spotting.export.timeline import Window, build_timeline
+from action_spotting.io.ffmpeg import ffmpeg_exe
 
 slow = pytest.mark.slow
 
@@ -76,7 +78,7 @@ def two_halves(six_seconds, four_silent_seconds, spots_of):
         (2, 3000, "Yellow->red card", 0.6),
     )
     clips = {1: Clip(six_seconds), 2: Clip(four_silent_seconds)}
-    return build_match("A - B", spots, clips)
+    return build_timeline("A - B", spots, clips)
 
 
 def test_overlapping_windows_are_merged_and_the_strongest_chosen(two_halves):
@@ -110,6 +112,21 @@ def test_a_reel_shows_the_stretches_with_captions_and_sound(two_halves, tmp_path
     assert (loud[(at > 0.1) & (at < total_s - 2.2)] > 0.1).all()
     assert (loud[at > total_s - 1.8] < 0.01).all()
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@slow
+def test_another_program_reads_what_was_made(two_halves, tmp_path):
+    """Moviepy takes sizes, rate, length, picture and sound from what it reads."""
+    highlights(two_halves, tmp_path / "reel.mp4", top=1, window=Window(1, 1))
+    first, _ = overlay(two_halves, tmp_path / "over.mp4")
+    for path, seconds, grey_s in [(tmp_path / "reel.mp4", 2.0, 2), (first, 6.0, 1)]:
+        with VideoFileClip(str(path)) as film:
+            assert film.size == [320, 180]
+            assert film.fps == pytest.approx(25)
+            assert film.duration == pytest.approx(seconds, abs=0.1)
+            corner = film.get_frame(1.5)[:45, 240:].mean()
+            assert second(16 + corner * 219 / 255) == grey_s
+            assert np.abs(film.audio.get_frame(np.arange(0.5, 0.6, 1e-4))).max() > 0.1
 
 
 @slow
@@ -156,8 +173,8 @@ def test_the_sound_keeps_its_time_over_many_stretches(suffix, spots_of, tmp_path
     command += ["-f", "lavfi", "-i", beep, "-preset", "ultrafast", "-g", "60", "-c:a", "aac"]
     subprocess.run([*command, str(source)], check=True)
     spots = spots_of(*((1, 1513 + 2710 * i, "Goal", 0.9) for i in range(21)))
-    match = build_match("A", spots, ACTIONS_V2, {1: Clip(source)})
-    cuts = highlights(match, tmp_path / "reel.mp4", top=99, window=Window(1.1, 1.1))
+    timeline = build_timeline("A", spots, {1: Clip(source)})
+    cuts = highlights(timeline, tmp_path / "reel.mp4", top=99, window=Window(1.1, 1.1))
     assert len(cuts) == 21
     with av.open(str(tmp_path / "reel.mp4")) as container:
         resampler = av.AudioResampler("flt", "mono", 16000)
@@ -196,8 +213,8 @@ def test_sound_is_copied_where_it_can_be(suffix, codecs, copied, steps, spots_of
         subprocess.run([*command, "-c:v", "libvpx", "-c:a", "libopus", str(source)], check=True)
     else:
         source = steps(tmp_path / f"in{suffix}", codecs=codecs, **rate)
-    match = build_match("A", spots_of((1, 500, "Goal", 0.9)), {1: Clip(source)})
-    (path,) = overlay(match, tmp_path / "over.mp4")
+    timeline = build_timeline("A", spots_of((1, 500, "Goal", 0.9)), {1: Clip(source)})
+    (path,) = overlay(timeline, tmp_path / "over.mp4")
     if copied:
         assert packets(path) == packets(source)
     at, loud = loudness(path)
@@ -210,10 +227,10 @@ def test_sound_is_copied_where_it_can_be(suffix, codecs, copied, steps, spots_of
 def test_a_variable_frame_rate_stays_one(steps, spots_of, tmp_path):
     times = [*np.arange(0, 2, 0.04), *np.arange(2, 3, 0.1), *np.arange(3, 4, 0.02)]
     source = steps(tmp_path / "phone.mp4", seconds=4.0, times_s=[round(t, 3) for t in times])
-    match = build_match("A", spots_of((1, 2500, "Goal", 0.9)), {1: Clip(source)})
-    (path,) = overlay(match, tmp_path / "over.mp4")
+    timeline = build_timeline("A", spots_of((1, 2500, "Goal", 0.9)), {1: Clip(source)})
+    (path,) = overlay(timeline, tmp_path / "over.mp4")
     np.testing.assert_allclose(greys(path)[0], greys(source)[0], atol=1e-3)
-    highlights(match, tmp_path / "reel.mp4", window=Window(1, 1))
+    highlights(timeline, tmp_path / "reel.mp4", window=Window(1, 1))
     at, levels = greys(tmp_path / "reel.mp4")
     assert second(levels[np.searchsorted(at, [0.2, 0.7, 1.2, 1.7])]).tolist() == [1, 2, 2, 3]
 
@@ -223,10 +240,10 @@ def test_a_turned_recording_is_set_upright(six_seconds, spots_of, tmp_path):
     turned = tmp_path / "phone.mp4"
     command = [ffmpeg_exe(), "-v", "error", "-display_rotation", "90", "-i", str(six_seconds)]
     subprocess.run([*command, "-codec", "copy", str(turned)], check=True)
-    match = build_match("A", spots_of((1, 2500, "Goal", 0.9)), {1: Clip(turned)})
-    (path,) = overlay(match, tmp_path / "over.mp4")
+    timeline = build_timeline("A", spots_of((1, 2500, "Goal", 0.9)), {1: Clip(turned)})
+    (path,) = overlay(timeline, tmp_path / "over.mp4")
     assert (probe(path).width, probe(path).height) == (180, 320)
-    assert Image.open(io.BytesIO(thumbnails(match, 1, width=90)[0][1])).size == (90, 160)
+    assert Image.open(io.BytesIO(thumbnails(timeline, 1, width=90)[0][1])).size == (90, 160)
 
 
 @slow
@@ -235,8 +252,8 @@ def test_late_sound_comes_late(six_seconds, spots_of, tmp_path):
     command = [ffmpeg_exe(), "-v", "error", "-i", str(six_seconds), "-itsoffset", "2", "-i"]
     command += [str(six_seconds), "-map", "0:v", "-map", "1:a", "-codec", "copy", str(late)]
     subprocess.run(command, check=True)
-    match = build_match("A", spots_of((1, 2000, "Goal", 0.9)), {1: Clip(late)})
-    highlights(match, tmp_path / "reel.mp4", window=Window(1, 1))
+    timeline = build_timeline("A", spots_of((1, 2000, "Goal", 0.9)), {1: Clip(late)})
+    highlights(timeline, tmp_path / "reel.mp4", window=Window(1, 1))
     at, loud = loudness(tmp_path / "reel.mp4")
     assert (loud[at < 0.85] < 0.02).all()
     assert (loud[(at > 1.1) & (at < 1.9)] > 0.1).all()
@@ -247,8 +264,8 @@ def test_a_stretch_of_a_transport_stream_is_complete(six_seconds, spots_of, tmp_
     stream = tmp_path / "1.ts"
     command = [ffmpeg_exe(), "-v", "error", "-i", str(six_seconds), "-codec", "copy", str(stream)]
     subprocess.run(command, check=True)
-    match = build_match("A", spots_of((1, 3000, "Goal", 0.9)), {1: Clip(stream)})
-    highlights(match, tmp_path / "reel.mp4", window=Window(1, 1))
+    timeline = build_timeline("A", spots_of((1, 3000, "Goal", 0.9)), {1: Clip(stream)})
+    highlights(timeline, tmp_path / "reel.mp4", window=Window(1, 1))
     at, levels = greys(tmp_path / "reel.mp4")
     assert len(at) == pytest.approx(50, abs=1)
     assert second(levels[np.searchsorted(at, [0.5, 1.5])]).tolist() == [2, 3]
@@ -266,40 +283,40 @@ def test_thumbnails_are_the_frames_of_the_strongest_spots(two_halves):
 
 def test_a_thumbnail_at_the_very_end_is_the_last_frame(six_seconds, spots_of):
     spots = spots_of((1, 99_000, "Goal", 0.9))
-    match = build_match("A", spots, {1: Clip(six_seconds)})
-    ((_, data),) = thumbnails(match, 1)
+    timeline = build_timeline("A", spots, {1: Clip(six_seconds)})
+    ((_, data),) = thumbnails(timeline, 1)
     grey = 16 + np.asarray(Image.open(io.BytesIO(data)).convert("L"), float).mean() * 219 / 255
     assert second(grey) == 5
 
 
 def test_a_half_without_media_is_left_out(six_seconds, spots_of, tmp_path):
     spots = spots_of((1, 1000, "Foul", 0.5), (2, 1000, "Goal", 0.9))
-    match = build_match("A", spots, {1: Clip(six_seconds), 2: None})
-    assert match.without_media == (2,)
-    assert [m.half for cut in choose_cuts(match) for m in cut.moments] == [1]
-    assert [m.half for m, _ in thumbnails(match, 5)] == [1]
+    timeline = build_timeline("A", spots, {1: Clip(six_seconds), 2: None})
+    assert timeline.without_media == (2,)
+    assert [m.half for cut in choose_cuts(timeline) for m in cut.moments] == [1]
+    assert [m.half for m, _ in thumbnails(timeline, 5)] == [1]
 
 
 @pytest.mark.parametrize("make", [highlights, overlay])
 def test_what_cannot_be_made_leaves_nothing_behind(
     make, two_halves, six_seconds, spots_of, tmp_path
 ):
-    empty = build_match("A - B", spots_of(), {})
+    empty = build_timeline("A - B", spots_of(), {})
     with pytest.raises(InputError, match="no spot to show|no half with media"):
         make(empty, tmp_path / "x.mp4")
     with pytest.raises(UsageError, match=r"ends with \.mp4"):
         make(two_halves, tmp_path / "x.avi")
     source = tmp_path / "in.mp4"
     source.write_bytes(six_seconds.read_bytes())
-    match = build_match("A", spots_of((1, 0, "Goal", 0.9)), {1: Clip(source)})
+    timeline = build_timeline("A", spots_of((1, 0, "Goal", 0.9)), {1: Clip(source)})
     with pytest.raises(UsageError, match="would replace the video"):
-        make(match, source)
+        make(timeline, source)
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write"):
-        make(match, tmp_path / "file" / "x.mp4")
+        make(timeline, tmp_path / "file" / "x.mp4")
     source.write_bytes(six_seconds.read_bytes()[:300])
     with pytest.raises(SpottingError, match=r"in\.mp4"):
-        make(match, tmp_path / "x.mp4")
+        make(timeline, tmp_path / "x.mp4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "in.mp4"]
 
 

@@ -119,6 +119,17 @@ def test_a_file_made_with_other_settings_is_neither_kept_nor_replaced_in_silence
     assert extract(Count(fps=5), todo, overwrite=True).exit_code == 0
 
 
+def test_features_of_other_media_are_stale(jobs, tmp_path):
+    todo = jobs(1)
+    extract(Count(), todo)
+    write_wav(next((tmp_path / "media").iterdir()), 2)
+    summary = extract(Count(), todo)
+    (reason,) = summary.failures.values()
+    assert "made from other media: bytes is 32044, not 64044; --overwrite makes it anew" in reason
+    assert len(extract(Count(), todo, overwrite=True).done) == 1
+    assert len(extract(Count(), todo).skipped) == 1
+
+
 def test_shards_share_the_work_without_overlap(jobs):
     todo = jobs(*range(1, 8))
     parts = [extract(Count(), todo, shard=(i, 3)).done for i in (1, 2, 3)]

@@ -15,7 +15,6 @@ from action_spotting.fusion.chunks import (
     ChunkSampler,
     mask,
     normalise,
-    prefetch,
     targets,
 )
 from action_spotting.fusion.normalisation import fit_normalisation
@@ -169,13 +168,3 @@ def test_a_batch_depends_on_seed_epoch_and_number_alone(matches):
     assert (first["seed"] == again["seed"]).all()
     assert not (first["features"]["Picture"] == other["features"]["Picture"]).all()
     assert one.per_epoch == 2
-
-
-def test_prefetch_hands_on_an_error():
-    def fail(i: int) -> int:
-        if i == 1:
-            raise ValueError("second")
-        return i
-
-    with pytest.raises(ValueError, match="second"):
-        list(prefetch(fail, 3))

@@ -20,7 +20,7 @@ from action_spotting.fusion.settings import (
     numbers,
     read_settings,
 )
-from action_spotting.fusion.split_data import check_provenance, open_split
+from action_spotting.fusion.split_data import check_fps, check_provenance, open_split
 
 NAMES = ("Picture", "Sound")
 GAMES = [f"league/season/train {i}" for i in range(3)]
@@ -30,7 +30,9 @@ GAMES = [f"league/season/train {i}" for i in range(3)]
 @pytest.mark.parametrize("head", ["dense", "netvlad"])
 def test_settings_survive_json(preset, head):
     settings = make_settings(preset, head=head, dilations=[1, 3], seed=5)
-    assert read_settings(json.loads(json.dumps(settings.as_dict())), "model.json") == settings
+    content = json.loads(json.dumps(settings.as_dict()))
+    assert content == settings.as_dict()
+    assert read_settings(content, "model.json") == settings
 
 
 @pytest.mark.parametrize(
@@ -84,10 +86,25 @@ def test_the_manual_of_the_settings_names_every_number_with_its_range():
 
 def test_a_file_with_strange_settings_is_refused():
     content = make_settings().as_dict()
-    with pytest.raises(InputError, match="missing or unknown: colour"):
-        read_settings({**content, "colour": 1}, "model.json")
-    with pytest.raises(InputError, match="setting width is 'wide', expected int"):
-        read_settings({**content, "width": "wide"}, "model.json")
+    fewer = {name: value for name, value in content.items() if name != "epochs"}
+    for wrong, message in (
+        ({**content, "colour": 1}, r"model\.json: Object contains unknown field `colour`"),
+        (fewer, r"model\.json: Object missing required field `epochs`"),
+        ({**content, "width": "wide"}, r"Expected `int`, got `str` - at `\$\.width`"),
+        ({**content, "anchored": True}, r"Expected `float`, got `bool` - at `\$\.anchored`"),
+        ({**content, "dilations": [1, None]}, r"got `null` - at `\$\.dilations\[1\]`"),
+        ([1], "Expected `object`, got `array`"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_settings(wrong, "model.json")
+    for wrong, message in (
+        ({"label_version": 7}, "label_version is 7, expected 1 or 2"),
+        ({"fps": 1e-300}, "fps is 1e-300, expected 0.01 or more"),
+        ({"modalities": ["x" * 300]}, "are not all names"),
+        ({"window_s": -5}, "nms_window_s is -5.0, expected 0 or more"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            read_settings({**content, **wrong}, "model.json")
 
 
 def test_every_number_has_a_group_and_a_help_text():
@@ -148,6 +165,22 @@ def test_files_of_another_width_are_refused(matches, classes):
         open_split(matches, GAMES, NAMES, classes=classes)
 
 
+@pytest.mark.parametrize(
+    ("name", "fps", "right"),
+    [
+        ("baidu_soccer_embeddings", 2.0, 1),
+        ("baidu_soccer_embeddings_PCA512", 2.0, 1),
+        ("ResNET_5fps_TF2", 2.0, 5),
+        ("ResNET_TF2_PCA512", 1.0, 2),
+    ],
+)
+def test_a_released_feature_without_a_record_has_the_rate_of_its_name(name, fps, right):
+    with pytest.raises(UsageError, match=f"{name} has {right}.0 rows a second, but fps is {fps}"):
+        check_fps({name: None}, fps)
+    check_fps({name: None}, float(right))
+    check_fps({name: {"fps": fps}, "own": None}, fps)  # a record knows better than a name
+
+
 def test_a_model_refuses_features_with_another_provenance():
     with pytest.raises(UsageError, match="Sound: fps is 4, not 2"):
         check_provenance({"Sound": {"fps": 4}}, {"Sound": {"fps": 2}}, "game")
@@ -163,3 +196,31 @@ def test_labels_of_version_1_are_folded(matches):
         labels_path(matches, game, 1).write_text(json.dumps({"annotations": entries}))
     found = open_split(matches, GAMES, NAMES, classes=("card", "subs", "soccer"), version=1)
     assert sorted(found.halves[0].label.tolist()) == [0, 1, 2]
+
+
+def test_labels_behind_the_end_of_the_features_leave_the_game_out(matches, classes):
+    path = matches / GAMES[1] / "1_Sound.npy"
+    for name in NAMES:
+        file = path.with_name(f"1_{name}.npy")
+        np.save(file, np.load(file)[:60])
+    found = open_split(matches, GAMES, NAMES, classes=classes)
+    assert list(found.failures) == [GAMES[1]]
+    assert re.search(
+        r"train 1: \d of 5 labels of half 1 lie behind its end, the last at 3\d\.\d s; its "
+        r"60 rows at 2 a second end at 30\.0 s\. .* \(--fps\)",
+        found.failures[GAMES[1]],
+    )
+    with pytest.raises(
+        InputError, match=r"none of 3 games .* 90 rows at 4 a second end at 22\.5 s"
+    ):
+        open_split(matches, GAMES, NAMES, classes=classes, fps=4.0)
+
+
+@pytest.mark.parametrize(("late_ms", "usable"), [(1000, True), (1001, False)])
+def test_a_label_may_lie_a_second_behind_the_end(matches, classes, late_ms, usable):
+    end_ms = 1000 * 90 // 2
+    position = end_ms + late_ms
+    entry = {"gameTime": game_time(1, position), "label": "Goal", "position": str(position)}
+    labels_path(matches, GAMES[0]).write_text(json.dumps({"annotations": [entry]}))
+    found = open_split(matches, GAMES, NAMES, classes=classes)
+    assert (GAMES[0] in found.games) is usable

@@ -111,6 +111,22 @@ def test_another_seed_gives_another_model_and_other_settings_are_refused(data, t
     assert model_bytes(tmp_path) != before
 
 
+def test_a_training_does_not_go_on_with_other_features(data, tmp_path):
+    root, model = tmp_path / "data", tmp_path / "model"
+    shutil.copytree(data, root)
+    fit(root, model, epochs=2, epoch_chunks=8)
+    for path in root.rglob("*_Sound.json"):
+        record = json.loads(path.read_text())
+        record["settings"]["weights"]["sha256"] = "other"
+        path.write_text(json.dumps(record))
+    with pytest.raises(UsageError, match=r"features\.Sound\.weights\.sha256 is 'other', not 'abc'"):
+        fit(root, model, epochs=2, epoch_chunks=8, resume=True)
+    for path in root.rglob("*_Picture.npy"):
+        np.save(path, np.load(path)[:, :10])
+    with pytest.raises(UsageError, match=r"width\.Picture is 10, not 12"):
+        fit(root, model, epochs=2, epoch_chunks=8)
+
+
 def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
     with claim(tmp_path / "m" / "model.json"), pytest.raises(UsageError, match="in work elsewhere"):
         fit(data, tmp_path / "m")

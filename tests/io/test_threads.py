@@ -80,7 +80,7 @@ def test_a_consumer_that_fails_ends_the_others(at):
     with pytest.raises(InputError, match="no space"):
         tee(range(100), [other, failing], depth=2)
     assert left == ["left"] or at == 99
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 def test_a_consumer_that_has_enough_is_not_waited_for():

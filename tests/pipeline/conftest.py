@@ -56,7 +56,8 @@ def chain_command(detector):
     """Give the command that runs the chain over a folder's ``matches``."""
     return lambda home: [
         *(sys.executable, str(CLONE / "Models" / "RunPipeline.py")),
-        *("--soccernet_dirpath", str(home / "matches"), "--epochs", "2"),
+        *("--soccernet_dirpath", str(home / "matches"), "--preset", "small"),
+        *("--epochs", "2"),
         *("--modalities", "ResNET_TF2_PCA16", "YOLOv5", "VGGish", "FFT"),
         *("--resnet_weights", "random", "--vggish_weights", "random"),
         *("--yolov5_weights", str(detector)),

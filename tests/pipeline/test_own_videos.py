@@ -17,9 +17,10 @@ import pytest
 
 from action_spotting.audio.fft import COLUMN
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
+from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import Pretrained
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.pipeline.video import VideoPlan, spot_video
 from action_spotting.visual.frames import FrameOptions, with_frames
 
@@ -150,6 +151,9 @@ def test_what_cannot_be_written_is_said_before_the_work(eight_seconds, light_mod
     ]:
         with pytest.raises(UsageError, match=message):
             spot([eight_seconds], tmp_path / "out", light_model, **more)
+    both = {"overlay": tmp_path / "a.mp4", "highlights": tmp_path / "A_half2.mp4"}
+    with pytest.raises(UsageError, match="name two files"):  # each video has its overlay
+        spot([eight_seconds, eight_seconds], tmp_path / "out", light_model, **both)
     assert not (tmp_path / "out").exists()
 
 
@@ -176,7 +180,7 @@ def test_other_settings_and_other_videos_are_refused(eight_seconds, light_model,
     renamed = tmp_path / "other.mp4"
     shutil.copy(eight_seconds, renamed)
     (out / "1_YOLOv5.npy").unlink()
-    with pytest.raises(UsageError, match=r"features of another video \(plain\.mp4\)"):
+    with pytest.raises(InputError, match=r"other media: file is 'plain\.mp4', not 'other\.mp4'"):
         spot([renamed], out, light_model)
     spot([renamed], out, light_model, overwrite=True)
 
@@ -192,7 +196,7 @@ def test_the_second_half_of_one_file_is_on_its_own_clock(eight_seconds, light_mo
         exports=EXPORTS,
         highlights=out / "reel.mp4",
     )
-    seen = outcome.seen
+    seen = outcome.spots.take(outcome.rows)
     assert seen.position_ms[seen.half == 1].max() <= 3000
     assert seen.position_ms[seen.half == 2].max() <= 5500  # to the end of the last row
     spots = json.loads((out / "spots.json").read_text())

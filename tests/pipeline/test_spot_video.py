@@ -1,15 +1,29 @@
 """One video of one's own."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from action_spotting.dataset.event_files import read_predictions
+from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import open_feature
+from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import InputError, UsageError
-from action_spotting.pipeline.video import VideoPlan, clips_of, parse_threshold, spot_video
+from action_spotting.export.registry import FORMATS
+from action_spotting.pipeline.video import (
+    VideoOutcome,
+    VideoPlan,
+    clips_of,
+    closing_text,
+    parse_threshold,
+    show,
+    spot_video,
+    spots_table,
+)
 
 pytestmark = pytest.mark.xdist_group("chain")
 
@@ -71,9 +85,50 @@ def test_another_video_does_not_get_the_features_of_the_first(
 ):
     model = undisturbed / "model"
     spot_video(plan([silent_video], tmp_path, model))
-    with pytest.raises(UsageError, match=r"features of another video \(silent.mp4\)"):
+    with pytest.raises(InputError, match=r"made from other media: .*file is 'silent\.mp4'"):
         spot_video(plan([tone_video], tmp_path, model))
     spot_video(plan([tone_video], tmp_path, model, overwrite=True))
+
+
+def test_the_report_comes_first_and_what_fails_stops_only_itself(tone_video, tmp_path):
+    """1,200 spots are too many for an EDL; a reel over a video that is in the way fails, too."""
+    ms = np.arange(1200)
+    spots = Events(np.ones(1200, int), ms, np.full(1200, 2), np.full(1200, 0.9))
+    outcome = VideoOutcome(spots, np.linspace(0, 1, 1200), np.full(17, 0.5))
+    (tmp_path / "reel.mp4").mkdir()
+    made = plan([tone_video], tmp_path, exports=("edl", "csv"), highlights=tmp_path / "reel.mp4")
+    show(made, {1: Clip(tone_video)}, outcome)
+    assert list(outcome.files) == ["report", "spots.csv"]
+    assert "a CMX3600 list holds 999" in outcome.failures["edl"]
+    assert set(outcome.failures) == {"edl", "highlights"}
+    assert outcome.exit_code == 3
+    assert "FAILED edl: spots.edl: tone: 1200 spots" in closing_text(outcome)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" in page
+    assert '<td class="n">0.900</td><td class="n">0.16</td>' in page  # the 200th spot's
+
+
+def test_the_table_has_the_spots_above_their_thresholds_with_probabilities():
+    spots = Events([2, 1, 1], [61_000, 5_000, 90_000], [2, 13, 2], [0.6, 0.9, 0.4])
+    outcome = VideoOutcome(spots, np.array([0.25, 0.75, 0.1]), np.full(17, 0.5))
+    lines = [line.split() for line in spots_table(outcome).splitlines()]
+    assert lines[0] == ["action", "half", "-", "time", "confidence", "probability"]
+    assert lines[1:3] == [
+        ["Corner", "1", "-", "00:05", "0.90", "0.75"],
+        ["Goal", "2", "-", "01:01", "0.60", "0.25"],
+    ]
+    assert lines[3][:2] == ["1", "weaker"]
+
+
+@pytest.mark.parametrize("name", [b"m\xff.mkv", b"<b> & '\" #%2e\n.mkv"])
+def test_a_video_of_any_name_is_shown(name, tone_video, tmp_path):
+    video = tmp_path / os.fsdecode(name)
+    shutil.copy(tone_video, video)
+    outcome = VideoOutcome(Events([1], [500], [2], [0.9]), np.ones(1), np.full(17, 0.5))
+    made = plan([video], tmp_path / "out", exports=tuple(FORMATS))
+    show(made, {1: Clip(video)}, outcome)
+    assert not outcome.failures
+    assert set(outcome.files) >= {"report", *(f"spots{one.ending}" for one in FORMATS.values())}
 
 
 def test_what_is_no_video_is_named_before_anything_is_made(tmp_path):

@@ -86,6 +86,18 @@ def test_a_reduced_feature_is_stale_when_its_source_was_made_anew(root):
     assert "features.fps is 2, not 5" in manifest.problems("stale")["a/1_X_PCA2.npy"]
 
 
+def test_features_of_other_media_are_stale_unless_those_of_another_quality_are_there(root):
+    half = Half(root, "a", 1)
+    for name in ("X", "Y"):
+        with write_feature(half.feature(name), 4, {"fps": 2}, half.clip()) as writer:
+            writer.append(np.ones((3, 4)))
+    assert survey(root, ["X"], video="720p").exit_code == 0
+    (root / "a" / "1_224p.mkv").write_bytes(b"another match")
+    manifest = survey(root, ["X"])
+    assert manifest.problems("stale") == {"a/1_X.npy": "made from other media: bytes is 5, not 13"}
+    assert manifest.exit_code == 3
+
+
 def test_released_features_without_a_record_are_taken_as_they_are(root):
     (root / "a" / "1_X.json").unlink()
     assert survey(root, ["X"]).exit_code == 0

@@ -294,10 +294,10 @@ def splits(folder: Path) -> Target:
 
 
 def classes(folder: Path) -> Target:
-    """``dataset.classes.read_classes`` of JSON and ``export.match.read_threshold``."""
+    """``dataset.classes.read_classes`` of JSON and ``export.timeline.read_threshold``."""
     from action_spotting.dataset.classes import ACTIONS_V2, read_classes
     from action_spotting.errors import SpottingError
-    from action_spotting.export.match import read_threshold
+    from action_spotting.export.timeline import read_threshold
 
     def read(path: Path) -> None:
         try:

@@ -66,11 +66,11 @@ write_predictions(disk / "Predictions-v2.json", "game", Events(o, o, o, o))""",
     "movie": """
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
-from action_spotting.export.match import build_match
+from action_spotting.export.timeline import build_timeline
 from action_spotting.export.reel import highlights
 one = np.array([1])
 spots = Events(one, 500 * one, 0 * one, 0.9 * one)
-highlights(build_match("game", spots, {1: Clip(Path(media))}), disk / "reel.mp4")""",
+highlights(build_timeline("game", spots, {1: Clip(Path(media))}), disk / "reel.mp4")""",
 }
 """All that writes files of results."""
 

@@ -21,12 +21,13 @@ from PIL import Image
 
 from action_spotting.audio.decode import open_sound
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.media import Clip, ffmpeg_exe, probe
+from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, SpottingError
-from action_spotting.export.match import build_match
 from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
 from action_spotting.export.thumbnails import thumbnails
+from action_spotting.export.timeline import build_timeline
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.visual.frames import FrameOptions, with_frames
 from action_spotting.visual.packet_index import Scan
 from action_spotting.visual.readers import open_reader
@@ -94,7 +95,7 @@ def sound(path: Path) -> int:
 def match_of(path: Path):
     one = np.array([1])
     spots = Events(one, 500 * one, 0 * one, 0.9 * one, classes=("Goal",))
-    return build_match("game", spots, {1: Clip(path)})
+    return build_timeline("game", spots, {1: Clip(path)})
 
 
 OURS = {

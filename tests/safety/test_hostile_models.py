@@ -111,7 +111,7 @@ def test_code_that_lies_in_a_model_folder_is_not_looked_at(folder, tmp_path):
         ({"dropout": float("nan")}, "expected 0 or more, less than 1"),
         ({"fps": float("inf")}, "at most 1000"),
         ({"head": "os.system"}, "unknown head 'os.system'"),
-        ({"classes": [["a"]]}, "not a whole model file|not all names"),
+        ({"classes": [["a"]]}, r"got `array` - at `\$\.classes\[0\]`"),
         ({"modalities": ["../../etc/passwd"]}, "no array|not all names"),
     ],
 )
@@ -123,6 +123,78 @@ def test_settings_that_would_take_the_machine(change, match, folder):
     write_json(folder / "model.json", content)
     with pytest.raises(SpottingError, match=match):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        (("provenance",), [1], r"got `array` - at `\$\.provenance`"),
+        (("provenance", "FFT"), 5, r"Expected `object \| null`, got `int` - at `\$\.provenance"),
+        (("calibration",), None, r"got `null` - at `\$\.calibration`"),
+        (("calibration", "threshold"), "x", r"calibration: .* got `str` - at `\$\.threshold`"),
+        (("calibration", "windows_s"), [None] * 17, r"got `null` - at `\$\.windows_s\[0\]`"),
+        (("calibration", "windows_s"), [1.0], "calibration windows_s is not 17 finite numbers"),
+        (("calibration", "share"), 10**400, r"out of range - at `\$\.share`"),
+        (("settings", "width"), "4", r"settings: Expected `int`, got `str` - at `\$\.width`"),
+        (("settings", "fusion"), {}, r"settings: Expected `str`, got `object` - at `\$\.fusion`"),
+        (("settings", "label_version"), 7, "label_version is 7, expected 1 or 2"),
+        (("settings", "modalities"), ["x" * 300], "are not all names"),
+    ],
+)
+def test_a_wrong_type_below_the_top_is_told_with_file_and_key(key, value, match, folder):
+    from action_spotting.fusion.model import load_model
+
+    content = json.loads((folder / "model.json").read_text())
+    place = content
+    for name in key[:-1]:
+        place = place[name]
+    place[key[-1]] = value
+    write_json(folder / "model.json", content)
+    with pytest.raises(SpottingError, match=match):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "match"),
+    [
+        ("weight_0003", np.nan, "holds NaN or infinity"),
+        ("weight_0000", np.inf, "holds NaN or infinity"),
+        ("mean_FFT", np.nan, "holds NaN or infinity"),
+        ("std_FFT", np.inf, "holds NaN or infinity"),
+        ("std_FFT", 0.0, "a std is not more than 0"),
+        ("std_FFT", np.nan, "a std is not more than 0"),
+        ("std_FFT", -1.0, "a std is not more than 0"),
+    ],
+)
+def test_sick_numbers_are_refused(name, value, match, folder):
+    from action_spotting.fusion.model import load_model
+
+    arrays = dict(np.load(folder / "weights.npz"))
+    arrays[name] = np.full_like(arrays[name], value)
+    np.savez(folder / "weights.npz", **arrays)
+    with pytest.raises(InputError, match=rf"weights\.npz: {match}; train anew"):
+        load_model(folder)
+
+
+def test_outputs_that_are_no_numbers_are_refused(folder):
+    from action_spotting.fusion.model import load_model
+
+    model = load_model(folder)
+    for variable in model.network.variables:
+        variable.assign(np.full(variable.shape, 1e38, np.float32))
+    with pytest.raises(InputError, match="the head gives NaN or infinity"):
+        model.score_rows({"FFT": np.ones((4, 3), np.float32)})
+
+
+def test_arrays_of_other_kinds_are_refused(folder):
+    from action_spotting.fusion.model import load_model
+
+    arrays = dict(np.load(folder / "weights.npz"))
+    for name in ("std_FFT", "weight_0000"):
+        spoilt = {**arrays, name: arrays[name].astype(np.longdouble)}
+        np.savez(folder / "weights.npz", **spoilt)
+        with pytest.raises(InputError, match=r"float32 numbers; train anew"):
+            load_model(folder)
 
 
 def test_arrays_that_unpack_to_gigabytes(folder):

@@ -15,7 +15,7 @@ import pytest
 from action_spotting.audio.decode import open_sound
 from action_spotting.audio.vggish_weights import read_keras, read_pca
 from action_spotting.dataset.classes import read_classes
-from action_spotting.dataset.events import read_labels, read_predictions
+from action_spotting.dataset.event_files import read_labels, read_predictions
 from action_spotting.dataset.features import feature_state, open_feature, sha256
 from action_spotting.dataset.layout import read_video_ini
 from action_spotting.dataset.media import probe
@@ -63,7 +63,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "labels": read_labels,
     "predictions": read_predictions,
     "tree": lambda path: open_tree(path.parent, "predictions").read(path.name),
-    "zip": lambda path: open_tree(path, "predictions"),
+    "zip": lambda path: open_tree(path.rename(path.with_suffix(".zip")), "predictions"),
     "classes": read_classes,
     "video.ini": lambda path: read_video_ini(path, 1),
     "pickle": read_pickle,

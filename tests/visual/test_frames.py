@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_spotting.dataset.media import Clip, ffmpeg_exe, open_media
+from action_spotting.dataset.media import Clip, open_media
 from action_spotting.errors import InputError, UsageError
+from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.visual.frames import (
     FrameOptions,
     choose,

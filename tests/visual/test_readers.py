@@ -84,7 +84,7 @@ class Unsought:
         self._container.close()
 
     def seek(self, *_, **__):
-        raise av.FFmpegError(1, "Operation not permitted")
+        raise av.error.PermissionError(1, "Operation not permitted")
 
 
 def test_a_file_that_cannot_be_sought_is_read_from_end_to_end(new_video, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ function clock(ms) {
 
 function tickStep(ms) {
   const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200];
-  return 1000 * (steps.find((s) => ms / (1000 * s) <= 12) || 1800);
+  return 1000 * (steps.find((s) => ms / (1000 * s) <= 12) || 1800 * Math.ceil(ms / 21600000));
 }
 
 function drawHalf(half, number, scored) {
@@ -157,6 +157,8 @@ document.querySelectorAll("button[data-game]").forEach((button) =>
     state.svg.closest(".half").scrollIntoView({ block: "center" });
     jump(state, Number(button.dataset.ms));
   }));
+document.querySelectorAll("[data-share]").forEach((cell) =>
+  cell.style.setProperty("--v", cell.dataset.share + "%"));
 let width = window.innerWidth;
 window.addEventListener("resize", () => {
   if (window.innerWidth !== width) { width = window.innerWidth; draw(); }

@@ -1,5 +1,5 @@
-"""One module a format: ``export_x(match, window) -> str``, pure.
+"""One module a format: ``export_x(timeline, window) -> str``, pure.
 
-Every exporter takes a `Match` and a `Window`; formats that name points in time, not stretches,
+Every exporter takes a `Timeline` and a `Window`; formats that name points in time, not stretches,
 leave the window aside.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from action_spotting.export.match import Match, Window
+from action_spotting.export.timeline import Timeline, Window
 
 HEADER = (
     "game",
@@ -19,17 +19,17 @@ HEADER = (
 )
 
 
-def export_csv(match: Match, window: Window | None = None) -> str:
+def export_csv(timeline: Timeline, window: Window | None = None) -> str:
     """Write one line a spot under a header (RFC 4180, but with plain line ends).
 
-    >>> print(export_csv(Match('A "B"', (), (), ())).strip())
+    >>> print(export_csv(Timeline('A "B"', (), (), ())).strip())
     game,half,game_time,position_ms,match_ms,label,name,confidence
     """
     rows: list[tuple[str, ...]] = [HEADER]
-    for m in match.moments:
+    for m in timeline.moments:
         confidence = f"{m.confidence:.6f}"
         row = (m.half, m.game_time, m.position_ms, m.match_ms, m.label, m.name, confidence)
-        rows.append((match.game, *map(str, row)))
+        rows.append((timeline.game, *map(str, row)))
     return "".join(map(_line, rows))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from action_spotting.export.match import HalfMedia, Match, Window
+from action_spotting.export.timeline import HalfMedia, Timeline, Window
 
 
-def export_json(match: Match, window: Window | None = None) -> str:
+def export_json(timeline: Timeline, window: Window | None = None) -> str:
     """Write ``{"game", "halves": [{…}], "spots": [{…}]}``; times are whole milliseconds.
 
-    >>> json.loads(export_json(Match("A - B", (), (), ())))
+    >>> json.loads(export_json(Timeline("A - B", (), (), ())))
     {'game': 'A - B', 'halves': [], 'spots': []}
     """
     spots = [
@@ -24,9 +24,9 @@ def export_json(match: Match, window: Window | None = None) -> str:
             "name": m.name,
             "confidence": round(m.confidence, 6),
         }
-        for m in match.moments
+        for m in timeline.moments
     ]
-    content = {"game": match.game, "halves": [_half(h) for h in match.halves], "spots": spots}
+    content = {"game": timeline.game, "halves": [_half(h) for h in timeline.halves], "spots": spots}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -34,7 +34,7 @@ def _half(half: HalfMedia) -> dict[str, Any]:
     return {
         "half": half.number,
         "media": half.name or None,
-        "media_start_ms": half.file_ms,
+        "media_start_ms": half.lead_ms + half.file_ms,
         "match_start_ms": half.offset_ms,
         "duration_ms": half.duration_ms,
         "fps": round(half.fps, 6),

@@ -11,32 +11,32 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from action_spotting.export.match import Match, Window, split_files
+from action_spotting.export.timeline import Timeline, Window, split_files
 
 HEAD = "action"
 """The name of the one set of labels."""
 
 
-def export_osl(match: Match, window: Window | None = None) -> str:
+def export_osl(timeline: Timeline, window: Window | None = None) -> str:
     """Write one sample a media file, with its events and their confidence.
 
-    >>> json.loads(export_osl(Match("A - B", (), (), ("Goal",))))["labels"]
+    >>> json.loads(export_osl(Timeline("A - B", (), (), ("Goal",))))["labels"]
     {'action': {'type': 'single_label', 'labels': ['Goal']}}
     """
     content = {
         "version": "2.0",
         "task": "action_spotting",
-        "dataset_name": match.game,
+        "dataset_name": timeline.game,
         "description": "Predicted actions",
         "modalities": ["video"],
         "metadata": {"type": "predictions", "sport": "football"},
-        "labels": {HEAD: {"type": "single_label", "labels": list(match.labels)}},
-        "data": [_sample(part) for part in split_files(match)],
+        "labels": {HEAD: {"type": "single_label", "labels": list(timeline.labels)}},
+        "data": [_sample(part) for part in split_files(timeline)],
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def _sample(part: Match) -> dict[str, Any]:
+def _sample(part: Timeline) -> dict[str, Any]:
     """One media file: `part` is on the file's own clock."""
     first = part.halves[0]
     numbers = "+".join(str(half.number) for half in part.halves)

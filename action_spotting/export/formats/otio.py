@@ -8,26 +8,27 @@ itself is not needed. Markers lie on whole frames; the exact millisecond is in t
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 from urllib.parse import quote
 
-from action_spotting.export.formats.edl import frames
-from action_spotting.export.match import Match, Moment, Window, split_files
+from action_spotting.export.formats.edl import frames, start_frame
+from action_spotting.export.timeline import HalfMedia, Moment, Timeline, Window, split_files
 
 METADATA_KEY = "action_spotting"
 
 
-def export_otio(match: Match, window: Window | None = None) -> str:
+def export_otio(timeline: Timeline, window: Window | None = None) -> str:
     """Write a time line of the match's media end to end, with a marker at each spot.
 
-    >>> json.loads(export_otio(Match("A - B", (), (), ())))["OTIO_SCHEMA"]
+    >>> json.loads(export_otio(Timeline("A - B", (), (), ())))["OTIO_SCHEMA"]
     'Timeline.1'
     """
-    clips = [_clip(part) for part in split_files(match)]
+    clips = [_clip(part) for part in split_files(timeline)]
     track = {"OTIO_SCHEMA": "Track.1", "name": "Video", "kind": "Video", "children": clips}
     content = {
         "OTIO_SCHEMA": "Timeline.1",
-        "name": match.game,
+        "name": timeline.game,
         "global_start_time": None,
         "tracks": {"OTIO_SCHEMA": "Stack.1", "name": "tracks", "children": [track]},
         "metadata": {},
@@ -35,10 +36,10 @@ def export_otio(match: Match, window: Window | None = None) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def _clip(part: Match) -> dict[str, Any]:
+def _clip(part: Timeline) -> dict[str, Any]:
     """One media file: `part` is on the file's own clock."""
     first = part.halves[0]
-    whole = _range(0, first.media_ms, first.fps)
+    whole = _range(0, first.media_ms, first)
     numbers = " and ".join(str(half.number) for half in part.halves)
     return {
         "OTIO_SCHEMA": "Clip.2",
@@ -46,7 +47,7 @@ def _clip(part: Match) -> dict[str, Any]:
         "source_range": whole,
         "media_references": {"DEFAULT_MEDIA": _media(first.name, whole)},
         "active_media_reference_key": "DEFAULT_MEDIA",
-        "markers": [_marker(moment, first.fps) for moment in part.moments],
+        "markers": [_marker(moment, first) for moment in part.moments],
         "effects": [],
         "enabled": True,
         "metadata": {},
@@ -59,13 +60,13 @@ def _media(name: str, available: dict[str, Any]) -> dict[str, Any]:
     return {
         "OTIO_SCHEMA": "ExternalReference.1",
         "name": "",
-        "target_url": quote(name),
+        "target_url": quote(os.fsencode(name)),
         "available_range": available,
         "metadata": {},
     }
 
 
-def _marker(moment: Moment, fps: float) -> dict[str, Any]:
+def _marker(moment: Moment, media: HalfMedia) -> dict[str, Any]:
     exact = {
         "label": moment.label,
         "half": moment.half,
@@ -77,17 +78,17 @@ def _marker(moment: Moment, fps: float) -> dict[str, Any]:
         "name": moment.name,
         "comment": f"{moment.game_time}, {moment.confidence:.2f}",
         "color": "RED",
-        "marked_range": _range(moment.match_ms, moment.match_ms, fps),
+        "marked_range": _range(moment.match_ms, moment.match_ms, media),
         "metadata": {METADATA_KEY: exact},
     }
 
 
-def _range(start_ms: int, end_ms: int, fps: float) -> dict[str, Any]:
-    """A TimeRange of whole frames."""
-    start, end = frames(start_ms, fps), frames(end_ms, fps)
-    times = {"start_time": start, "duration": end - start}
+def _range(start_ms: int, end_ms: int, media: HalfMedia) -> dict[str, Any]:
+    """A TimeRange of whole frames, counted from the start time code of the media."""
+    start, end = frames(start_ms, media.fps), frames(end_ms, media.fps)
+    times = {"start_time": start_frame(media, media.fps) + start, "duration": end - start}
     rational = {
-        key: {"OTIO_SCHEMA": "RationalTime.1", "rate": fps, "value": float(value)}
+        key: {"OTIO_SCHEMA": "RationalTime.1", "rate": media.fps, "value": float(value)}
         for key, value in times.items()
     }
     return {"OTIO_SCHEMA": "TimeRange.1", **rational}

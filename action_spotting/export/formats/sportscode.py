@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from action_spotting.export.match import Match, Moment, Window
+from action_spotting.export.timeline import Moment, Timeline, Window
 
 
-def export_sportscode(match: Match, window: Window | None = None) -> str:
+def export_sportscode(timeline: Timeline, window: Window | None = None) -> str:
     """Write one instance a spot, from `window` before to after it, and one row a class.
 
     Labels of an instance: half, time on the half's clock, confidence, and the spot's own
@@ -22,11 +22,11 @@ def export_sportscode(match: Match, window: Window | None = None) -> str:
     window = window or Window()
     root = ET.Element("file")
     instances = ET.SubElement(root, "ALL_INSTANCES")
-    for i, moment in enumerate(match.moments, 1):
-        start, end = window.around(match, moment)
+    for i, moment in enumerate(timeline.moments, 1):
+        start, end = window.around(timeline, moment)
         _instance(instances, i, (start, end), moment)
     rows = ET.SubElement(root, "ROWS")
-    names = sorted({moment.name for moment in match.moments})
+    names = sorted({moment.name for moment in timeline.moments})
     for i, name in enumerate(names, 1):
         row = ET.SubElement(rows, "row")
         ET.SubElement(row, "sort_order").text = str(i)

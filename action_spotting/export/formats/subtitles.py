@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import html
 
-from action_spotting.export.match import Match, Moment, Window, clock, one_line
+from action_spotting.export.timeline import Moment, Timeline, Window
+from action_spotting.export.wording import clock, one_line
 
 SHOWN_MS = 4000
 """How long a line stays."""
 
 
-def export_vtt(match: Match, window: Window | None = None) -> str:
+def export_vtt(timeline: Timeline, window: Window | None = None) -> str:
     """Write a WebVTT file; a cue begins at its spot's time and stays for four seconds.
 
-    >>> export_vtt(Match("A - B", (), (), ()))
+    >>> export_vtt(Timeline("A - B", (), (), ()))
     'WEBVTT\\n'
     """
     cues = [
         f"{i}\n{_span(m, '.')}\n{html.escape(_line(m), quote=False)}\n"
-        for i, m in enumerate(match.moments, 1)
+        for i, m in enumerate(timeline.moments, 1)
     ]
     return "\n".join(["WEBVTT\n", *cues])
 
 
-def export_srt(match: Match, window: Window | None = None) -> str:
+def export_srt(timeline: Timeline, window: Window | None = None) -> str:
     """Write a SubRip file; as `export_vtt`, an empty one where there is no spot."""
-    cues = [f"{i}\n{_span(m, ',')}\n{_line(m)}\n" for i, m in enumerate(match.moments, 1)]
+    cues = [f"{i}\n{_span(m, ',')}\n{_line(m)}\n" for i, m in enumerate(timeline.moments, 1)]
     return "\n".join(cues)
 
 

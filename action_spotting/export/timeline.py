@@ -1,4 +1,4 @@
-"""The spots of one match as people read them; the one thing every exporter takes.
+"""The spots of one match on its clocks, as every exporter takes them.
 
 Two clocks are in use. The *half's clock* starts with each half. The *match clock* runs through all
 media files laid end to end, as an editor lays them: in a match of two files the second half starts
@@ -7,7 +7,6 @@ where the first file ends; in a match of one file it starts where it truly does.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,23 +14,17 @@ from pathlib import Path
 
 from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.layout import relative
-from action_spotting.dataset.media import Clip, probe
+from action_spotting.dataset.media import LONGEST_S, Clip, open_media, origin_s, picture_stream
 from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.export.wording import plain_name
 from action_spotting.io.files import read_json
 
 NOMINAL_HALF_MS = 45 * 60 * 1000
+NOMINAL_EXTRA_MS = 15 * 60 * 1000
 NOMINAL_FPS = 25.0
 USUAL_RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)
 DEFAULT_THRESHOLD = 0.5
-
-PLAIN_NAMES = {
-    "Yellow->red card": "Second yellow card",
-    "card": "Card",
-    "subs": "Substitution",
-    "soccer": "Goal",
-}
-"""Names for people where the class's own will not do."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +40,15 @@ class HalfMedia:
     duration_ms
         Length of the half; nominal (45 minutes, or up to its last spot) where there is no media.
     file_ms
-        Start of the half in its media file.
+        Start of the half in its media file, counted from the first frame that decodes.
+    lead_ms
+        How long the file runs before that frame: other programs count from the file's start.
     media_ms
-        Length of the media file; as `duration_ms` where there is none.
+        Length of the media file, `lead_ms` included; as `duration_ms` where there is none.
     fps
         Frames a second of the media; 25 where there is none.
+    timecode
+        The start time code that the media states, such as ``10:00:00:00``; empty for none.
     clip
         The media, or None.
     name
@@ -62,8 +59,10 @@ class HalfMedia:
     offset_ms: int
     duration_ms: int
     file_ms: int = 0
+    lead_ms: int = 0
     media_ms: int = 0
     fps: float = NOMINAL_FPS
+    timecode: str = ""
     clip: Clip | None = None
     name: str = ""
 
@@ -105,8 +104,8 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Match:
-    """A match's spots ready for people.
+class Timeline:
+    """A match's spots and media, ready for export.
 
     Attributes
     ----------
@@ -118,15 +117,29 @@ class Match:
         Sorted by match clock, then by label.
     labels
         All classes that could have been spotted.
+    moved
+        How many spots lay outside their half and were put at its start or end.
     """
 
     game: str
     halves: tuple[HalfMedia, ...]
     moments: tuple[Moment, ...]
     labels: tuple[str, ...]
+    moved: int = 0
 
     def half(self, number: int) -> HalfMedia:
-        """Give half `number`."""
+        """Give one half.
+
+        Parameters
+        ----------
+        number
+            1 to 4, one that the match has.
+
+        Returns
+        -------
+        HalfMedia
+            Its place on the match clock and its media.
+        """
         return next(half for half in self.halves if half.number == number)
 
     @property
@@ -142,7 +155,24 @@ class Match:
 
 @dataclass(frozen=True)
 class Window:
-    """The stretch around a spot that a reviewer wants to see, in seconds."""
+    """The stretch around a spot that a reviewer wants to see.
+
+    Attributes
+    ----------
+    before_s, after_s
+        In seconds, from 0 to a day; not both 0.
+
+    Raises
+    ------
+    UsageError
+        A side out of range, or both 0.
+
+    Examples
+    --------
+    >>> half, goal = HalfMedia(1, 0, 2_700_000), Moment(1, 2000, 2000, "Goal", "Goal", 0.9)
+    >>> Window(5, 5).around(Timeline("A - B", (half,), (goal,), ("Goal",)), goal)
+    (0, 7000)
+    """
 
     before_s: float = 5.0
     after_s: float = 5.0
@@ -150,27 +180,40 @@ class Window:
     def __post_init__(self) -> None:
         """Refuse a window that is negative, not finite or empty."""
         sides = (self.before_s, self.after_s)
-        if not all(math.isfinite(s) and s >= 0 for s in sides) or sum(sides) <= 0:
+        if not all(0 <= side <= LONGEST_S for side in sides) or sum(sides) <= 0:
             raise UsageError(
                 f"window of {self.before_s} s before and {self.after_s} s after a spot: both must "
-                "be finite and at least 0, and one more than 0"
+                "be from 0 to a day, and one more than 0"
             )
 
-    def around(self, match: Match, moment: Moment) -> tuple[int, int]:
-        """Give the window's start and end on the match clock in ms, within the moment's half."""
-        half = match.half(moment.half)
+    def around(self, timeline: Timeline, moment: Moment) -> tuple[int, int]:
+        """Place the window around a moment, cut at the start and end of the half.
+
+        Parameters
+        ----------
+        timeline
+            Has the moment's half.
+        moment
+            The spot.
+
+        Returns
+        -------
+        tuple of int
+            Start and end on the match clock, in milliseconds.
+        """
+        half = timeline.half(moment.half)
         last = half.offset_ms + half.duration_ms
         start = max(half.offset_ms, moment.match_ms - round(1000 * self.before_s))
         return start, max(start, min(last, moment.match_ms + round(1000 * self.after_s)))
 
 
-def build_match(
+def build_timeline(
     game: str,
     spots: Events,
     clips: Mapping[int, Clip | None],
     *,
     folder: Path | None = None,
-) -> Match:
+) -> Timeline:
     """Bring a match's spots and its media together.
 
     Parameters
@@ -185,6 +228,11 @@ def build_match(
     folder
         Where the exports will lie: media are named relative to it; by file name alone without.
 
+    Returns
+    -------
+    Timeline
+        With all spots.
+
     Raises
     ------
     InputError
@@ -194,8 +242,8 @@ def build_match(
     --------
     >>> import numpy as np
     >>> spots = Events(*(np.array(c) for c in ([2, 1], [1500, 61500], [2, 16], [0.9, 0.8])))
-    >>> match = build_match("A - B", spots, {})
-    >>> [(m.game_time, m.match_ms, m.name) for m in match.moments]
+    >>> timeline = build_timeline("A - B", spots, {})
+    >>> [(m.game_time, m.match_ms, m.name) for m in timeline.moments]
     [('1 - 01:01', 61500, 'Second yellow card'), ('2 - 00:01', 2701500, 'Goal')]
     """
     last_ms = {
@@ -204,57 +252,91 @@ def build_match(
     }
     halves = _lay_out(clips, last_ms, folder)
     moments = _moments(spots, {half.number: half for half in halves})
-    return Match(game, halves, moments, spots.classes)
+    moved = sum(int(spots.position_ms[m.index]) != m.position_ms for m in moments)
+    return Timeline(game, halves, moments, spots.classes, moved)
 
 
 def select(
-    match: Match,
+    timeline: Timeline,
     *,
     threshold: float | Mapping[str, float] = DEFAULT_THRESHOLD,
     top: int | None = None,
-) -> Match:
-    """Keep what is worth a person's look.
+) -> Timeline:
+    """Keep the spots that are confident enough to be shown.
 
     Parameters
     ----------
-    match
+    timeline
         With all its spots.
     threshold
         Least confidence: one number, or one a class (0.5 for a class that is not in it).
     top
-        Keep at most this many, the most confident.
+        Keep at most this many, the most confident; None: all.
+
+    Returns
+    -------
+    Timeline
+        The same match with the moments kept, in their order.
 
     Examples
     --------
     >>> moments = tuple(Moment(1, t, t, "Goal", "Goal", c) for t, c in [(0, 0.4), (9, 0.7)])
-    >>> select(Match("", (), moments, ("Goal",)), threshold={"Goal": 0.6}).moments[0].position_ms
+    >>> select(Timeline("", (), moments, ("Goal",)), threshold={"Goal": 0.6}).moments[0].position_ms
     9
     """
     if isinstance(threshold, Mapping):
-        least = [threshold.get(moment.label, DEFAULT_THRESHOLD) for moment in match.moments]
+        least = [threshold.get(moment.label, DEFAULT_THRESHOLD) for moment in timeline.moments]
     else:
-        least = [threshold] * len(match.moments)
-    kept = [m for m, t in zip(match.moments, least, strict=True) if m.confidence >= t]
+        least = [threshold] * len(timeline.moments)
+    kept = [m for m, t in zip(timeline.moments, least, strict=True) if m.confidence >= t]
     if top is not None:
         strongest = sorted(range(len(kept)), key=lambda i: -kept[i].confidence)[: max(0, top)]
         kept = [kept[i] for i in sorted(strongest)]
-    return replace(match, moments=tuple(kept))
+    return replace(timeline, moments=tuple(kept))
 
 
-def split_files(match: Match) -> list[Match]:
-    """Give one match a media file, its match clock being the file's own.
+def split_files(timeline: Timeline) -> list[Timeline]:
+    """Split a match into one timeline a media file, each on the file's own clock.
 
-    Halves without media stand alone.
+    Parameters
+    ----------
+    timeline
+        A match; its halves may share a file.
+
+    Returns
+    -------
+    list of Timeline
+        One a media file, and one for each half without media.
+
+    Examples
+    --------
+    >>> halves = (HalfMedia(1, 0, 2_700_000), HalfMedia(2, 2_700_000, 2_700_000))
+    >>> goal = Moment(2, 5000, 2_705_000, "Goal", "Goal", 0.9)
+    >>> parts = split_files(Timeline("A - B", halves, (goal,), ("Goal",)))
+    >>> [[moment.match_ms for moment in part.moments] for part in parts]
+    [[], [5000]]
     """
     groups: dict[object, list[HalfMedia]] = {}
-    for half in match.halves:
+    for half in timeline.halves:
         key = half.clip.path if half.clip else half.number
-        groups.setdefault(key, []).append(replace(half, offset_ms=half.file_ms))
-    return [_only(match, tuple(halves)) for halves in groups.values()]
+        groups.setdefault(key, []).append(replace(half, offset_ms=half.lead_ms + half.file_ms))
+    return [_only(timeline, tuple(halves)) for halves in groups.values()]
 
 
 def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float]:
     """Read a threshold: a number in [0, 1], or a JSON file ``{"Goal": 0.3, …}``.
+
+    Parameters
+    ----------
+    text
+        The number, or the path of the file.
+    classes
+        Names that the file may use.
+
+    Returns
+    -------
+    float or dict of str to float
+        As `select` takes it.
 
     Raises
     ------
@@ -262,6 +344,11 @@ def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float
         Neither a number in [0, 1] nor a file.
     InputError
         A file with an unknown class or a threshold that is no number in [0, 1].
+
+    Examples
+    --------
+    >>> read_threshold("0.3", ["Goal", "Foul"])
+    0.3
     """
     try:
         given: object = float(text)
@@ -289,32 +376,6 @@ def read_threshold(text: str, classes: Sequence[str]) -> float | dict[str, float
     return {name: float(value) for name, value in given.items()}
 
 
-def plain_name(label: str) -> str:
-    """Give a class's name without what some programs cannot read.
-
-    >>> plain_name("Yellow->red card"), plain_name('Offside & "Goal"\\n')
-    ('Second yellow card', 'Offside Goal')
-    """
-    return PLAIN_NAMES.get(label) or one_line(re.sub(r"[<>&\"']", " ", label))
-
-
-def one_line(text: str) -> str:
-    """Squeeze all white space and control characters of `text` into single blanks."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text).split())
-
-
-def clock(ms: int, separator: str = ".") -> str:
-    """Word a time as hours, minutes, seconds and thousandths.
-
-    >>> clock(3723004), clock(0, ",")
-    ('01:02:03.004', '00:00:00,000')
-    """
-    seconds, thousandths = divmod(ms, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{thousandths:03d}"
-
-
 def _lay_out(
     clips: Mapping[int, Clip | None], last_ms: Mapping[int, int], folder: Path | None
 ) -> tuple[HalfMedia, ...]:
@@ -322,26 +383,50 @@ def _lay_out(
     halves: list[HalfMedia] = []
     file_start: dict[Path, int] = {}
     cursor = 0
-    for number in sorted({*clips, *last_ms}):
+    for number in range(1, max([*clips, *last_ms], default=0) + 1):
         clip = clips.get(number)
         if clip is None:
-            duration = max(NOMINAL_HALF_MS, last_ms.get(number, 0))
+            nominal = NOMINAL_HALF_MS if number <= 2 else NOMINAL_EXTRA_MS
+            duration = max(nominal, last_ms.get(number, 0))
             halves.append(HalfMedia(number, cursor, duration, media_ms=duration))
             cursor += duration
             continue
-        found = probe(clip.path)
+        lead_ms, fps, timecode = _clock_of(clip.path)
         file_ms = round(1000 * (clip.start_s or 0))
         file_s = length_s(clip.path)
-        media_ms = round(1000 * file_s)
+        media_ms = lead_ms + round(1000 * file_s)
         if clip.path not in file_start:
             file_start[clip.path] = cursor
             cursor += media_ms
-        duration = _duration_ms(clip, number, clips, file_s)
-        offset = file_start[clip.path] + file_ms
-        fps = _usual_rate(found.fps)
-        name = relative(clip.path, folder) if folder else clip.path.name
-        halves.append(HalfMedia(number, offset, duration, file_ms, media_ms, fps, clip, name))
+        half = HalfMedia(
+            number=number,
+            offset_ms=file_start[clip.path] + lead_ms + file_ms,
+            duration_ms=_duration_ms(clip, number, clips, file_s),
+            file_ms=file_ms,
+            lead_ms=lead_ms,
+            media_ms=media_ms,
+            fps=fps,
+            timecode=timecode,
+            clip=clip,
+            name=relative(clip.path, folder) if folder else clip.path.name,
+        )
+        halves.append(half)
     return tuple(halves)
+
+
+def _clock_of(path: Path) -> tuple[int, float, str]:
+    """How long a file runs before its first frame in ms, its frame rate, its start time code."""
+    import av
+
+    with open_media(path) as container:
+        picture = picture_stream(container)
+        rate = (picture.guessed_rate or picture.average_rate) if picture else None
+        streams = [*([picture] if picture else []), container, *container.streams.data]
+        codes = (stream.metadata.get("timecode", "") for stream in streams)
+        timecode = next(filter(re.compile(r"\d\d:\d\d:\d\d[:;]\d\d").fullmatch, codes), "")
+        start_s = (container.start_time or 0) / av.time_base
+    lead_ms = round(1000 * max(0.0, origin_s(path) - start_s))
+    return lead_ms, _usual_rate(float(rate or NOMINAL_FPS)), timecode
 
 
 def _duration_ms(clip: Clip, number: int, clips: Mapping[int, Clip | None], file_s: float) -> int:
@@ -355,7 +440,7 @@ def _duration_ms(clip: Clip, number: int, clips: Mapping[int, Clip | None], file
 def _usual_rate(fps: float) -> float:
     """The rate that is meant: an average over a whole file lies a little beside it."""
     near = min(USUAL_RATES, key=lambda rate: abs(rate - fps))
-    return near if abs(near - fps) <= 0.0015 * near else fps or NOMINAL_FPS
+    return near if abs(near - fps) <= 0.0015 * near else fps
 
 
 def _moments(spots: Events, halves: Mapping[int, HalfMedia]) -> tuple[Moment, ...]:
@@ -364,17 +449,17 @@ def _moments(spots: Events, halves: Mapping[int, HalfMedia]) -> tuple[Moment, ..
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for index, (half, position, label, confidence) in enumerate(rows):
         media, name = halves[half], spots.classes[label]
-        position = min(position, media.duration_ms)
+        position = max(0, min(position, media.duration_ms))
         at = media.offset_ms + position
         moments.append(Moment(half, position, at, name, plain_name(name), confidence, index))
     return tuple(sorted(moments, key=lambda m: (m.match_ms, m.half, m.label, -m.confidence)))
 
 
-def _only(match: Match, halves: tuple[HalfMedia, ...]) -> Match:
+def _only(timeline: Timeline, halves: tuple[HalfMedia, ...]) -> Timeline:
     start = {half.number: half.offset_ms for half in halves}
     moments = [
         replace(moment, match_ms=start[moment.half] + moment.position_ms)
-        for moment in match.moments
+        for moment in timeline.moments
         if moment.half in start
     ]
-    return replace(match, halves=halves, moments=tuple(moments))
+    return replace(timeline, halves=halves, moments=tuple(moments))

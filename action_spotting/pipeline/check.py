@@ -1,0 +1,376 @@
+"""Before a run begins: its defaults are filled in, and everything is checked at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from action_spotting.backend import load_tensorflow
+from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, feature_type, pca_of
+from action_spotting.dataset.features import compare_settings
+from action_spotting.dataset.layout import Half
+from action_spotting.dataset.splits import list_halves
+from action_spotting.errors import SpottingError, UsageError, unknown
+from action_spotting.extraction.driver import Extractor
+from action_spotting.extraction.registry import MADE_HERE, make_extractor
+from action_spotting.io.files import check_target
+from action_spotting.pipeline.model_files import find_pca, pca_files
+from action_spotting.pipeline.plan import PICTURE_FIRST, Plan
+from action_spotting.pipeline.status import Finding, look
+
+if TYPE_CHECKING:
+    from action_spotting.fusion.settings import HeadSettings
+
+Files = tuple[Path, Path]
+
+
+@dataclass
+class Work:
+    """What a run has to do, and with what.
+
+    Attributes
+    ----------
+    plan
+        With its defaults filled in.
+    halves
+        Of all splits, with media or features.
+    absent
+        Why other halves have neither.
+    there
+        By feature, the files that are already there.
+    lacking
+        By half, the features to extract.
+    reduce
+        By reduced feature, the halves to project.
+    failures
+        By feature and file, why it can be neither used nor made.
+    extractors
+        Of the features to extract.
+    pcas
+        By reduced feature, the files of the PCA that made it; none: unknown, or still to be fitted.
+    settings
+        Of the head.
+    """
+
+    plan: Plan
+    halves: list[Half] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)
+    there: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    lacking: dict[Half, list[str]] = field(default_factory=lambda: defaultdict(list))
+    reduce: dict[str, list[Half]] = field(default_factory=lambda: defaultdict(list))
+    failures: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    extractors: dict[str, Extractor] = field(default_factory=dict)
+    pcas: dict[str, Files] = field(default_factory=dict)
+    settings: HeadSettings | None = None
+
+
+def prepare(plan: Plan, announce: Callable[[str], None]) -> Work:
+    """Find out what a run has to do, and check all that it needs.
+
+    The networks that are needed are loaded, so that their weights are checked too; weights that no
+    stage needs may be missing.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    announce
+        Takes the defaults that were chosen, a line each.
+
+    Returns
+    -------
+    Work
+        The files that are there, and those to be made.
+
+    Raises
+    ------
+    SpottingError
+        The problem; several problems are one `UsageError` that lists them all.
+
+    Examples
+    --------
+    >>> plan = Plan(Path("SoccerNet"), Path("model"), Path("predictions"), Path("report.html"))
+    >>> work = prepare(plan, print)  # doctest: +SKIP
+    >>> len(work.halves), work.absent  # doctest: +SKIP
+    """
+    return _Check(plan).run(announce)
+
+
+class _Check:
+    """The checks of a run, which go on after a problem to find the others too."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.work = Work(plan)
+        self.problems: list[SpottingError] = []
+        self.media: dict[Half, str | None] = {}  # why there are none
+        self.found: dict[str, dict[Half, Finding]] = {}
+        self.usual: dict[str, Any] = {}
+
+    def run(self, announce: Callable[[str], None]) -> Work:
+        """Do all checks, raise what they have found."""
+        self._list_halves()
+        self._fill_in(announce)
+        self.found, self.usual = look(self.work.halves, self.modalities, self.plan.video)
+        if self.work.halves:
+            self._check_names()
+            self._sort_files()
+            self._check_settings()
+        self._check_head()
+        for name in dict.fromkeys(n for names in self.work.lacking.values() for n in names):
+            with self._noting():
+                self.work.extractors[name] = make_extractor(name, self.plan.pretrained)
+                self._compare(name, self.work.extractors[name])
+        for name in filter(pca_of, self.modalities):
+            with self._noting():
+                self._find_pca(name)
+        with self._noting():
+            check_target(self.plan.report)
+        problems = {str(problem): problem for problem in self.problems}
+        if len(problems) > 1:
+            raise UsageError("nothing has begun yet:\n  - " + "\n  - ".join(problems))
+        for problem in problems.values():
+            raise problem
+        return self.work
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        return self.plan.modalities or ()
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except SpottingError as error:
+            self.problems.append(error)
+
+    def _problem(self, text: str) -> None:
+        self.problems.append(UsageError(text))
+
+    def _list_halves(self) -> None:
+        """List the halves of all splits; those with neither media nor features are absent."""
+        listed: dict[Half, None] = {}
+        for split in dict.fromkeys(self.plan.splits):
+            with self._noting():
+                listed |= dict.fromkeys(list_halves(self.plan.root, split))
+        for half in listed:
+            try:
+                half.clip(self.plan.video)
+                self.media[half] = None
+            except SpottingError as error:
+                self.media[half] = str(error)
+            if self.media[half] and not half.features():
+                self.work.absent[f"{half.game}, half {half.number}"] = str(self.media[half])
+            else:
+                self.work.halves.append(half)
+
+    def _fill_in(self, announce: Callable[[str], None]) -> None:
+        """Choose the modalities and the preset where they are not given, and say so."""
+        plan = self.plan
+        if plan.modalities is None and self.work.halves:
+            there = {name for half in self.work.halves for name in half.features()}
+            media = any(self.media[half] is None for half in self.work.halves)
+            made = {name for name in MADE_HERE if media}
+            if not plan.pretrained.yolov5:
+                made.discard("YOLOv5")
+            names = default_modalities(there, made)
+            plan = replace(plan, modalities=names)
+            without = [name for name in PICTURE_FIRST if name not in names]
+            lacking = f"; without {', '.join(without)}" if without else ""
+            reason = " (needs --yolov5_weights)" if "YOLOv5" in without and media else ""
+            announce(f"modalities: {', '.join(names)}{lacking}{reason}")
+        if plan.preset is None:
+            preset, meant = ("small", "a few games") if plan.sample else ("full", "a data set")
+            plan = replace(plan, preset=preset)
+            announce(f"preset: {preset}, for {meant}")
+        self.plan = self.work.plan = plan
+
+    def _check_names(self) -> None:
+        there = {name for half in self.work.halves for name in half.features()}
+        known = dict.fromkeys([*PICTURE_FIRST, *FEATURE_TYPES, *sorted(there)])
+        media = any(self.media[half] is None for half in self.work.halves)
+        if not self.modalities:
+            self._problem(f"{self.plan.root}: neither media nor features that are known")
+        for name in self.modalities:
+            base = base_of(name)
+            if not {name, base} & {*known, *there}:
+                self._problem(unknown("modality", name, known))
+            elif not {name, base} & there and base not in MADE_HERE:
+                self._problem(f"{name} is nowhere, and not made here; see DownloadSoccerNet")
+            elif not {name, base} & there and not media:
+                self._problem(f"{name} is nowhere, and there is no media to make it from")
+
+    def _sort_files(self) -> None:
+        """Tell what is there, what is to be made, and what cannot be had."""
+        for name in self.modalities:
+            base = base_of(name)
+            for half in self.work.halves:
+                finding, source = self.found[name][half], self.found[base][half]
+                path = str(half.feature(name))
+                if finding.state == "done":
+                    self.work.there[name].append(path)
+                elif "stale" in (finding.state, source.state):
+                    stale = finding if finding.state == "stale" else source
+                    self.work.failures[name][path] = stale.reason
+                elif (source.state == "done" or self._extract(half, base)) and base != name:
+                    self.work.reduce[name].append(half)
+
+    def _extract(self, half: Half, name: str) -> bool:
+        """Note that a feature is to be extracted; False: it cannot be."""
+        if name in MADE_HERE and self.media[half] is None:
+            if name not in self.work.lacking[half]:
+                self.work.lacking[half].append(name)
+            return True
+        reason = self.media[half] or "missing, and not made here"
+        self.work.failures[name][str(half.feature(name))] = reason
+        return False
+
+    def _check_settings(self) -> None:
+        """Name the features whose files were made with different settings."""
+        for name, findings in self.found.items():
+            stale = {
+                half.feature(name): finding.reason
+                for half, finding in findings.items()
+                if finding.state == "stale" and not finding.other_media
+            }
+            if stale:
+                path, reason = next(iter(stale.items()))
+                self._problem(
+                    f"files of {name} cannot be used with the others ({len(stale)} in all, such as "
+                    f"{path}: {reason}); make them anew by their own command with --overwrite"
+                )
+
+    def _check_head(self) -> None:
+        """Check the settings of the head, at the rate that the features share."""
+        from action_spotting.fusion.settings import make_settings
+
+        rates = {name: _rate(name, self.usual) for name in self.modalities}
+        if len({*rates.values()} - {None}) > 1:
+            told = ", ".join(f"{name} has {rate:g}" for name, rate in rates.items() if rate)
+            self._problem(
+                f"features of different rates cannot be trained together: {told} rows a second"
+            )
+        fps = next((rate for rate in rates.values() if rate), None)
+        with self._noting():
+            self.work.settings = settings = make_settings(
+                self.plan.preset or "full",
+                modalities=self.modalities or PICTURE_FIRST,
+                epochs=self.plan.epochs,
+                seed=self.plan.seed,
+                fps=fps,
+            )
+            if self.modalities:
+                _check_model(self.plan.model_dir, settings)
+
+    def _compare(self, name: str, extractor: Extractor) -> None:
+        """Compare what would be made with what is there."""
+        for other in {name, *(n for n in self.modalities if base_of(n) == name)}:
+            usual = self.usual.get(other) or {}
+            usual = usual.get("features") if pca_of(other) else usual
+            if usual and (differences := compare_settings(usual, extractor.settings)):
+                raise UsageError(
+                    f"the files of {other} that are there were made with other settings than this "
+                    f"run would make the others with: {'; '.join(differences)}; give the same "
+                    f"weights, or make all {name} by its own command"
+                )
+
+    def _find_pca(self, name: str) -> None:
+        """Find the PCA that made the files that are there; refuse to mix it with another."""
+        _, dims = pca_of(name) or (name, 0)
+        wanted = ((self.usual.get(name) or {}).get("pca") or {}).get("sha256")
+        own = find_pca([self.plan.model_dir], dims)
+        if wanted is None:
+            if own and not self.work.there[name]:
+                self.work.pcas[name] = own
+            if self.work.there[name] and self.work.reduce[name]:
+                raise UsageError(
+                    f"files of {name} ({len(self.work.there[name])}) have no record of their PCA, "
+                    f"so those that lack ({len(self.work.reduce[name])}) cannot be made like them; "
+                    "fetch these too, or reduce all with ReduceFeaturesPCA --overwrite"
+                )
+            return
+        if own and _sha256(own) != wanted:
+            raise UsageError(
+                f"{own[0]} is not the PCA that made the files of {name}; name another --model_dir, "
+                "or delete it"
+            )
+        places = [self.plan.root, self.plan.root.resolve().parent, Path()]
+        names = [path.name for path in pca_files(Path(), dims)]
+        beside = [(place / names[0], place / names[1]) for place in places]
+        found = [files for files in beside if all(path.is_file() for path in files)]
+        match = own or next((files for files in found if _sha256(files) == wanted), None)
+        if match:
+            self.work.pcas[name] = match
+        elif self.work.reduce[name]:
+            raise UsageError(
+                f"the PCA that made {name} is not here, so the files that lack "
+                f"({len(self.work.reduce[name])}) cannot be made; put its {' and '.join(names)} "
+                "beside the data set"
+            )
+
+
+def default_modalities(there: set[str], made: set[str]) -> tuple[str, ...]:
+    """Choose the modalities that a folder has or can make.
+
+    Parameters
+    ----------
+    there
+        Names of the features that lie in the folder.
+    made
+        Names of those that can be made of its media.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `PICTURE_FIRST`, then others of the same rate; no base feature twice.
+
+    Examples
+    --------
+    >>> default_modalities({"ResNET_TF2", "FFT", "Mine"}, set())
+    ('ResNET_TF2_PCA512', 'FFT')
+    >>> default_modalities({"baidu_soccer_embeddings"}, set())
+    ('baidu_soccer_embeddings',)
+    """
+    names = [name for name in PICTURE_FIRST if {name, base_of(name)} & (there | made)]
+    others = sorted(there - {*names}, key=lambda name: (not pca_of(name), name))
+    for name in others:
+        known = feature_type(name)
+        rate = known and (not names or known.fps == _fps(names[0]))
+        if rate and base_of(name) not in map(base_of, names):
+            names.append(name)
+    return tuple(names)
+
+
+def _check_model(folder: Path, settings: HeadSettings) -> None:
+    """Refuse a folder that holds another training, or a model that cannot go on."""
+    # The names of those modules, which load TensorFlow.
+    if not any((folder / name).exists() for name in ("checkpoint.npz", "model.json")):
+        return
+    load_tensorflow()
+    from action_spotting.fusion.checkpoint import CHECKPOINT_FILE, check_same
+
+    if not (folder / CHECKPOINT_FILE).exists():
+        raise UsageError(f"{folder}: already holds a model; name another --model_dir")
+    check_same(folder, settings.as_dict())
+
+
+def _fps(name: str) -> float | None:
+    known = feature_type(name)
+    return known.fps if known else None
+
+
+def _rate(name: str, usual: Mapping[str, Any]) -> float | None:
+    """Rows a second of a feature, by its records or, without any, by its name."""
+    settings = usual.get(name) or usual.get(base_of(name)) or {}
+    recorded = settings.get("fps") or (settings.get("features") or {}).get("fps")
+    return float(recorded) if recorded else _fps(name)
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    from action_spotting.reduction.files import load_pca
+
+    return load_pca(*files).sha256
