@@ -230,17 +230,15 @@ def open_sound(path: Path, *, track: int = 1) -> Iterator[SoundTrack]:
         rate = _rate(path, sound) if sound is not None else 0
         packets = list_packets(path, track=track)
         zero_s = first_s(path, packets)
-        shifts_s = packets.sound.shift_s if packets.sound else np.zeros(1)
-        late_s = max(0.0, zero_s - packets.begins_s)
         yield SoundTrack(
             path=path,
             rate=rate,
             tracks=len(container.streams.audio),
             picture_s=packets.picture.end_s(zero_s) if packets.picture else None,
-            promised_s=max(0.0, packets.promised_s - late_s),
+            promised_s=max(0.0, packets.promised_s - max(0.0, zero_s - packets.begins_s)),
             _container=container,
             _sound=sound,
-            _zero_s=zero_s - shifts_s,
+            _zero_s=zero_s - (packets.sound.shift_s if packets.sound else np.zeros(1)),
             found=Findings(broken_off=packets.broken_off),
         )
 

@@ -29,7 +29,8 @@ from action_spotting.dataset.media import (
 from action_spotting.errors import InputError
 
 BACK_S = 1.0
-"""A clock that goes back by more than this has begun anew."""
+"""A clock that goes back by more than this has begun anew: where it may jump, anywhere; in other
+files, only at the file's first time, for what is in them twice goes back as well."""
 
 AHEAD_S = {True: 10.0, False: 3600.0}
 """So has one that goes ahead by more than this: where it may jump (True) and where it may not."""
@@ -113,22 +114,26 @@ class Track:
         Returns
         -------
         numpy.ndarray
-            Seconds on the running clock, float64 ``(frames,)``, ascending. A frame whose stamp no
-            packet has comes one median packet duration after the frame before.
+            Seconds on the running clock, float64 ``(frames,)``, ascending but for frames that the
+            decoder gives out of order. A frame whose stamp no packet has comes one median packet
+            duration after the frame before; one that comes again more than `BACK_S` later is shown
+            together with the frame before.
         """
-        if len(stamps) == len(self.stamps):
+        if len(stamps) == len(self.stamps) and not any(stamp is not None for stamp in stamps):
             return np.sort(self.times_s)
         places: dict[int | None, deque[float]] = {}
         for stamp, time_s in sorted(zip(self.stamps.tolist(), self.times_s.tolist(), strict=True)):
             places.setdefault(stamp, deque()).append(time_s)
         step_s = float(np.median(self.lasts_s))
         times_s: list[float] = []
+        last_s = -np.inf
         for stamp in stamps:
-            last_s = times_s[-1] if times_s else -np.inf
             later = places.get(stamp, deque())
-            while later and later[0] <= last_s:
+            while later and later[0] <= last_s - BACK_S:
                 later.popleft()
-            times_s.append(later.popleft() if later else last_s + step_s if times_s else 0.0)
+            follows_s = (last_s if stamp in places else last_s + step_s) if times_s else 0.0
+            times_s.append(later.popleft() if later else follows_s)
+            last_s = max(last_s, times_s[-1])
         return np.array(times_s)
 
 
@@ -252,7 +257,7 @@ def list_packets(path: Path, *, track: int = 1) -> Packets:
         by_decoding = counts_decoding(container)
         picture = _track(rows, film, by_decoding)
         sound = _track(rows, heard, by_decoding=False)
-        carried_s = _carry_on(picture, sound, AHEAD_S[may_jump(container)])
+        carried_s = _carry_on(picture, sound, may_jump(container))
         begins_s = (container.start_time or 0) / 1_000_000
         return Packets(
             picture=picture,
@@ -330,10 +335,13 @@ class _Breaks:
         self.places = places + 1
         self.numbers = track.numbers[self.places]
         self.steps_s = off_s[places]
+        self.first = np.abs(track.order_s[self.places] - track.order_s[0]) < BACK_S
         self._track = track
 
-    def __iter__(self) -> Iterator[tuple[int, float]]:
-        return zip(self.numbers.tolist(), self.steps_s.tolist(), strict=True)
+    def __iter__(self) -> Iterator[tuple[int, float, bool]]:
+        """Give number, step, and whether the clock then shows the first time of the file."""
+        numbers, steps_s, first = (a.tolist() for a in (self.numbers, self.steps_s, self.first))
+        return zip(numbers, steps_s, first, strict=True)
 
     def partner(self, number: int, step_s: float) -> int | None:
         """Find the break that belongs to one of another track: near, and the same way."""
@@ -353,26 +361,26 @@ class _Breaks:
         self._track.shift_s = np.repeat(shifts_s, lengths)
 
 
-def _carry_on(picture: Track | None, sound: Track | None, ahead_s: float) -> float:
+def _carry_on(picture: Track | None, sound: Track | None, jumps: bool) -> float:
     """Shift both where the clock begins anew, so that it goes on; give the last shift."""
-    first = picture or sound
-    if first is None:
+    main = picture or sound
+    if main is None:
         return 0.0
-    leading, other = _Breaks(first), _Breaks(sound) if picture and sound else None
+    leading, other = _Breaks(main), _Breaks(sound) if picture and sound else None
     shifts_s, before_s = [0.0], np.nan
-    for number, step_s in leading:
+    for number, step_s, first in leading:
         if abs(before_s + step_s) < BACK_S:  # what lies between had false stamps
             shifts_s[-1] = shifts_s[-2] - before_s
             shifts_s.append(shifts_s[-2])
         else:
             hole = other is not None and other.go_on(number, step_s)
-            anew = step_s < 0 or (step_s > ahead_s and not hole)
+            anew = (jumps or first) if step_s < 0 else step_s > AHEAD_S[jumps] and not hole
             shifts_s.append(shifts_s[-1] - step_s * anew)
         before_s = step_s
     leading.shift(shifts_s)
     if other is not None:
         followed_s = [0.0]
-        for number, step_s in other:
+        for number, step_s, _ in other:
             partner = leading.partner(number, step_s)
             followed_s.append(followed_s[-1] if partner is None else shifts_s[partner + 1])
         other.shift(followed_s)

@@ -167,6 +167,8 @@ class PyAVReader:
         with self._open(THREADS) as container:
             stamps = [frame.pts for frame in self._decode(container)]
         packets = list_packets(self._path)
+        if packets.by_decoding:
+            stamps = [None for _ in stamps]
         if not stamps or packets.picture is None:
             raise InputError(f"{self._path}: no picture could be decoded; is the file damaged?")
         return scan_of(self._path, packets, packets.picture.times_of(stamps))
