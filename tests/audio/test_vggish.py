@@ -114,7 +114,8 @@ def test_rows_are_the_same_however_they_come(soccer):
     together = np.concatenate(list(soccer.rows([sound])))
     assert together.shape == (9, 512)
     alone = np.concatenate(list(soccer.rows(np.split(sound, [1, 2, 7]))))
-    np.testing.assert_array_equal(together, alone)
+    # Where a row stands in its batch changes the last bits on some processors.
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
     with ThreadPoolExecutor(4) as pool:
         for rows in pool.map(lambda _: np.concatenate(list(soccer.rows([sound]))), range(8)):
             np.testing.assert_array_equal(rows, together)
@@ -130,7 +131,7 @@ def test_the_standard_embedding_ends_in_whole_numbers(tmp_path):
     assert ((rows == np.floor(rows)) & (rows >= 0) & (rows <= 255)).all()
     embeddings = np.array([[-5.0, -2.0, 0.0, 1.0, 2.0, 9.0] + [0.0] * 122])
     assert standard.postprocess(embeddings)[0, :6].tolist() == [0, 0, 127, 191, 255, 255]
-    assert set(standard.origin) == {"weights", "pca"}
+    assert set(standard.origin) == {"variant", "weights", "pca"}
 
 
 @pytest.mark.slow
