@@ -76,7 +76,7 @@ def test_a_second_run_makes_nothing_anew(undisturbed, run_chain):
     before = digests(undisturbed)
     done = run_chain(undisturbed)
     assert done.returncode == 0
-    assert re.search(r"^ResNET_TF2_PCA16 +0 +6 +0$", done.stdout, re.MULTILINE)
+    assert re.search(r"^YOLOv5 +0 +6 +0", done.stdout, re.MULTILINE)
     assert digests(undisturbed) == before
 
 
