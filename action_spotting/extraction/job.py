@@ -229,6 +229,26 @@ def shard_of(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
     return list(jobs[index - 1 :: count])
 
 
+def clear_leftovers(target: Path) -> None:
+    """Take away the claim and the parts that a killed run left beside a feature file.
+
+    A claim that another process holds stays, and so do its parts.
+
+    Parameters
+    ----------
+    target
+        The feature file, which is whole.
+    """
+    if claim_path(target).exists():
+        with contextlib.suppress(InWork), claim(target):
+            _clear_parts(target)
+
+
+def _clear_parts(target: Path) -> None:
+    for suffix in _SUFFIXES:
+        clear_parts(side_path(target, suffix))
+
+
 @contextlib.contextmanager
 def to_make(
     target: Path,
@@ -273,8 +293,8 @@ def to_make(
             raise InputError(f"{reason}; --overwrite makes it anew")
         return state is not State.DONE
 
-    # A claim that lies there with the file may be what a killed run left: it is looked into.
-    if not claim_path(target).exists() and not _wanted():
+    if not _wanted():
+        clear_leftovers(target)
         yield False
         return
     with contextlib.ExitStack() as claimed:
@@ -284,8 +304,7 @@ def to_make(
             if _wanted():
                 raise
         else:
-            for suffix in _SUFFIXES:  # what a killed run left
-                clear_parts(side_path(target, suffix))
+            _clear_parts(target)
         yield _wanted()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from action_spotting.dataset.layout import feature_path, parse_feature
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import Extractor, extract_all
-from action_spotting.extraction.job import Job
+from action_spotting.extraction.job import Job, clear_leftovers
 from action_spotting.extraction.registry import Pretrained, make_extractor
 from action_spotting.io.items import Summary
 from action_spotting.io.pretrained import WeightsUnavailable
@@ -107,6 +108,9 @@ def make_features(
         if silent := [str(n) for n in plan.clips if n not in plan.halves(name)]:
             notices.append(f"half {', '.join(silent)} has no sound; spotted without {name} there")
     begin()
+    for name, number in itertools.product(at_hand, plan.clips):
+        for feature in {name, base_of(name)}:
+            clear_leftovers(feature_path(plan.out, number, feature))
     _extract(plan, todo, notices)
     for pca, pairs in todo.projections:
         all_here([reduce_files(pca, pairs, overwrite=True, fail_fast=True)])

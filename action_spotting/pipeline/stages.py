@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from action_spotting.backend import load_tensorflow
-from action_spotting.dataset.feature_types import pca_of
+from action_spotting.dataset.feature_types import base_of, pca_of
 from action_spotting.dataset.splits import list_games
 from action_spotting.errors import InputError
 from action_spotting.extraction.driver import extract_all
-from action_spotting.extraction.job import jobs_of_halves
+from action_spotting.extraction.job import clear_leftovers, jobs_of_halves
 from action_spotting.io.items import Summary
 from action_spotting.io.tables import table
 from action_spotting.pipeline.check import Work, prepare
@@ -220,6 +220,9 @@ def _extract(outcome: Outcome) -> list[Summary]:
     makers = {name: partial(work.extractors.__getitem__, name) for name in work.extractors}
     made = {s.stage: s for s in extract_all(makers, jobs, fail_fast=plan.fail_fast)} if jobs else {}
     all_here([*made.values()])
+    for name in {n for modality in plan.modalities or () for n in (modality, base_of(modality))}:
+        for half in work.halves:
+            clear_leftovers(half.feature(name))
     used = [*(name for name in plan.modalities or () if not pca_of(name)), *made, *work.failures]
     summaries = []
     for name in dict.fromkeys(name for name in used if not pca_of(name)):

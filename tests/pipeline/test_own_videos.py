@@ -172,11 +172,13 @@ def test_only_what_is_missing_is_made_and_loaded(eight_seconds, light_model, tmp
 def test_other_settings_and_other_videos_are_refused(eight_seconds, light_model, tmp_path):
     out = tmp_path / "out"
     spot([eight_seconds], out, light_model)
-    record = json.loads((out / "1_FFT.json").read_text())
+    truth = (out / "1_FFT.json").read_text()
+    record = json.loads(truth)
     record["settings"]["track"] = 2
     (out / "1_FFT.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match="track is 2, not 1; --overwrite makes it anew"):
         spot([eight_seconds], out, light_model)
+    (out / "1_FFT.json").write_text(truth)
     renamed = tmp_path / "other.mp4"
     shutil.copy(eight_seconds, renamed)
     (out / "1_YOLOv5.npy").unlink()
@@ -260,6 +262,6 @@ def test_ctrl_c_ends_both_sides_and_the_next_run_goes_on(light_model, tmp_path):
     assert process.returncode == 130
     assert b"the same command goes on" in said
     assert b"Traceback" not in said
-    assert not list(out.iterdir())
+    assert [path.name for path in out.iterdir()] == ["runs.jsonl"]
     spot([video], out, light_model)
     assert len(open_feature(out / "1_YOLOv5.npy")) == 240
