@@ -20,7 +20,7 @@ PUBLIC := $(addprefix action_spotting/, \
     split_data.py training.py) \
   $(addprefix evaluation/, evaluate.py report.py scoring.py tables.py) \
   $(addprefix export/, batch.py challenge.py overlay.py reel.py registry.py thumbnails.py timeline.py) \
-  $(addprefix pipeline/, check.py plan.py stages.py video.py))
+  $(addprefix pipeline/, check.py plan.py show.py stages.py video.py video_plan.py))
 SUITED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .PHONY: demo test quick lint format lowest clean
