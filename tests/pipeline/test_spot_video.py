@@ -98,7 +98,8 @@ def test_the_report_comes_first_and_what_fails_stops_only_itself(tone_video, tmp
     assert "FAILED edl: spots.edl: tone: 1200 spots" in closing_text(outcome)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "data:image/jpeg" in page
-    assert '<td class="n">0.900</td><td class="n">0.16</td>' in page  # the 200th spot's
+    assert "[199,2,0.166,1,0.9]" in page.replace(" ", "")  # the 200th spot's probability
+    assert '<a href="spots.csv">spots.csv</a>' in page
 
 
 def test_the_table_has_the_spots_above_their_thresholds_with_probabilities():
