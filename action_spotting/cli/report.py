@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         notes=[*options.note, *tables.left_out_text(evaluation.games)],
     )
     output.add(report=options.output)
-    print(options.output)
+    print(*tables.left_out_text(evaluation.games), options.output, sep="\n")
     if options.figures:
         from action_spotting.evaluation.figures import save_figures
 
