@@ -7,8 +7,6 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from tqdm import tqdm
-
 from action_spotting.errors import InputError
 from action_spotting.export.ass import Caption, ass_track
 from action_spotting.export.cuts import REEL_WINDOW, Cut, choose_cuts
@@ -30,8 +28,8 @@ from action_spotting.export.footage import (
 )
 from action_spotting.export.selection import Window
 from action_spotting.export.timeline import Timeline
-from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
+from action_spotting.io.progress import SECONDS, Progress
 
 _SHORT_BLOCKS = "asetnsamples=n=256:p=0"
 
@@ -98,7 +96,7 @@ def highlights(
     with (
         whole_file(path) as part,
         work_folder() as folder,
-        tqdm(total=_seconds(cuts), desc="highlights", disable=None, bar_format=BAR) as bar,
+        Progress(_seconds(cuts), "highlights", "s", shown=SECONDS) as bar,
     ):
         groups = [
             group
@@ -167,5 +165,5 @@ def _seconds(cuts: Sequence[Cut]) -> float:
     return sum(cut.duration_s for cut in cuts)
 
 
-def _advance(bar: tqdm, begun_s: float, done_s: float) -> None:
+def _advance(bar: Progress, begun_s: float, done_s: float) -> None:
     bar.update(begun_s + done_s - bar.n)
