@@ -11,15 +11,15 @@ READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 # The modules that users of the Python API meet.
 PUBLIC := $(addprefix action_spotting/, \
-  $(addprefix dataset/, classes.py event_files.py events.py feature_types.py features.py layout.py \
-    media.py packets.py splits.py tree.py) \
+  $(addprefix dataset/, classes.py event_files.py event_findings.py events.py feature_types.py features.py layout.py \
+    media.py packets.py splits.py streams.py tree.py) \
   $(addprefix extraction/, driver.py job.py registry.py) \
-  $(addprefix visual/, frames.py readers.py resnet.py yolov5.py yolov5_vector.py) \
-  $(addprefix audio/, extractors.py fft.py vggish.py waveform.py) reduction/pca.py \
-  $(addprefix fusion/, ablation.py model.py postprocessing.py prediction.py settings.py \
+  $(addprefix visual/, frames.py readers.py resnet.py transforms.py yolov5.py yolov5_vector.py) \
+  $(addprefix audio/, extractors.py fft.py vggish.py waveform.py) $(addprefix reduction/, fitting.py pca.py projection.py) \
+  $(addprefix fusion/, ablation.py calibration.py model.py postprocessing.py prediction.py settings.py \
     split_data.py training.py) \
-  $(addprefix evaluation/, evaluate.py report.py scoring.py tables.py) \
-  $(addprefix export/, batch.py challenge.py overlay.py reel.py registry.py thumbnails.py timeline.py) \
+  $(addprefix evaluation/, evaluate.py report.py scoring.py tables.py tally.py) \
+  $(addprefix export/, batch.py challenge.py overlay.py reel.py registry.py selection.py thumbnails.py timeline.py) \
   $(addprefix pipeline/, check.py plan.py stages.py video.py))
 SUITED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 

@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.dataset.classes import actions
     from action_spotting.dataset.tree import open_tree
     from action_spotting.export.batch import Exporter, export_results
-    from action_spotting.export.timeline import Window, read_threshold
+    from action_spotting.export.selection import Window, read_threshold
 
     media = options.SoccerNet_path
     summary = export_results(

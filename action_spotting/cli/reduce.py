@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.cli.run_log import log_run
     from action_spotting.reduction.dataset import fit_or_load, pairs_of
     from action_spotting.reduction.on_cluster import reduce_on_cluster
-    from action_spotting.reduction.pca import reduce_files
+    from action_spotting.reduction.projection import reduce_files
 
     log_run(root, "reduce", argv)
     features = args.features.removesuffix(".npy")

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         title=options.title,
         notes=[*options.note, *tables.left_out_text(evaluation.games)],
     )
-    print(options.output)
+    print(*tables.left_out_text(evaluation.games), options.output, sep="\n")
     if options.figures:
         from action_spotting.evaluation.figures import save_figures
 

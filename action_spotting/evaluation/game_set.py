@@ -10,14 +10,8 @@ from SoccerNet.utils import getListGames
 from tqdm import tqdm
 
 from action_spotting.dataset.classes import actions
-from action_spotting.dataset.event_files import (
-    ERROR,
-    LABELS,
-    PREDICTIONS,
-    WARNING,
-    Finding,
-    parse_events,
-)
+from action_spotting.dataset.event_files import parse_events
+from action_spotting.dataset.event_findings import ERROR, LABELS, PREDICTIONS, WARNING, Finding
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import LABEL_FILES
 from action_spotting.dataset.splits import (

@@ -23,7 +23,8 @@ from action_spotting.export.footage import (
     run_in,
     work_folder,
 )
-from action_spotting.export.timeline import Timeline, split_files
+from action_spotting.export.selection import split_files
+from action_spotting.export.timeline import Timeline
 from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
 

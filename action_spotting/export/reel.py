@@ -28,7 +28,8 @@ from action_spotting.export.footage import (
     run_in,
     work_folder,
 )
-from action_spotting.export.timeline import Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline
 from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
 

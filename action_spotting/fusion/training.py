@@ -21,6 +21,14 @@ from tqdm import tqdm
 
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.fusion import device
+from action_spotting.fusion.arrays import assign
+from action_spotting.fusion.calibration import (
+    Picker,
+    Scorer,
+    average_of_common,
+    fit_postprocessing,
+    score_peaks,
+)
 from action_spotting.fusion.checkpoint import (
     CHECKPOINT_FILE,
     Epoch,
@@ -33,7 +41,6 @@ from action_spotting.fusion.model import (
     MODEL_FILE,
     RowScores,
     SpottingModel,
-    assign,
     make_network,
     pick_peaks,
     save_model,
@@ -41,14 +48,7 @@ from action_spotting.fusion.model import (
 )
 from action_spotting.fusion.normalisation import fit_normalisation
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
-from action_spotting.fusion.postprocessing import (
-    Picker,
-    Postprocessing,
-    Scorer,
-    average_of_common,
-    fit_postprocessing,
-    score_peaks,
-)
+from action_spotting.fusion.postprocessing import Postprocessing
 from action_spotting.fusion.settings import HeadSettings
 from action_spotting.fusion.split_data import (
     SplitData,

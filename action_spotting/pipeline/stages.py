@@ -236,7 +236,8 @@ def _extract(outcome: Outcome) -> list[Summary]:
 def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     """Project what is lacking of a reduced feature; the model keeps the PCA that made it."""
     from action_spotting.reduction.files import load_pca, save_pca
-    from action_spotting.reduction.pca import fit, reduce_files
+    from action_spotting.reduction.fitting import fit
+    from action_spotting.reduction.projection import reduce_files
 
     work, plan = outcome.work, outcome.plan
     base, dims = pca_of(name) or (name, 0)
