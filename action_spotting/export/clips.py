@@ -12,7 +12,8 @@ from action_spotting.errors import InputError
 from action_spotting.export.cuts import REEL_WINDOW, Cut, cut_around
 from action_spotting.export.cutting import cut_out, join
 from action_spotting.export.footage import check_target, read_footage, work_folder
-from action_spotting.export.timeline import Moment, Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Moment, Timeline
 from action_spotting.io.files import whole_file
 from action_spotting.io.items import Outcome, Summary, run_items
 
@@ -51,7 +52,8 @@ def clips(timeline: Timeline, folder: Path, *, window: Window = REEL_WINDOW) -> 
     --------
     >>> from action_spotting.dataset.event_files import read_predictions
     >>> from action_spotting.dataset.media import Clip
-    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> from action_spotting.export.selection import select
+    >>> from action_spotting.export.timeline import build_timeline
     >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
     >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
     >>> clips(select(timeline), Path("clips")).done  # doctest: +SKIP

@@ -12,7 +12,7 @@ import numpy as np
 from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.layout import relative
 from action_spotting.dataset.media import Clip
-from action_spotting.errors import SpottingError
+from action_spotting.errors import SpottingError, UsageError
 from action_spotting.io.tables import table
 from action_spotting.pipeline.video_plan import VideoOutcome, VideoPlan
 
@@ -32,7 +32,8 @@ def check_outputs(plan: VideoPlan) -> None:
     Raises
     ------
     UsageError
-        An unknown format, a video that is no mp4, or two that would be one file.
+        An unknown format, a video that is no mp4, two that would be one file, or a file where a
+        folder is expected.
     """
     from action_spotting.export.footage import check_target
     from action_spotting.export.overlay import overlay_paths
@@ -44,6 +45,8 @@ def check_outputs(plan: VideoPlan) -> None:
         check_target(path, plan.videos)
     if plan.highlights:
         check_target(plan.highlights, plan.videos, overlays)
+    if plan.clips and plan.clips.exists() and not plan.clips.is_dir():
+        raise UsageError(f"--clips {plan.clips}: is a file; a folder is expected")
 
 
 def show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:

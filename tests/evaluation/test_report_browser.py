@@ -229,7 +229,7 @@ def test_misses_lead_to_their_game(tmp_path, random_games, visit):
     assert page.locator("#match").inner_text() == "Home 2 – 0 Away"
     assert chosen(page).split(",")[0].endswith(button.get_attribute("data-class"))
     page.select_option("#verdict", "missed")
-    assert {row.split(" ", 3)[3].endswith("missed label") for row in rows(page)} == {True}
+    assert {row.split(" ", 3)[3].endswith("missed") for row in rows(page)} == {True}
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -11,8 +11,9 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.clips import clips
+from action_spotting.export.selection import Window
 from action_spotting.export.thumbnails import thumbnails
-from action_spotting.export.timeline import Window, build_timeline
+from action_spotting.export.timeline import build_timeline
 from tests.export.conftest import grey_at
 
 SHORT = Window(0.5, 0.5)

@@ -79,11 +79,11 @@ function worded(value) {
   return desk.game.measure === "probability" ? Math.round(100 * value) + " %" : value.toFixed(2);
 }
 
-const VERDICTS = { right: "right", alone: "no such label", missed: "missed label", found: "label, found" };
+const VERDICTS = { right: "right", alone: "no label", missed: "missed", found: "found" };
 
 function described(item) {
   const parts = [`${item.half} – ${clock(item.ms)}  ${DATA.classes[item.type][0]}`];
-  if (item.label) parts.push(VERDICTS[item.verdict] + (item.visible ? "" : ", not shown"));
+  if (item.label) parts.push(`label, ${VERDICTS[item.verdict]}` + (item.visible ? "" : ", not shown"));
   else parts.push(`${desk.game.measure} ${worded(item.value)}`);
   if (!item.label && item.confidence !== null) parts.push(`confidence ${item.confidence.toFixed(3)}`);
   if (!item.label && desk.game.scored) parts.push(VERDICTS[item.verdict]);

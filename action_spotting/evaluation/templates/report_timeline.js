@@ -1,6 +1,6 @@
 /* Each half on a line of its own: a row a group of classes, spots as bars, labels as dots. It zooms,
    and pans by scrolling; of the bars that would share a pixel the highest is drawn. */
-const PAD = 8, NAME = 12, BAR = 18, FOOT = 18, REACH = 10, CLOSEST_MS = 10000, STEP = 2;
+const PAD = 8, GUTTER = 100, NAME = 12, BAR = 18, FOOT = 18, REACH = 10, CLOSEST_MS = 10000, STEP = 2;
 
 function svg(name, attributes, parent) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -38,16 +38,18 @@ class HalfView {
   measure() {
     this.width = this.lane.clientWidth;
     this.left = this.lane.scrollLeft;
+    this.gutter = this.width < 600 ? 0 : GUTTER; // room for the names of the rows, else above the bars
+    this.start = this.gutter + PAD;
   }
-  x(ms) { return PAD + (this.width * this.zoom - 2 * PAD) * ms / this.span - this.left; }
-  ms(x) { return (x + this.left - PAD) / (this.width * this.zoom - 2 * PAD) * this.span; }
+  x(ms) { return this.start + (this.width * this.zoom - this.start - PAD) * ms / this.span - this.left; }
+  ms(x) { return (x + this.left - this.start) / (this.width * this.zoom - this.start - PAD) * this.span; }
   row(item) { return this.groups.indexOf(item.group) * (NAME + BAR); }
 
   /* Zoom by a factor (0: out to the whole half) around a place, the chosen spot or the middle. */
   zoomBy(factor, x = null) {
     this.measure();
     const chosen = desk.selected && desk.selected.half === this.number ? this.x(desk.selected.ms) : -1;
-    const around = x !== null ? x : chosen >= 0 && chosen <= this.width ? chosen : this.width / 2;
+    const around = x !== null ? x : chosen >= this.gutter && chosen <= this.width ? chosen : this.width / 2;
     const ms = this.ms(around);
     this.zoom = factor ? Math.min(Math.max(1, this.zoom * factor), Math.max(1, this.span / CLOSEST_MS)) : 1;
     this.track.style.width = 100 * this.zoom + "%";
@@ -71,11 +73,12 @@ class HalfView {
     this.svg.style.width = width + "px";
     this.svg.style.height = height + "px";
     this.drawGrid(width, bottom);
+    if (!this.gutter) this.drawNames(width, bottom);
     this.drawn = [];
     const highest = new Map();
     for (const item of this.items) {
       const x = this.x(item.ms);
-      if (x < -4 || x > width + 4) continue;
+      if (x < this.gutter - 4 || x > width + 4) continue;
       const key = (item.label ? -1 : 1) * (1 + item.group * 100000 + Math.round(x));
       const other = highest.get(key);
       if (!other || item === desk.selected || (other !== desk.selected && item.value > other.value)) highest.set(key, item);
@@ -83,21 +86,27 @@ class HalfView {
     for (const item of highest.values()) this.drawItem(item);
     if (this.cursor !== null)
       svg("line", { class: "cursor", x1: this.x(this.cursor), x2: this.x(this.cursor), y1: 0, y2: bottom }, this.svg);
+    if (this.gutter) this.drawNames(width, bottom);
   }
 
   drawGrid(width, bottom) {
     const steps = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 3600, 7200];
-    const seen = this.ms(width) - this.ms(0), most = Math.max(3, width / 90);
+    const from = Math.max(0, this.ms(this.gutter)), seen = this.ms(width) - from, most = Math.max(3, width / 90);
     const step = 1000 * (steps.find((s) => seen / (1000 * s) <= most) || 14400);
-    for (let t = Math.max(0, Math.ceil(this.ms(0) / step)) * step; t <= Math.min(this.span, this.ms(width)); t += step) {
-      const x = this.x(t), anchor = x < 18 ? "start" : x > width - 18 ? "end" : "middle";
+    for (let t = Math.ceil(from / step) * step; t <= Math.min(this.span, this.ms(width)); t += step) {
+      const x = this.x(t), anchor = x < this.gutter + 18 ? "start" : x > width - 18 ? "end" : "middle";
       svg("line", { class: "grid", x1: x, x2: x, y1: 0, y2: bottom }, this.svg);
-      svg("text", { x: anchor === "start" ? 0 : anchor === "end" ? width : x, y: bottom + 13, "text-anchor": anchor }, this.svg).textContent = clock(t);
+      svg("text", { x: anchor === "start" ? this.gutter : anchor === "end" ? width : x, y: bottom + 13, "text-anchor": anchor }, this.svg).textContent = clock(t);
     }
+  }
+
+  /* The names of the rows; where there is room for them, what is panned goes behind them. */
+  drawNames(width, bottom) {
+    if (this.gutter) svg("rect", { class: "gutter", x: 0, y: 0, width: this.gutter, height: bottom + FOOT }, this.svg);
     this.groups.forEach((group, i) => {
       const y = (i + 1) * (NAME + BAR);
       svg("line", { class: "axis", x1: 0, x2: width, y1: y, y2: y }, this.svg);
-      svg("text", { class: "name", x: 0, y: y - BAR - 2 }, this.svg).textContent = DATA.groups[group];
+      svg("text", { class: "name", x: 0, y: this.gutter ? y - 6 : y - BAR - 2 }, this.svg).textContent = DATA.groups[group];
     });
   }
 
@@ -155,7 +164,7 @@ class HalfView {
   select(item) {
     if (item.half === this.number) {
       const x = this.x(item.ms);
-      if (x < 20 || x > this.width - 20) this.lane.scrollLeft += x - this.width / 2;
+      if (x < this.start || x > this.width - PAD) this.lane.scrollLeft += x - this.width / 2;
     }
     this.draw();
   }

@@ -7,7 +7,8 @@ import csv
 import io
 from collections.abc import Sequence
 
-from action_spotting.export.timeline import Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline
 
 HEADER = (
     "game",

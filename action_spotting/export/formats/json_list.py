@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from action_spotting.export.timeline import HalfMedia, Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import HalfMedia, Timeline
 from action_spotting.export.wording import rounded
 
 

@@ -9,7 +9,8 @@ import xlsxwriter
 
 from action_spotting.errors import UsageError
 from action_spotting.export.formats.csv_table import HEADER, cells
-from action_spotting.export.timeline import Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline
 from action_spotting.export.wording import one_line
 
 MAX_ROWS = 2**20 - 1
