@@ -178,7 +178,8 @@ def test_the_score_is_first_that_of_the_classes_that_occur(tmp_path):
     found = Events([1, 1], [10_000, 50_000], [2, 13], confidence=[0.9, 0.8])
     text = write(tmp_path / "r.html", score_set(game_set([labels], [found])))
     assert '<p class="big">100.0<span> %</span></p>' in text
-    assert "over the 2 classes that occur; 11.8 over all 17" in text
+    assert "over the 2 classes that occur" in text
+    assert "Over all 17, absent ones as 0, as SoccerNet counts: 11.8" in text
     assert text.index('class="big"') < text.index('id="desk"') < text.index("<h2>Classes")
 
 
