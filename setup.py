@@ -45,7 +45,7 @@ setup(
             "moviepy>=2.1",  # holds pillow below 12
             "openpyxl>=3.1",
             # drives the machine's Chromium through the report; without one those tests are skipped
-            "playwright>=1.45",
+            "playwright>=1.49",
         ],
     },
 )

@@ -62,8 +62,8 @@ def cells(timeline: Timeline) -> list[list[str | int | float]]:
             m.match_ms,
             m.label,
             m.name,
-            m.confidence,
-            "" if m.probability is None else m.probability,
+            round(m.confidence, 6),
+            "" if m.probability is None else round(m.probability, 6),
         ]
         for m in timeline.moments
     ]
