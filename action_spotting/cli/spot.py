@@ -120,7 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.cli.run_log import log_run
     from action_spotting.extraction.registry import Pretrained
     from action_spotting.io.items import note
-    from action_spotting.pipeline.video import VideoPlan, closing_text, spot_video
+    from action_spotting.pipeline.show import closing_text
+    from action_spotting.pipeline.video import spot_video
+    from action_spotting.pipeline.video_plan import VideoPlan
 
     outcome = spot_video(
         VideoPlan(

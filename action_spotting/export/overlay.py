@@ -59,7 +59,8 @@ def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path
     --------
     >>> from action_spotting.dataset.event_files import read_predictions
     >>> from action_spotting.dataset.media import Clip
-    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> from action_spotting.export.selection import select
+    >>> from action_spotting.export.timeline import build_timeline
     >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
     >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
     >>> overlay(select(timeline), Path("overlay.mp4"))  # doctest: +SKIP

@@ -76,7 +76,8 @@ def highlights(
     --------
     >>> from action_spotting.dataset.event_files import read_predictions
     >>> from action_spotting.dataset.media import Clip
-    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> from action_spotting.export.selection import select
+    >>> from action_spotting.export.timeline import build_timeline
     >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
     >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
     >>> cuts = highlights(select(timeline), Path("reel.mp4"), top=15)  # doctest: +SKIP
