@@ -8,7 +8,6 @@ from pathlib import Path
 
 from action_spotting.backend import load_backend
 from action_spotting.cli import command, output
-from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --split test\n"
@@ -21,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser(__doc__ or "", EXAMPLE)
     where = parser.add_argument_group("where")
     where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
+    command.add_features_dirpath(where)
     where.add_argument("--split", nargs="+", default=["test"], help="games to predict")
     where.add_argument(
         "--model_dir", nargs="+", required=True, help="model folder; several make an ensemble"
@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
-    root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
+    root = command.data_set(args)
 
     load_backend()
     from action_spotting.cli.run_log import log_run

@@ -200,6 +200,7 @@ def _extract(outcome: Outcome) -> list[Summary]:
 
 def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     """Project what is lacking of a reduced feature; the model keeps the PCA that made it."""
+    from action_spotting.reduction.dataset import fitted_on
     from action_spotting.reduction.files import load_pca, save_pca
     from action_spotting.reduction.fitting import fit
     from action_spotting.reduction.projection import reduce_files
@@ -209,14 +210,15 @@ def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     summary, kept = Summary(name), pca_files(plan.model_dir, dims)
     if name in work.pcas:
         keep_pca(work.pcas[name], kept)
-    pairs = {half.feature(name): half.feature(base) for half in work.reduce[name]}
+    pairs = {half.target(name): half.feature(base) for half in work.reduce[name]}
     pairs = {target: source for target, source in pairs.items() if source.exists()}
     if pairs:
         if name not in work.pcas:
             games = set(outcome.games(plan.train_split))
             sources = [half.feature(base) for half in work.halves if half.game in games]
             learnt = [path for path in sources if path.exists()]
-            save_pca(fit(learnt, dims, fail_fast=plan.fail_fast)[0], *kept)
+            pca, fitting = fit(learnt, dims, fail_fast=plan.fail_fast)
+            save_pca(pca, *kept, fitted_on(plan.root, base, plan.train_split, fitting))
         summary = reduce_files(load_pca(*kept), pairs, fail_fast=plan.fail_fast)
         all_here([summary])
     return [_with_others(replace(summary, stage=name), work)]
