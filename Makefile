@@ -13,9 +13,9 @@ LOWEST := .venv-lowest
 PUBLIC := $(addprefix action_spotting/, \
   $(addprefix dataset/, classes.py event_files.py events.py feature_types.py features.py layout.py \
     media.py packets.py splits.py tree.py) \
-  $(addprefix extraction/, driver.py job.py registry.py) \
-  $(addprefix visual/, frames.py readers.py resnet.py yolov5.py yolov5_vector.py) \
-  $(addprefix audio/, extractors.py fft.py vggish.py waveform.py) reduction/pca.py \
+  $(addprefix extraction/, driver.py job.py onnx_encoder.py onnx_feature.py registry.py) \
+  $(addprefix visual/, frames.py onnx_frames.py picture_input.py readers.py resnet.py yolov5.py yolov5_vector.py) \
+  $(addprefix audio/, extractors.py fft.py onnx_sound.py vggish.py waveform.py) reduction/pca.py \
   $(addprefix fusion/, ablation.py model.py postprocessing.py prediction.py settings.py \
     split_data.py training.py) \
   $(addprefix evaluation/, evaluate.py report.py scoring.py tables.py) \
