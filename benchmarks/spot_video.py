@@ -31,7 +31,7 @@ import numpy as np
 from action_spotting.audio.mel import log_mel
 from action_spotting.audio.vggish import FRAMES
 from action_spotting.audio.waveform import Waveform
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.extraction.driver import extract_all
@@ -41,7 +41,8 @@ from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 from action_spotting.visual.batches import batches
 from action_spotting.visual.detector import Detector, DetectorSettings, letterbox
-from action_spotting.visual.frames import FrameOptions, square, with_frames
+from action_spotting.visual.frames import FrameOptions, with_frames
+from action_spotting.visual.transforms import square
 
 FEATURES = ("ResNET_TF2", "YOLOv5", "VGGish", "FFT")
 
@@ -92,7 +93,7 @@ def stand_in(folder: Path) -> Path:
 
 def measure(clip: Clip, detector: Path, folder: Path, repeats: int) -> str:
     """Measure all in turn; gives the table."""
-    load_tensorflow()
+    load_backend()
     pretrained = Pretrained("random", "random", detector)
     extractors = {name: make_extractor(name, pretrained) for name in FEATURES}
     tasks = bare_networks(clip, extractors, detector)

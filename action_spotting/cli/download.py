@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.dataset.layout import VIDEO_STEMS
 from action_spotting.errors import SOME_FAILED
 from action_spotting.io.files import expanded
@@ -140,6 +140,7 @@ def dry_run(
         print(f"{size / 1e6:10.1f} MB  {name}")
     reasons = Counter(item.reason for item in planned.values() if item.reason)
     there = sum(item.there for item in planned.values())
+    output.add(files=fetched, bytes=sum(fetched.values()), there=there, reasons=dict(reasons))
     print(f"{len(fetched)} files, {sum(fetched.values()) / 1e9:.2f} GB; {there} already there")
     for reason, count in reasons.items():
         print(f"{count} files cannot be had: {reason}")

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.backend import load_tensorflow
-from action_spotting.cli import command
+from action_spotting.backend import load_backend
+from action_spotting.cli import command, output
 from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
 
-    load_tensorflow()
+    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.dataset.splits import list_games
@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     models = load_models([Path(folder) for folder in args.model_dir])
     games, out = list_games(root, args.split), Path(args.out)
     log_run(out, "predict", argv)
+    output.add(folder=out)
     if args.ablate:
         from action_spotting.evaluation.scoring import average_map
         from action_spotting.fusion.ablation import ablate

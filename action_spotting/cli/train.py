@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from action_spotting.backend import load_tensorflow
-from action_spotting.cli import command
+from action_spotting.backend import load_backend
+from action_spotting.cli import command, output
 from action_spotting.dataset.feature_types import MODALITIES
 from action_spotting.fusion.settings import (
     FUSIONS,
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
 
-    load_tensorflow()
+    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.classes import actions, read_classes
     from action_spotting.dataset.splits import list_games
@@ -128,5 +128,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_fast=args.fail_fast,
         tensorboard=Path(args.tensorboard) if args.tensorboard else None,
     )
+    output.add(model=args.model_dir, best_epoch=result.best_epoch, epochs=result.log)
     print(result)
     return result.exit_code

@@ -260,7 +260,11 @@ def download(
     if source == "EXRCSDrive":
         return _from_drive(root, files, splits, password, fail_fast=fail_fast)
     planned = plan(root, files, splits, source=source, endpoint=endpoint)
-    hub = Hub(root, endpoint)
+    return _fetch_all(root, planned, Hub(root, endpoint), fail_fast=fail_fast)
+
+
+def _fetch_all(root: Path, planned: dict[str, Planned], hub: Hub, *, fail_fast: bool) -> Summary:
+    """Fetch what is to be had, several at once, and note where it is from."""
     fetched: list[tuple[str, Remote]] = []
 
     def work(name: str) -> Outcome:

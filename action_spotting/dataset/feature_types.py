@@ -48,6 +48,8 @@ class FeatureType:
 FEATURE_TYPES = {
     "ResNET_TF2": FeatureType(PICTURE, 2048),
     "YOLOv5": FeatureType(PICTURE, 64),
+    "MaskRCNN": FeatureType(PICTURE, 64),
+    "CCBV": FeatureType(PICTURE, 20),
     "VGGish": FeatureType(AUDIO, 512, offset_s=0.25),
     "VGGish_standard": FeatureType(AUDIO, 128, offset_s=0.25),
     "FFT": FeatureType(AUDIO, 48, offset_s=0.25),

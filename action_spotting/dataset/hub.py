@@ -201,11 +201,31 @@ class Hub:
         InWork
             Another process is fetching it.
         """
+        place = remote.place
+        part = self._root / STAGING / place.repository / place.branch / place.path
+        with claim(target):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._grow(part, remote)
+            except _errors() as error:
+                if getattr(error, "errno", None) in _DISK:
+                    raise
+                reason = explain(error, place.repository, place.branch)
+                raise DownloadFailed(reason) from error
+            if not has_checksum(part, remote):
+                part.unlink()
+                raise DownloadFailed(
+                    f"what came has another checksum than {place.repository} states; run it again"
+                )
+            part.replace(target)
+
+    def _grow(self, part: Path, remote: Remote) -> None:
+        """Fetch what a file in the staging folder lacks."""
         from huggingface_hub import hf_hub_url
         from huggingface_hub.file_download import http_get
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-        place = remote.place
+        place, headers = remote.place, build_hf_headers()
         url = hf_hub_url(
             place.repository,
             place.path,
@@ -213,34 +233,12 @@ class Hub:
             revision=remote.revision,
             endpoint=self._endpoint,
         )
-        part = self._root / STAGING / place.repository / place.branch / place.path
-        with claim(target):
-            part.parent.mkdir(parents=True, exist_ok=True)
-            handle = open_own(part, os.O_RDWR | os.O_CREAT)
-            with os.fdopen(handle, "r+b") as file:
-                have = file.seek(0, os.SEEK_END)
-                if have > remote.size:
-                    have = file.seek(0)
-                    file.truncate()
-                try:
-                    http_get(
-                        url,
-                        file,
-                        resume_size=have,
-                        headers=build_hf_headers(),
-                        expected_size=remote.size,
-                    )
-                except _errors() as error:
-                    if getattr(error, "errno", None) in _DISK:
-                        raise
-                    reason = explain(error, place.repository, place.branch)
-                    raise DownloadFailed(reason) from error
-            if not has_checksum(part, remote):
-                part.unlink()
-                raise DownloadFailed(
-                    f"what came has another checksum than {place.repository} states; run it again"
-                )
-            part.replace(target)
+        with os.fdopen(open_own(part, os.O_RDWR | os.O_CREAT), "r+b") as file:
+            have = file.seek(0, os.SEEK_END)
+            if have > remote.size:
+                have = file.seek(0)
+                file.truncate()
+            http_get(url, file, resume_size=have, headers=headers, expected_size=remote.size)
 
 
 def has_checksum(path: Path, remote: Remote) -> bool:

@@ -57,23 +57,30 @@ def onnx_feature(
     InputError
         The settings are not those of such a feature, or the network is refused.
     """
-    try:
-        wanted = like["weights"]["sha256"]
-        path = next((path for path in files if sha256(path) == wanted), None)
-        if path is None:
-            given = f"; {', '.join(map(str, files))} is another" if files else ""
-            raise UsageError(
-                f"{name} is made by an ONNX network: name its file with --onnx (SHA-256 "
-                f"{wanted}){given}"
-            )
-        encoder = EncoderSettings(path, output=like["output"], pool=like["pool"], gpu=gpu)
-        make = _sound if like["medium"] == AUDIO else _frames
-        return make(encoder, like)
-    except (KeyError, TypeError) as error:
+    _check_record(name, like)
+    wanted = like["weights"]["sha256"]
+    path = next((path for path in files if sha256(path) == wanted), None)
+    if path is None:
+        given = f"; {', '.join(map(str, files))} is another" if files else ""
+        raise UsageError(
+            f"{name} is made by an ONNX network: name its file with --onnx (SHA-256 {wanted}){given}"
+        )
+    encoder = EncoderSettings(path, output=like["output"], pool=like["pool"], gpu=gpu)
+    return (_sound if like["medium"] == AUDIO else _frames)(encoder, like)
+
+
+def _check_record(name: str, like: Mapping[str, Any]) -> None:
+    """Refuse a record in which something is missing."""
+    frames = ("fps", "sampling", "grabber", "side", "mean", "std", "transform", "channel_order")
+    sound = ("rate", "window_s", "mean", "std", "track", "resampler")
+    wanted = ("medium", "output", "pool", *(sound if like.get("medium") == AUDIO else frames))
+    lacking = [key for key in wanted if key not in like]
+    weights = like.get("weights")
+    if lacking or not isinstance(weights, Mapping) or "sha256" not in weights:
         raise InputError(
-            f"{name}: the model's record of it lacks {error}; make the feature anew with "
-            "ExtractONNX, and train again"
-        ) from error
+            f"{name}: the model's record of it lacks {', '.join(lacking) or 'the hash'}; make the "
+            "feature anew with ExtractONNX, and train again"
+        )
 
 
 def _frames(encoder: EncoderSettings, like: Mapping[str, Any]) -> Extractor:

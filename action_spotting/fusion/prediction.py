@@ -12,13 +12,13 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import check_media
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.fusion.arrays import write_arrays
 from action_spotting.fusion.model import (
     RowScores,
     SpottingModel,
     load_model,
     pick_peaks,
     smooth_rows,
-    write_arrays,
 )
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
 from action_spotting.fusion.postprocessing import Postprocessing, to_spots

@@ -67,15 +67,7 @@ def picture_input(
     >>> picture_input(Path("n.onnx"), (None, 3, 224, 224), None, 16)
     PictureInput(batch_size=16, side=224, channels_last=False)
     """
-    last = shape[3:] == (3,) and shape[1] != 3
-    order = (3, 1, 2) if last else (1, 2, 3)
-    channels, height, width = (shape[i] if len(shape) == 4 else 0 for i in order)
-    if channels not in (3, None) or (height and width and height != width):
-        raise InputError(
-            f"{path}: its input is {shape}; pictures (batch, 3, side, side) or (batch, side, "
-            "side, 3) are expected"
-        )
-    fixed = height or width
+    fixed, last = _fixed_side(path, shape)
     if fixed and side and fixed != side:
         raise UsageError(
             f"{option} {side}: {path} was exported for {fixed}; leave {option} out, or export it "
@@ -95,3 +87,16 @@ def picture_input(
             f"of {MAX_INPUT_BYTES / 2**30:.0f} allowed; a smaller --batch_size or {option}"
         )
     return PictureInput(batch, chosen, last)
+
+
+def _fixed_side(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None, bool]:
+    """Give the side that an input fixes, and whether its channels come last."""
+    last = shape[3:] == (3,) and shape[1] != 3
+    order = (3, 1, 2) if last else (1, 2, 3)
+    channels, height, width = (shape[i] if len(shape) == 4 else 0 for i in order)
+    if channels not in (3, None) or (height and width and height != width):
+        raise InputError(
+            f"{path}: its input is {shape}; pictures (batch, 3, side, side) or (batch, side, "
+            "side, 3) are expected"
+        )
+    return height or width, last

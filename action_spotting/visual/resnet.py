@@ -20,8 +20,9 @@ from action_spotting.errors import UsageError, unknown
 from action_spotting.io.threads import prefetch
 from action_spotting.visual.batches import batches
 from action_spotting.visual.choices import TRANSFORMS
-from action_spotting.visual.frames import FrameOptions, square
+from action_spotting.visual.frames import FrameOptions
 from action_spotting.visual.resnet_network import SHAPE, WIDTH, Settings, load_network
+from action_spotting.visual.transforms import square
 
 QUEUED_BATCHES = 2
 
@@ -36,7 +37,8 @@ class ResNetExtractor:
     decoding
         Which frames are used, and by which decoder.
     transform
-        ``crop``, ``resize`` or ``resize256crop224``; see `action_spotting.visual.frames.square`.
+        ``crop``, ``resize`` or ``resize256crop224``; see
+        `action_spotting.visual.transforms.square`.
 
     Attributes
     ----------
@@ -95,8 +97,17 @@ class ResNetExtractor:
             One row a frame.
         """
         squares = (square(frame, self._transform) for frame in stream)
+        begun: tuple[Any, int] | None = None
         for batch, count in prefetch(batches(squares, self._network.batch_size), QUEUED_BATCHES):
-            yield self._network(batch)[:count]
+            following = self._network.begin(batch), count
+            if begun:
+                yield self._finish(*begun)
+            begun = following
+        if begun:
+            yield self._finish(*begun)
+
+    def _finish(self, begun: Any, count: int) -> np.ndarray:
+        return self._network.finish(begun)[:count]
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Compute the features of frames that are already 224 × 224.
