@@ -13,6 +13,7 @@ LOWEST := .venv-lowest
 PUBLIC := $(addprefix action_spotting/, \
   audio/extractors.py \
   audio/fft.py \
+  audio/onnx_sound.py \
   audio/vggish.py \
   audio/waveform.py \
   dataset/classes.py \
@@ -45,6 +46,8 @@ PUBLIC := $(addprefix action_spotting/, \
   export/timeline.py \
   extraction/driver.py \
   extraction/job.py \
+  extraction/onnx_encoder.py \
+  extraction/onnx_feature.py \
   extraction/registry.py \
   fusion/ablation.py \
   fusion/calibration.py \
@@ -63,8 +66,13 @@ PUBLIC := $(addprefix action_spotting/, \
   reduction/fitting.py \
   reduction/pca.py \
   reduction/projection.py \
+  visual/camera_vector.py \
   visual/frames.py \
+  visual/onnx_frames.py \
+  visual/picture_input.py \
   visual/readers.py \
+  visual/released.py \
+  visual/released_json.py \
   visual/resnet.py \
   visual/transforms.py \
   visual/yolov5.py \

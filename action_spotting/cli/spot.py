@@ -110,6 +110,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the average that goes with it, such as average_512_TF2.pkl",
     )
+    weights.add_argument(
+        "--onnx",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the networks of features that ExtractONNX made for the model's training",
+    )
     return parser
 
 
@@ -137,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 args.vggish_weights,
                 args.yolov5_weights,
                 pca=pca if all(pca) else None,
+                onnx=tuple(args.onnx),
             ),
             threshold=args.threshold,
             overwrite=args.overwrite,
