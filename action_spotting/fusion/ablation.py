@@ -14,8 +14,8 @@ from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
+from action_spotting.fusion.calibration import Scorer
 from action_spotting.fusion.ensemble import Ensemble
-from action_spotting.fusion.postprocessing import Scorer
 from action_spotting.fusion.prediction import predict_game
 from action_spotting.fusion.published.model import PublishedModel
 from action_spotting.io.files import whole_file, write_json

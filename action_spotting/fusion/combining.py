@@ -9,17 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy.special import logit
 
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.errors import UsageError
-from action_spotting.fusion.combination import Combination
-from action_spotting.fusion.ensemble import Ensemble, Outputs, calibrated_mean, mixed_peaks
-from action_spotting.fusion.model import RowScores
-from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks, concatenate
-from action_spotting.fusion.postprocessing import (
+from action_spotting.fusion.calibration import (
     Scorer,
     average_of_common,
     fit_postprocessing,
@@ -27,13 +22,16 @@ from action_spotting.fusion.postprocessing import (
     score_peaks,
     true_positives,
 )
+from action_spotting.fusion.combination import Combination
+from action_spotting.fusion.ensemble import Ensemble, Outputs, calibrated_mean, mixed_peaks
+from action_spotting.fusion.model import RowScores
+from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks, concatenate
+from action_spotting.fusion.postprocessing import logit_of
 from action_spotting.fusion.prediction import open_half
 from action_spotting.io.items import Summary, run_items
 
 STEPS = {2: 10, 3: 5, 4: 4}
 """Steps from 0 to 1 in which the weights of so many heads are tried."""
-
-_EDGE = 1e-6
 
 Means = list[list[RowScores | None]]
 """Of each game's halves; None: without features."""
@@ -143,8 +141,8 @@ def _fit_curve(
             found = alone.peaks(mine) if mine else NO_PEAKS
             peaks.append(found)
             right.append(true_positives(found, truth, number))
-    confidence = np.clip(concatenate(peaks).confidence, _EDGE, 1 - _EDGE)
-    return fit_probability(logit(confidence), np.concatenate(right))
+    confidence = concatenate(peaks).confidence
+    return fit_probability(logit_of(confidence), np.concatenate(right))
 
 
 def _means(

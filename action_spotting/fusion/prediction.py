@@ -12,9 +12,10 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.features import check_media
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.fusion.arrays import write_arrays
 from action_spotting.fusion.combination import read_combination
 from action_spotting.fusion.ensemble import Ensemble, mean_scores
-from action_spotting.fusion.model import load_model, write_arrays
+from action_spotting.fusion.model import load_model
 from action_spotting.fusion.peak_picking import NO_PEAKS
 from action_spotting.fusion.postprocessing import to_spots
 from action_spotting.fusion.published.model import kind_of, load_published

@@ -14,7 +14,8 @@ from action_spotting.pipeline.check import prepare
 from action_spotting.pipeline.model_files import pca_files
 from action_spotting.pipeline.plan import Plan
 from action_spotting.reduction.files import save_pca
-from action_spotting.reduction.pca import fit, reduce_files
+from action_spotting.reduction.fitting import fit
+from action_spotting.reduction.projection import reduce_files
 
 WIDTHS = {"ResNET_TF2": 2048, "ResNET_TF2_PCA512": 512, "baidu_soccer_embeddings": 8576, "FFT": 48}
 

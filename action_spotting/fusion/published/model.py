@@ -15,14 +15,8 @@ import numpy as np
 from scipy.special import expit
 
 from action_spotting.errors import InputError, UsageError
-from action_spotting.fusion.model import (
-    MODEL_FILE,
-    VERSION,
-    WEIGHTS_FILE,
-    RowScores,
-    read_arrays,
-    write_arrays,
-)
+from action_spotting.fusion.arrays import read_arrays, write_arrays
+from action_spotting.fusion.model import MODEL_FILE, VERSION, WEIGHTS_FILE, RowScores
 from action_spotting.fusion.peak_picking import Peaks
 from action_spotting.fusion.postprocessing import Postprocessing
 from action_spotting.fusion.published.dense_anchors import (
