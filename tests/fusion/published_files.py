@@ -38,7 +38,7 @@ def dense_arrays(output: str, seed: int, width: int = WIDTH) -> dict[str, np.nda
 def write_saved_model(folder: Path, arrays: dict[str, np.ndarray], *, named: bool = True) -> Path:
     """Write the variables of a SavedModel folder; `named`: with the object graph of Keras."""
     (folder / "variables").mkdir(parents=True)
-    layers = list(dict.fromkeys(name.rpartition("/")[0] for name in arrays))
+    layers = list(dict.fromkeys(name.rpartition("/")[0] for name in [*arrays, "optimizer"]))
     data, entries, nodes = b"", {b"": field(1, 1)}, b""
     slot = "optimizer/m/.ATTRIBUTES/VARIABLE_VALUE"
     for name, array in [*arrays.items(), ("optimizer", np.zeros(3, "f4"))]:
