@@ -26,8 +26,6 @@ setup(
     entry_points={"console_scripts": ["action-spotting = action_spotting.cli.program:main"]},
     install_requires=requirements(),
     extras_require={
-        # a faster engine for ResNet-152 on processors: --engine openvino
-        "openvino": ["openvino>=2024.4"],
         # many machines: --scheduler (on SLURM with dask-jobqueue)
         "cluster": ["distributed>=2024.5"],
         "dev": [

@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command
 from action_spotting.dataset.feature_types import is_audio
 from action_spotting.dataset.features import open_feature, read_record, write_feature
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--demo", type=Path, default=Path("demo"), help="folder of `make demo`")
     parser.add_argument("--shuffles", type=int, default=3, help="random orders to average over")
     args = parser.parse_args(argv)
-    load_tensorflow()
+    load_backend()
     from action_spotting.fusion.prediction import load_models
 
     models = load_models([args.demo / "model"])

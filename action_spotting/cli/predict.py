@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command, output
 from action_spotting.io.files import existing_folder
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
 
-    load_tensorflow()
+    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.dataset.splits import list_games

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command, output
 from action_spotting.dataset.feature_types import MODALITIES
 from action_spotting.fusion.settings import (
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
 
-    load_tensorflow()
+    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.classes import actions, read_classes
     from action_spotting.dataset.splits import list_games

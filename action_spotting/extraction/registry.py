@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import FEATURE_TYPES
 from action_spotting.dataset.features import compare_settings
 from action_spotting.errors import UsageError, unknown
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from action_spotting.audio.extractors import AudioOptions
 
 RANDOM = "random"
-GPU = 0
-"""Index of the GPU that is used, where there is one."""
-
-RESNET_BATCH = 16
-"""Frames a batch: as fast as larger ones on a CPU, with little padding for a short half."""
+GPU: int | None = None
+"""The GPU that is used: the first, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -100,17 +97,17 @@ def make_extractor(
 
 
 def _resnet(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
-    load_tensorflow()
+    load_backend()
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.resnet import ResNetExtractor
     from action_spotting.visual.resnet_network import Settings
 
+    engine = () if like.get("precision") == "float32" else ("engine",)  # all do, in float32
     return ResNetExtractor(
         Settings(
             weights=_weights(pretrained.resnet, like),
-            batch_size=RESNET_BATCH,
             gpu=GPU,
-            **_some(like, "channel_order", "precision", "engine"),
+            **_some(like, "channel_order", "precision", *engine),
         ),
         FrameOptions(**_some(like, "fps", "sampling", "grabber")),
         **_some(like, "transform"),
@@ -130,7 +127,7 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
     return YOLOv5Extractor(
         DetectorSettings(
             pretrained.yolov5,
-            gpu=GPU,
+            gpu=GPU or 0,
             note=(like.get("weights") or {}).get("note", pretrained.yolov5_note),
             **_some(like, "conf", "ball_conf", "iou", "imgsz"),
         ),
@@ -139,7 +136,7 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
 
 
 def _vggish(variant: str, pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
-    load_tensorflow()
+    load_backend()
     from action_spotting.audio.extractors import vggish_extractor
 
     weights = _weights(pretrained.vggish, like)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, feature_type, pca_of
 from action_spotting.dataset.features import compare_settings
 from action_spotting.dataset.layout import Half
@@ -353,7 +353,7 @@ def _check_model(folder: Path, settings: HeadSettings) -> None:
     # The names of those modules, which load TensorFlow.
     if not any((folder / name).exists() for name in ("checkpoint.npz", "model.json")):
         return
-    load_tensorflow()
+    load_backend()
     from action_spotting.fusion.checkpoint import CHECKPOINT_FILE, check_same
 
     if not (folder / CHECKPOINT_FILE).exists():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import base_of, pca_of
 from action_spotting.dataset.splits import list_games
 from action_spotting.errors import InputError
@@ -267,7 +267,7 @@ def _with_others(summary: Summary, work: Work) -> Summary:
 
 def _train(outcome: Outcome) -> list[Summary]:
     """Train the head on the training split; the validation split chooses the epoch."""
-    load_tensorflow()
+    load_backend()
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.training import train as train_head
 
@@ -288,7 +288,7 @@ def _train(outcome: Outcome) -> list[Summary]:
 
 def _predict(outcome: Outcome) -> list[Summary]:
     """Spot the matches of the test split."""
-    load_tensorflow()
+    load_backend()
     from action_spotting.fusion.prediction import load_models
     from action_spotting.fusion.prediction import predict as spot
 
