@@ -18,6 +18,7 @@ COMMANDS = {
     "extract-audio": "VGGish and FFT features of sound",
     "reduce": "PCA of features",
     "train": "train a spotting head",
+    "import-head": "make a model folder of a published head",
     "predict": "spot the games of a data set",
     "spot": "spot one match of your own, from its video to a report",
     "run": "the whole chain over a folder of games",

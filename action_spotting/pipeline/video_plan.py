@@ -39,6 +39,10 @@ class VideoPlan:
         Files for other tools: of `action_spotting.export.registry.FORMATS`.
     highlights, overlay
         Videos to make (mp4), or None.
+    combination
+        Weights and calibration of several heads, or None: equal weights.
+    notes
+        What the user should know of the choice of the model.
 
     Examples
     --------
@@ -58,6 +62,8 @@ class VideoPlan:
     exports: tuple[str, ...] = ()
     highlights: Path | None = None
     overlay: Path | None = None
+    combination: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass

@@ -19,6 +19,7 @@ SCRIPTS = {
     "extract-audio": "audio-features-extraction/extract_features.py",
     "reduce": "Features/ReduceFeaturesPCA.py",
     "train": "Models/TrainSpotting.py",
+    "import-head": "Models/ImportHead.py",
     "predict": "Models/PredictSpotting.py",
     "spot": "Models/SpotVideo.py",
     "run": "Models/RunPipeline.py",

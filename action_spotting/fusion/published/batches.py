@@ -6,17 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 
 def run_in_batches(
-    network: Any, count: int, block: Callable[[int, int], np.ndarray], size: int
+    network: Callable[[Any], Any],
+    count: int,
+    block: Callable[[int, int], np.ndarray],
+    size: int,
 ) -> np.ndarray:
     """Run a network over `count` examples and join its outputs.
 
     Parameters
     ----------
     network
-        A Keras model with one input and one output.
+        Compiled, of one array.
     count
         Number of examples, 1 or more.
     block
@@ -34,5 +38,5 @@ def run_in_batches(
         lacking = size - len(batch)
         if lacking:
             batch = np.concatenate([batch, np.zeros((lacking, *batch.shape[1:]), np.float32)])
-        parts.append(np.asarray(network.predict_on_batch(batch))[: size - lacking])
+        parts.append(np.asarray(ops.convert_to_numpy(network(batch)))[: size - lacking])
     return np.concatenate(parts)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from keras import Input, Model, layers, ops
 
+from action_spotting.backend import compiled
 from action_spotting.errors import InputError
 from action_spotting.fusion.published.batches import run_in_batches
 
@@ -81,12 +82,11 @@ class DenseAnchors:
         rows = x = Input((width,))
         for name, units in names:
             x = self._named(layers.Dense(units, activation="relu", name=name))(x)
-        self.stem = Model(rows, x)
+        stem = Model(rows, x)
         chunk = Input((CHUNK_ROWS, STEM_UNITS[-1]))
         head = layers.Conv1D(classes, 3, padding="same", name=f"{output}_convolution")
-        self.trunk = Model(chunk, self._named(head)(ops.relu(self._u_net(chunk))))
-        for network in (self.stem, self.trunk):
-            network.jit_compile = False  # on a processor XLA is several times slower
+        trunk = Model(chunk, self._named(head)(ops.relu(self._u_net(chunk))))
+        self.stem, self.trunk = (compiled(model, model.variables) for model in (stem, trunk))
 
     def _named(self, layer: Any) -> Any:
         self.layers[layer.name] = layer

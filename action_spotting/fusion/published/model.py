@@ -64,6 +64,8 @@ class PublishedModel:
     ----------
     provenance
         Settings that its features were made with: SoccerNet's own, which have no record.
+    rates
+        Features whose rows are resampled: none.
     postprocessing
         Its suppression window; confidences stay as they are.
     width
@@ -83,6 +85,7 @@ class PublishedModel:
                 raise InputError(f"{where}: {name} is not of finite float32 numbers")
         self.settings, self.arrays = settings, dict(arrays)
         self.provenance: dict[str, Any] = {settings.modality: None}
+        self.rates: dict[str, Any] = {}
         classes = len(settings.classes)
         windows_s, thresholds = np.full(classes, settings.nms_window_s), np.full(classes, THRESHOLD)
         self.postprocessing = Postprocessing(windows_s, 1.0, None, thresholds)

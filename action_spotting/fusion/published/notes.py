@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,31 @@ def write_notice(folder: Path, models: Iterable[Any]) -> Path | None:
     return path
 
 
-def random_weights(models: Iterable[Any], records: dict[str, Any]) -> list[str]:
+def notes_of(models: Iterable[Any], records: Mapping[str, Any]) -> list[str]:
+    """Give what users must be told of published heads, a sentence or two each.
+
+    Parameters
+    ----------
+    models
+        Heads.
+    records
+        Settings of the features by name; None: no record.
+
+    Returns
+    -------
+    list of str
+        Licence, attribution and training of each, then what is wrong with its features.
+    """
+    heads = published_of(models)
+    told = [
+        f"{origin.name or origin.source} is a published head, {origin.licence}; by "
+        f"{origin.attribution}; {origin.protocol}; published scores: {origin.scores or 'not known'}"
+        for origin in (head.settings.origin for head in heads)
+    ]
+    return told + random_weights(heads, records)
+
+
+def random_weights(models: Iterable[Any], records: Mapping[str, Any]) -> list[str]:
     """Warn of features made with random weights, where a published head takes them.
 
     Parameters

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from keras import Input, Model, layers, ops
 
+from action_spotting.backend import compiled
 from action_spotting.fusion.pooling import Pool
 from action_spotting.fusion.published.batches import run_in_batches
 from action_spotting.fusion.published.dense_anchors import check_shapes
@@ -38,7 +39,8 @@ class Windows:
         self.settings = settings
         self.project = layers.Dense(PROJECTION) if width != PROJECTION else None
         rows = Input((width,))
-        self.stem = Model(rows, self.project(rows)) if self.project else None
+        stem = Model(rows, self.project(rows)) if self.project else None
+        self.stem = compiled(stem, stem.variables) if stem else None
         window = Input((settings.chunk_rows, PROJECTION))
         middle = settings.chunk_rows // 2
         parts = [window] if settings.parts == 1 else [window[:, :middle], window[:, middle:]]
@@ -48,10 +50,8 @@ class Windows:
         pooled = pooled or [ops.max(part, axis=1) for part in parts]
         self.classify = layers.Dense(len(settings.classes))
         joined = ops.concatenate(pooled, axis=-1) if len(pooled) > 1 else pooled[0]
-        self.network = Model(window, self.classify(joined))
-        for network in (self.stem, self.network):
-            if network is not None:
-                network.jit_compile = False  # on a processor XLA is several times slower
+        network = Model(window, self.classify(joined))
+        self.network = compiled(network, network.variables)
 
     def variables(self) -> dict[str, Any]:
         """Give the variables by their names in ``weights.npz``.
