@@ -23,6 +23,7 @@ COMMANDS = {
     "spot": "spot one match of your own, from its video to a report",
     "run": "the whole chain over a folder of games",
     "evaluate": "score predictions as SoccerNet does",
+    "compare-heads": "score heads side by side, published ones beside own ones",
     "report": "one HTML page of predictions and their score",
     "export": "spots as files of other programs",
 }

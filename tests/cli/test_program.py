@@ -24,6 +24,7 @@ SCRIPTS = {
     "spot": "Models/SpotVideo.py",
     "run": "Models/RunPipeline.py",
     "evaluate": "Evaluation/EvaluateSpotting.py",
+    "compare-heads": "Evaluation/CompareHeads.py",
     "report": "Evaluation/ReportSpotting.py",
     "export": "Evaluation/ExportSpotting.py",
 }

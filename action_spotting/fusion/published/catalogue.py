@@ -14,6 +14,9 @@ SOCCERNET = (
     "https://raw.githubusercontent.com/SoccerNet/sn-spotting/"
     "9842826f94e1419580a9d17219c11aca7225f7ce/"
 )
+SOCCERNET_PAGE = (
+    "https://github.com/SoccerNet/sn-spotting/blob/9842826f94e1419580a9d17219c11aca7225f7ce/"
+)
 
 _NORMALISER = "models/resnet_normalizer.pkl"
 _NORMALISER_SHA256 = "e949c0f41c5e7cc535c39b7f76264aa36caa54918bb65584d85ea444a96ab1cc"
@@ -82,7 +85,7 @@ class Entry:
         """Where a person finds it."""
         if self.repository:
             return f"https://huggingface.co/{self.repository}/tree/{self.revision}"
-        return self.files[0].url.rpartition("/")[0]
+        return self.files[0].url.replace(SOCCERNET, SOCCERNET_PAGE)
 
 
 PCA_FILES = (
