@@ -60,12 +60,13 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def heads_of(args: argparse.Namespace) -> Heads:
-    """Find or fetch the heads that the options name."""
+def heads_of(args: argparse.Namespace, *, with_pca: bool = False) -> Heads:
+    """Find or fetch the heads that the options name; `with_pca`: to make features of a video."""
     load_backend()
     from action_spotting.fusion.published.fetching import model_folders
 
     use_device(None)  # before TensorFlow runs anything, after which it cannot be chosen any more
     own = [Path(folder) for folder in args.model_dir]
-    folders, notes = model_folders(args.model) if args.model or not own else ([], [])
+    wanted = args.model or not own
+    folders, notes = model_folders(args.model, with_pca=with_pca) if wanted else ([], [])
     return Heads((*folders, *own), notes)

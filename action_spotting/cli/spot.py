@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     pca = (args.pca_file, args.scaler_file)
     if any(pca) and not all(pca):
         raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
-    heads = heads_of(args)
+    heads = heads_of(args, with_pca=not all(pca))
     from action_spotting.cli.run_log import log_run
     from action_spotting.extraction.registry import Pretrained
     from action_spotting.io.items import note

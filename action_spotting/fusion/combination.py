@@ -91,7 +91,18 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def mark(model: Any) -> str:
-    """Give a short hash of a head's one-dimensional variables."""
+    """Give a short hash of a head's one-dimensional variables.
+
+    Parameters
+    ----------
+    model
+        A head.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
     arrays = getattr(model, "arrays", None)
     if arrays is None and not hasattr(model, "network"):
         return type(model).__name__

@@ -196,7 +196,20 @@ class Ensemble:
 
 
 def moved_rows(model: SpottingModel, scores: RowScores) -> RowScores:
-    """Smooth a head's outputs and scale its displacement, as its own settings say."""
+    """Smooth a head's outputs and scale its displacement, as its own settings say.
+
+    Parameters
+    ----------
+    model
+        A head that was trained here.
+    scores
+        Its outputs.
+
+    Returns
+    -------
+    RowScores
+        ``(rows, classes)``.
+    """
     logits, displacement_s = smooth_rows(scores, model.settings)
     return RowScores(logits, model.postprocessing.displacement_scale * displacement_s)
 
@@ -222,7 +235,17 @@ def mean_scores(outputs: Outputs) -> RowScores:
 
 
 def moves(model: Any) -> bool:
-    """Tell whether a head has a displacement."""
+    """Tell whether a head has a displacement.
+
+    Parameters
+    ----------
+    model
+        A head.
+
+    Returns
+    -------
+    bool
+    """
     settings = model.settings
     return bool(settings.moves if isinstance(model, PublishedModel) else settings.displacement_s)
 
@@ -265,7 +288,22 @@ def calibrated_mean(
 
 
 def mixed_peaks(mean: RowScores, fps: float, windows_s: np.ndarray) -> Peaks:
-    """Pick the spots of averaged heads: displaced, then suppressed softly."""
+    """Pick the spots of averaged heads: displaced, then suppressed softly.
+
+    Parameters
+    ----------
+    mean
+        As of `calibrated_mean`.
+    fps
+        Rows a second.
+    windows_s
+        Reach of the suppression to either side, ``(classes,)``.
+
+    Returns
+    -------
+    Peaks
+        Times in seconds, classes and confidences.
+    """
     return pick(expit(mean.logits), mean.displacement_s, fps=fps, windows_s=windows_s)
 
 

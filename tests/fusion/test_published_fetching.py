@@ -97,7 +97,7 @@ def hosted(tmp_path, monkeypatch) -> Path:
 def test_a_head_is_fetched_verified_imported_and_used_offline_from_then_on(
     hosted, tmp_path, monkeypatch
 ):
-    folder = fetch_head("max-zoo")
+    folder = fetch_head("max-zoo", with_pca=True)
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
         "model.json",
         "weights.npz",
@@ -151,7 +151,7 @@ def test_a_wrong_checksum_is_told(hosted, tmp_path, monkeypatch):
         fetch_head("known")
     (tmp_path / "cache/heads/pca/pca_512_TF2.pkl").write_bytes(b"another")
     with pytest.raises(UsageError, match="git is .*, expected .*: delete it"):
-        fetch_head("known")
+        fetch_head("known", with_pca=True)
 
 
 def test_a_file_that_was_renamed_is_told(hosted, monkeypatch):

@@ -51,18 +51,20 @@ class _Listed(msgspec.Struct):
     lfs: _Large | None = None
 
 
-def head_folder(entry: Entry) -> Path:
+def _head_folder(entry: Entry) -> Path:
     """Give the model folder of a head in the cache."""
     return cache_folder() / "heads" / entry.name
 
 
-def fetch_head(name: str) -> Path:
+def fetch_head(name: str, *, with_pca: bool = False) -> Path:
     """Give the model folder of a published head; what is lacking is fetched and imported.
 
     Parameters
     ----------
     name
         Of the catalogue.
+    with_pca
+        Fetch SoccerNet's PCA too, if the head's features are made by it: for videos.
 
     Returns
     -------
@@ -84,8 +86,8 @@ def fetch_head(name: str) -> Path:
     'netvlad-v1'
     """
     entry = entry_named(name)
-    folder = head_folder(entry)
-    if entry.needs_pca:
+    folder = _head_folder(entry)
+    if with_pca and entry.needs_pca:
         for hosted in PCA_FILES:
             _keep(_find(hosted, "pca"), folder / "assets" / hosted.path)
     if not (folder / MODEL_FILE).is_file():
@@ -95,13 +97,15 @@ def fetch_head(name: str) -> Path:
     return folder
 
 
-def model_folders(named: Sequence[str]) -> tuple[list[Path], list[str]]:
+def model_folders(named: Sequence[str], *, with_pca: bool = False) -> tuple[list[Path], list[str]]:
     """Find the model folders that ``--model`` and ``--model_dir`` name.
 
     Parameters
     ----------
     named
         Model folders, or names of the catalogue; empty: the best of the catalogue that can be had.
+    with_pca
+        As `fetch_head`.
 
     Returns
     -------
@@ -121,11 +125,13 @@ def model_folders(named: Sequence[str]) -> tuple[list[Path], list[str]]:
     action_spotting.errors.UsageError: unknown published head 'no-such-head'...
     """
     if named:
-        return [Path(n) if is_folder(n) else fetch_head(n) for n in named], []
+        return [
+            Path(name) if is_folder(name) else fetch_head(name, with_pca=with_pca) for name in named
+        ], []
     reasons: list[SpottingError] = []
     for name in BEST_FIRST:
         try:
-            folder = fetch_head(name)
+            folder = fetch_head(name, with_pca=with_pca)
         except SpottingError as error:
             reasons.append(error)
             continue
@@ -135,7 +141,17 @@ def model_folders(named: Sequence[str]) -> tuple[list[Path], list[str]]:
 
 
 def is_folder(name: str) -> bool:
-    """Tell whether a name is a folder's, not one of the catalogue."""
+    """Tell whether a name is a folder's, not one of the catalogue.
+
+    Parameters
+    ----------
+    name
+        As of ``--model``.
+
+    Returns
+    -------
+    bool
+    """
     return "/" in name or os.sep in name or Path(name).is_dir()
 
 

@@ -52,7 +52,15 @@ class Sources:
     configs: list[Path] = field(default_factory=list)
 
     def add(self, path: Path, depth: int = 0) -> None:
-        """Add a file, or those of a folder, by name; what else lies there is left alone."""
+        """Add a file, or those of a folder, by name; what else lies there is left alone.
+
+        Parameters
+        ----------
+        path
+            File or folder.
+        depth
+            How far below a path that was named.
+        """
         if (path / spivak.INDEX).is_file():
             self.saved_models.append(path)
         elif path.is_dir():

@@ -17,7 +17,17 @@ RANDOM_WEIGHTS = (
 
 
 def published_of(models: Iterable[Any]) -> list[PublishedModel]:
-    """Give the published heads among heads."""
+    """Give the published heads among heads.
+
+    Parameters
+    ----------
+    models
+        Heads.
+
+    Returns
+    -------
+    list of PublishedModel
+    """
     return [model for model in models if isinstance(model, PublishedModel)]
 
 
