@@ -3,7 +3,7 @@
     python benchmarks/published_heads.py
 
 Prints, for a dense-anchor head on 2048 numbers and NetVLAD++ on 512, the seconds that the network
-and the picking of spots take for 5,400 rows, the seconds of loading, and the most memory beyond what
+and the picking of spots take for 5,400 rows, of loading, and the most memory beyond what
 the back end itself holds. Their time does not depend on what the variables are; the number of spots
 that are picked does, and is printed.
 """
