@@ -253,7 +253,7 @@ def _quietly(read: Callable[[Path], None], path: Path) -> None:
 
 def video_ini(folder: Path) -> Target:
     """``dataset.layout.read_video_ini``, both halves."""
-    from action_spotting.dataset.layout import read_video_ini
+    from action_spotting.dataset.video_ini import read_video_ini
 
     for number in (1, 2):
         (folder / f"{number}_HQ.mkv").touch()
