@@ -105,7 +105,7 @@ def test_a_head_is_fetched_verified_imported_and_used_offline_from_then_on(
     assert (folder / "assets/pca_512_TF2.pkl").read_bytes() == PCA
     models = load_models([folder])
     settings = models.models[0].settings
-    assert (settings.chunk_rows, settings.nms_window_s) == (20, 12.0)
+    assert (settings.chunk_rows, settings.nms_window_s) == (20, 6.0)
     assert (settings.origin.licence, settings.origin.scores) == ("CC0", "test: loose 1.0")
     (told,) = notes_of(models.models, {"ResNET_TF2_PCA512": None})
     assert told.startswith("max-zoo is a published head, CC0; by S. Giancola")

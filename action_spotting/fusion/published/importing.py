@@ -182,7 +182,8 @@ def _read_spivak(
         "modality": feature or feature_of(len(scale), folder),
         "moves": moves,
         "soft_nms": moves,
-        "nms_window_s": rules.nms_window_s or (4.0 if moves else 10.0),
+        # the soft one reaches as far to either side as they say, the hard one half as far
+        "nms_window_s": (rules.nms_window_s or 4.0) if moves else (rules.nms_window_s or 20.0) / 2,
         "floor": 1e-5 if rules.floor is None else rules.floor,
     }
     origin = msgspec.structs.replace(SPIVAK_ORIGIN, protocol=spivak.protocol_of(folder))
