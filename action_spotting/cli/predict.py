@@ -9,7 +9,6 @@ from typing import Any
 
 from action_spotting.cli import command, output
 from action_spotting.cli.model_options import add_model, heads_of
-from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --split test\n"
@@ -25,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser(__doc__ or "", EXAMPLE)
     where = parser.add_argument_group("where")
     where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
+    command.add_features_dirpath(where)
     where.add_argument("--split", nargs="+", default=["test"], help="games to predict")
     where.add_argument("--out", required=True, help="folder for the predictions")
     heads = parser.add_argument_group("model")
@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
-    root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
+    root = command.data_set(args)
 
     found = heads_of(args)
     from action_spotting.cli.run_log import log_run
