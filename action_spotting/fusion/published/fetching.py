@@ -35,6 +35,7 @@ from action_spotting.io.pretrained import (
     WeightsUnavailable,
     cache_folder,
     find,
+    first_cause,
 )
 
 MAX_LISTING_BYTES = 4 * 2**20
@@ -179,7 +180,7 @@ def _files(entry: Entry) -> list[Path]:
     wanted = list(entry.files)
     if entry.listed:
         there = [path for path in place.rglob("*") if _is_part(path.name)]
-        if there:
+        if any(path.name.endswith(TORCH_SUFFIXES) for path in there):
             return there
     lacking = [hosted for hosted in wanted if not (place / hosted.path).exists()]
     if entry.repository and (lacking or entry.listed):
@@ -232,16 +233,13 @@ def _listing(entry: Entry, place: Path) -> dict[str, str]:
             data = answer.raw.read(MAX_LISTING_BYTES, decode_content=True)
         listed = msgspec.json.decode(data, type=list[_Listed])
     except (requests.RequestException, msgspec.DecodeError, OSError, ValueError) as error:
-        reason: BaseException = error
-        while reason.__context__:
-            reason = reason.__context__
         needed = (
             ", ".join(hosted.path for hosted in entry.files)
             or "the file of PyTorch's and config.yaml"
         )
         raise WeightsUnavailable(
-            f"{entry.name} is not here and its files cannot be asked for ({reason}). Fetch "
-            f"{needed} of {entry.address} and put them, in these folders, into {place}; or import "
+            f"{entry.name} is not here and its files cannot be asked for ({first_cause(error)}). "
+            f"Fetch {needed} of {entry.address} and put them, in these folders, into {place}; or import "
             "a copy with Models/ImportHead.py and name its folder"
         ) from error
     return {
