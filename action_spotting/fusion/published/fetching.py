@@ -239,8 +239,8 @@ def _listing(entry: Entry, place: Path) -> dict[str, str]:
         )
         raise WeightsUnavailable(
             f"{entry.name} is not here and its files cannot be asked for ({first_cause(error)}). "
-            f"Fetch {needed} of {entry.address} and put them, in these folders, into {place}; or import "
-            "a copy with Models/ImportHead.py and name its folder"
+            f"Fetch {needed} of {entry.address} and put them, in these folders, into {place}; or "
+            "import a copy with Models/ImportHead.py and name its folder"
         ) from error
     return {
         file.path: f"sha256:{file.lfs.oid}" if file.lfs else f"git:{file.oid}"
