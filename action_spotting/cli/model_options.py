@@ -73,6 +73,5 @@ def heads_of(args: argparse.Namespace, *, video: bool = False) -> Heads:
     use_device(None)  # before TensorFlow runs anything, after which it cannot be chosen any more
     own = [Path(folder) for folder in args.model_dir]
     wanted = args.model or not own
-    with_pca = video and not args.pca_file
-    folders, notes = model_folders(args.model, with_pca=with_pca) if wanted else ([], [])
+    folders, notes = model_folders(args.model) if wanted else ([], [])
     return Heads((*folders, *own), notes)

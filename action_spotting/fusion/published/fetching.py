@@ -17,7 +17,6 @@ from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.fusion.model import MODEL_FILE
 from action_spotting.fusion.published.catalogue import (
     BEST_FIRST,
-    PCA_FILES,
     Entry,
     HostedFile,
     entry_named,
@@ -28,7 +27,6 @@ from action_spotting.fusion.published.importing import (
     import_head,
 )
 from action_spotting.fusion.published.model import save_published
-from action_spotting.io.files import whole_file
 from action_spotting.io.pretrained import (
     TIMEOUT_S,
     PretrainedFile,
@@ -57,15 +55,13 @@ def _head_folder(entry: Entry) -> Path:
     return cache_folder() / "heads" / entry.name
 
 
-def fetch_head(name: str, *, with_pca: bool = False) -> Path:
+def fetch_head(name: str) -> Path:
     """Give the model folder of a published head; what is lacking is fetched and imported.
 
     Parameters
     ----------
     name
         Of the catalogue.
-    with_pca
-        Fetch SoccerNet's PCA too, if the head's features are made by it: for videos.
 
     Returns
     -------
@@ -88,9 +84,6 @@ def fetch_head(name: str, *, with_pca: bool = False) -> Path:
     """
     entry = entry_named(name)
     folder = _head_folder(entry)
-    if with_pca and entry.needs_pca:
-        for hosted in PCA_FILES:
-            _keep(_find(hosted, "pca"), folder / "assets" / hosted.path)
     if not (folder / MODEL_FILE).is_file():
         files = _files(entry)
         model = import_head(files, feature=entry.modality, origin=entry.origin)
@@ -98,15 +91,13 @@ def fetch_head(name: str, *, with_pca: bool = False) -> Path:
     return folder
 
 
-def model_folders(named: Sequence[str], *, with_pca: bool = False) -> tuple[list[Path], list[str]]:
+def model_folders(named: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Find the model folders that ``--model`` and ``--model_dir`` name.
 
     Parameters
     ----------
     named
         Model folders, or names of the catalogue; empty: the best of the catalogue that can be had.
-    with_pca
-        As `fetch_head`.
 
     Returns
     -------
@@ -126,13 +117,11 @@ def model_folders(named: Sequence[str], *, with_pca: bool = False) -> tuple[list
     action_spotting.errors.UsageError: unknown published head 'no-such-head'...
     """
     if named:
-        return [
-            Path(name) if is_folder(name) else fetch_head(name, with_pca=with_pca) for name in named
-        ], []
+        return [Path(n) if is_folder(n) else fetch_head(n) for n in named], []
     reasons: list[SpottingError] = []
     for name in BEST_FIRST:
         try:
-            folder = fetch_head(name, with_pca=with_pca)
+            folder = fetch_head(name)
         except SpottingError as error:
             reasons.append(error)
             continue
@@ -160,12 +149,6 @@ def _why(name: str) -> str:
     if name == BEST_FIRST[0]:
         return "the only one that localises; no score of it on these features is published"
     return f"published scores: {entry_named(name).origin.scores}"
-
-
-def _keep(source: Path, target: Path) -> None:
-    if not target.is_file():
-        with whole_file(target) as part:
-            part.write_bytes(source.read_bytes())
 
 
 def _find(hosted: HostedFile, below: str, url: str = "") -> Path:
