@@ -161,11 +161,11 @@ def _read_spivak(
     found: Sources, feature: str | None, rules: Rules
 ) -> tuple[dict[str, Any], dict[str, np.ndarray], Origin]:
     """Read networks and normaliser; without displacement the suppression is their hard one."""
-    networks = spivak.read_networks(found.saved_models, len(ACTIONS_V2))
     if len(found.scalers) != 1:
         there = ", ".join(map(str, found.scalers)) or "none is there"
         raise UsageError(f"one normaliser is needed (resnet_normalizer.pkl); {there}")
     scale = spivak.read_scale(found.scalers[0])
+    networks = spivak.read_networks(found.saved_models, len(ACTIONS_V2))
     moves = DISPLACEMENT in networks
     arrays = {"scale": scale}
     for output, (folder, values) in networks.items():
