@@ -231,6 +231,8 @@ def test_misses_lead_to_their_game(tmp_path, random_games, visit):
     button.click()
     assert page.locator("#match").inner_text() == "Home 2 – 0 Away"
     assert chosen(page).split(",")[0].endswith(button.get_attribute("data-class"))
+    page.locator("#least").fill("1")
+    assert page.locator(".mark").count() == 30  # labels have no confidence
     page.select_option("#verdict", "missed")
     assert {row.split(" ", 3)[3].endswith("missed") for row in rows(page)} == {True}
 
