@@ -12,11 +12,11 @@ LOWEST := .venv-lowest
 # The modules that users of the Python API meet.
 PUBLIC := $(addprefix action_spotting/, \
   $(addprefix dataset/, classes.py event_files.py events.py feature_types.py features.py layout.py \
-    media.py packets.py splits.py tree.py) \
+    media.py modalities.py packets.py rate_text.py rates.py records.py splits.py tree.py) \
   $(addprefix extraction/, driver.py job.py registry.py) \
   $(addprefix visual/, frames.py readers.py resnet.py yolov5.py yolov5_vector.py) \
   $(addprefix audio/, extractors.py fft.py vggish.py waveform.py) reduction/pca.py \
-  $(addprefix fusion/, ablation.py model.py postprocessing.py prediction.py settings.py \
+  $(addprefix fusion/, ablation.py half_data.py model.py postprocessing.py prediction.py settings.py \
     split_data.py training.py) \
   $(addprefix evaluation/, evaluate.py report.py scoring.py tables.py) \
   $(addprefix export/, batch.py challenge.py overlay.py reel.py registry.py thumbnails.py timeline.py) \

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from action_spotting.audio import vggish_weights
 from action_spotting.audio.mel import BANDS, HOP, WINDOW, log_mel
 from action_spotting.audio.waveform import ROW_SAMPLES
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.io import pretrained
 
 FRAMES = 46

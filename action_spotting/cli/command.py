@@ -107,6 +107,18 @@ def add_fail_fast(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_rate(group: argparse._ArgumentGroup) -> None:
+    """Add ``--rate``."""
+    group.add_argument(
+        "--rate",
+        nargs="+",
+        default=[],
+        metavar="NAME=FPS[+OFFSET][:nearest]",
+        help="rows a second of a feature whose record and name do not tell them, and the time of "
+        "its first row, s; they are resampled to --fps, linearly or by the nearest row",
+    )
+
+
 def make_absolute(options: argparse.Namespace, *names: str) -> None:
     """Make the paths among the options absolute, for workers that run in folders of their own."""
     for name in names:

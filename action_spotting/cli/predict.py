@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--without", nargs="+", default=[], metavar="MODALITY", help="act as if it were missing"
     )
+    command.add_rate(what)
     what.add_argument(
         "--ablate",
         action="store_true",
@@ -51,9 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     load_tensorflow()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
+    from action_spotting.dataset.rate_text import parse_rates
     from action_spotting.dataset.splits import list_games
     from action_spotting.fusion.prediction import load_models, predict
 
+    rates = parse_rates(args.rate)
     models = load_models([Path(folder) for folder in args.model_dir])
     games, out = list_games(root, args.split), Path(args.out)
     log_run(out, "predict", argv)
@@ -70,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         out,
         scores=args.save_scores,
         without=args.without,
+        rates=rates,
         fail_fast=args.fail_fast,
     )
     print(summary)

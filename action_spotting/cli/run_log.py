@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from action_spotting.dataset.features import package_versions
+from action_spotting.dataset.records import package_versions
 from action_spotting.io.files import open_own, unwritable
 
 LOG_FILE = "runs.jsonl"

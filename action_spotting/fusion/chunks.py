@@ -13,9 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from action_spotting.dataset.feature_types import is_audio
+from action_spotting.fusion.half_data import (
+    HalfData,
+    read_rows,
+)
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import HeadSettings
-from action_spotting.fusion.split_data import HalfData, read_rows
 
 CLIP = 5.0
 SHIFTED = 0.25

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from action_spotting.fusion.split_data import HalfData, read_rows
+from action_spotting.fusion.half_data import (
+    HalfData,
+    read_rows,
+)
 
 BLOCK_ROWS = 2048
 

@@ -9,9 +9,14 @@ import numpy as np
 
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.features import check_media
 from action_spotting.dataset.layout import Half, predictions_path
+from action_spotting.dataset.rates import Rate
+from action_spotting.dataset.records import check_media
 from action_spotting.errors import InputError, UsageError, unknown
+from action_spotting.fusion.half_data import (
+    Rates,
+    open_features,
+)
 from action_spotting.fusion.model import (
     RowScores,
     SpottingModel,
@@ -22,7 +27,10 @@ from action_spotting.fusion.model import (
 )
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
 from action_spotting.fusion.postprocessing import Postprocessing, to_spots
-from action_spotting.fusion.split_data import check_provenance, open_features, provenance_of
+from action_spotting.fusion.split_data import (
+    check_provenance,
+    provenance_of,
+)
 from action_spotting.io.items import Summary, run_items
 
 ALIKE = ("classes", "fps", "label_version", "soft_nms")
@@ -45,13 +53,16 @@ class Ensemble:
         As in their settings.
     modalities
         All modalities that any of them takes.
+    rates
+        Where the rows of features stand, of those that are resampled.
     postprocessing
         The mean of theirs.
 
     Raises
     ------
     UsageError
-        The heads differ in classes, rows a second, label version or the kind of suppression.
+        The heads differ in classes, rows a second, label version, the kind of suppression, or where
+        the rows of a feature stand.
     """
 
     def __init__(self, models: Sequence[SpottingModel]) -> None:
@@ -67,6 +78,7 @@ class Ensemble:
         self.fps, self.label_version = first.fps, first.label_version
         names = [name for model in self.models for name in model.settings.modalities]
         self.modalities = tuple(dict.fromkeys(names))
+        self.rates = _common_rates(self.models)
         self.postprocessing = _average([model.postprocessing for model in self.models])
 
     def run(self, features: Mapping[str, np.ndarray]) -> list[tuple[SpottingModel, RowScores]]:
@@ -225,6 +237,16 @@ def load_models(folders: Sequence[Path]) -> Ensemble:
     return Ensemble([load_model(folder) for folder in folders])
 
 
+def _common_rates(models: Sequence[SpottingModel]) -> dict[str, Rate]:
+    found: dict[str, Rate | None] = {}
+    for model in models:
+        for name in model.settings.modalities:
+            rate = model.rates.get(name)
+            if found.setdefault(name, rate) != rate:
+                raise UsageError(f"the models place the rows of {name} at different times")
+    return {name: rate for name, rate in found.items() if rate}
+
+
 def _average(chosen: Sequence[Postprocessing]) -> Postprocessing:
     tops = [c.top for c in chosen if c.top is not None]
     return Postprocessing(
@@ -245,6 +267,7 @@ def predict(
     *,
     scores: bool = False,
     without: Sequence[str] = (),
+    rates: Rates | None = None,
     fail_fast: bool = False,
 ) -> Summary:
     """Write ``Predictions-v2.json`` of every game below `out`.
@@ -264,6 +287,8 @@ def predict(
         ``displacement_s``.
     without
         Modalities to treat as missing.
+    rates
+        Where the rows of features stand that are not placed as in the training.
     fail_fast
         Raise at the first game that fails instead of listing it.
 
@@ -275,21 +300,19 @@ def predict(
     Raises
     ------
     UsageError
-        `without` names a modality that none of the models takes.
+        `without` or `rates` name a modality that none of the models takes.
 
     Examples
     --------
     >>> games = list_games(root, "test")  # doctest: +SKIP
     >>> print(predict(root, games, load_models([model_dir]), Path("out")))  # doctest: +SKIP
     """
-    if strange := sorted(set(without) - {*models.modalities}):
+    if strange := sorted({*without, *(rates or {})} - {*models.modalities}):
         problems = [unknown("modality", name, models.modalities) for name in strange]
         raise UsageError("; ".join(problems))
 
     def work(game: str) -> tuple[str, str | None]:
-        spots, warnings = predict_game(
-            root, game, models, scores_to=out if scores else None, without=without
-        )
+        spots, warnings = predict_game(root, game, models, out if scores else None, without, rates)
         path = predictions_path(out, game, models.label_version)
         write_predictions(path, game, spots)
         return "done", "; ".join(warnings) or None
@@ -304,6 +327,7 @@ def predict_game(
     models: Ensemble,
     scores_to: Path | None = None,
     without: Sequence[str] = (),
+    rates: Rates | None = None,
 ) -> tuple[Events, list[str]]:
     """Spot both halves of a game.
 
@@ -319,6 +343,8 @@ def predict_game(
         Results folder for the outputs of every row; None: they are not written.
     without
         Modalities to treat as missing.
+    rates
+        Where the rows of features stand that are not placed as in the training.
 
     Returns
     -------
@@ -336,7 +362,8 @@ def predict_game(
     --------
     >>> spots, warnings = predict_game(root, game, models)  # doctest: +SKIP
     """
-    halves = {n: _open_half(Half(root, game, n), models, without) for n in (1, 2)}
+    placed = {**models.rates, **(rates or {})}
+    halves = {n: _open_half(Half(root, game, n), models, without, placed) for n in (1, 2)}
     if not any(features for features, _ in halves.values()):
         raise InputError(f"{root / game}: no feature file of {', '.join(models.modalities)}")
     peaks = []
@@ -354,7 +381,7 @@ def predict_game(
 
 
 def _open_half(
-    half: Half, models: Ensemble, without: Sequence[str]
+    half: Half, models: Ensemble, without: Sequence[str], rates: Rates
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Open the features of a half that `models` take; gives them and warnings."""
     paths = {name: half.feature(name) for name in models.modalities if name not in without}
@@ -366,7 +393,7 @@ def _open_half(
     provenance = {name: provenance_of(path) for name, path in present.items()}
     for model in models.models:
         check_provenance(provenance, model.provenance, str(half.folder))
-    features = open_features(present, models.fps)
+    features = open_features(present, models.fps, rates)
     missing = [name for name in paths if name not in present]
     warnings = [f"half {half.number} is without {', '.join(missing)}"] if missing else []
     for name, rows in features.items():

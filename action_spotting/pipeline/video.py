@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,9 +17,14 @@ from action_spotting.dataset.layout import feature_path, predictions_path, relat
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import SOME_FAILED, InputError, SpottingError, UsageError
 from action_spotting.extraction.registry import GPU, Pretrained
-from action_spotting.fusion.split_data import open_features
+from action_spotting.fusion.half_data import (
+    open_features,
+)
 from action_spotting.io.tables import table
 from action_spotting.pipeline.features import FeaturePlan, make_features
+
+if TYPE_CHECKING:
+    from action_spotting.fusion.prediction import Ensemble
 
 SHORTEST_S = 1.0
 AUTO = "auto"
@@ -163,7 +168,7 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
         overwrite=plan.overwrite,
     )
     modalities = make_features(wanted, notices, begin)
-    opened = [_open_half(plan.out, number, modalities, models.fps) for number in clips]
+    opened = [_open_half(plan.out, number, modalities, models) for number in clips]
     peaks = [models.peaks(models.run(half)) if half else NO_PEAKS for half in opened]
     chosen = models.postprocessing
     spots = to_spots(peaks, chosen.spread, models.classes)
@@ -250,13 +255,13 @@ def spots_table(outcome: VideoOutcome) -> str:
 
 
 def _open_half(
-    folder: Path, number: int, modalities: Sequence[str], fps: float
+    folder: Path, number: int, modalities: Sequence[str], models: Ensemble
 ) -> dict[str, np.ndarray]:
     """Open the features of a half, cut to one length; those that are not there are left out."""
 
     paths = {name: feature_path(folder, number, name) for name in modalities}
     there = {name: path for name, path in paths.items() if path.exists()}
-    return open_features(there, fps) if there else {}
+    return open_features(there, models.fps, models.rates) if there else {}
 
 
 def _common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,12 +18,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg.blas import dsyrk
 
-from action_spotting.dataset.features import (
-    compare_settings,
-    open_feature,
-    read_record,
-    write_feature,
-)
+from action_spotting.dataset.features import open_feature, write_feature
+from action_spotting.dataset.records import compare_settings, read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.job import make_file
 from action_spotting.io.items import Outcome, Summary, run_items

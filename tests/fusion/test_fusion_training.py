@@ -17,8 +17,8 @@ import pytest
 from SoccerNet.Evaluation import ActionSpotting as official
 
 from action_spotting.dataset.event_files import read_predictions
-from action_spotting.dataset.features import record_path
 from action_spotting.dataset.layout import feature_path, labels_path, predictions_path
+from action_spotting.dataset.records import record_path
 from action_spotting.errors import InputError, UsageError
 from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.evaluation.scoring import average_map

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn import decomposition
 
-from action_spotting.dataset.features import open_feature, read_record, write_feature
+from action_spotting.dataset.features import open_feature, write_feature
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.reduction.dataset import fit_or_load, pairs_of
 from action_spotting.reduction.files import load_pca, plot_variance, save_pca

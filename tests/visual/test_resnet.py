@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from action_spotting.dataset.features import open_feature, read_record
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job
