@@ -37,6 +37,8 @@ def worded(error: Exception) -> str:
     """
     if isinstance(error, MemoryError):
         return f"not enough memory ({error or 'none is left'})"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     return str(error)
 
 

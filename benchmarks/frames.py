@@ -27,7 +27,8 @@ import numpy as np
 
 from action_spotting.dataset.media import Clip
 from action_spotting.io.tables import table
-from action_spotting.visual.frames import FrameOptions, square, with_frames
+from action_spotting.visual.frames import FrameOptions, with_frames
+from action_spotting.visual.transforms import square
 
 OLD_PACKAGES = ("numpy<2", "opencv-python<4.12", "moviepy<2", "imutils", "scikit-video", "tqdm")
 OLD_READER = """

@@ -55,7 +55,8 @@ ORIGINAL, EXACT = (
     _ORIGINAL.replace("_KIND", "_exact").replace("np.load(file)", "np.load(file).astype(float)"),
 )
 OURS = """
-from action_spotting.reduction.pca import fit, reduce_files
+from action_spotting.reduction.projection import reduce_files
+from action_spotting.reduction.fitting import fit
 from action_spotting.reduction.files import save_pca
 began = time.perf_counter()
 pca, summary = fit(files, dims)

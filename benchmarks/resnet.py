@@ -31,9 +31,10 @@ from action_spotting.dataset.media import Clip
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job
 from action_spotting.io.tables import table
-from action_spotting.visual.frames import FrameOptions, square, with_frames
+from action_spotting.visual.frames import FrameOptions, with_frames
 from action_spotting.visual.resnet import ResNetExtractor
 from action_spotting.visual.resnet_network import Settings
+from action_spotting.visual.transforms import square
 
 MEMORY = """
 import resource, sys

@@ -41,7 +41,8 @@ from action_spotting.io.ffmpeg import ffmpeg_exe
 from action_spotting.io.tables import table
 from action_spotting.visual.batches import batches
 from action_spotting.visual.detector import Detector, DetectorSettings, letterbox
-from action_spotting.visual.frames import FrameOptions, square, with_frames
+from action_spotting.visual.frames import FrameOptions, with_frames
+from action_spotting.visual.transforms import square
 
 FEATURES = ("ResNET_TF2", "YOLOv5", "VGGish", "FFT")
 

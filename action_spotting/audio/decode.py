@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.media import LONGEST_S, damage, open_media, picture_stream
+from action_spotting.dataset.media import LONGEST_S, damage, open_media
 from action_spotting.dataset.packets import first_s, list_packets
+from action_spotting.dataset.streams import picture_stream
 from action_spotting.errors import InputError, UsageError
 
 RATES_HZ = (1_000, 768_000)

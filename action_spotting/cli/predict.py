@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from action_spotting.backend import load_tensorflow
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     models = load_models([Path(folder) for folder in args.model_dir])
     games, out = list_games(root, args.split), Path(args.out)
     log_run(out, "predict", argv)
+    output.add(folder=out)
     if args.ablate:
         from action_spotting.evaluation.scoring import average_map
         from action_spotting.fusion.ablation import ablate

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.cli.run_log import log_run
     from action_spotting.reduction.dataset import fit_or_load, pairs_of
     from action_spotting.reduction.on_cluster import reduce_on_cluster
-    from action_spotting.reduction.pca import reduce_files
+    from action_spotting.reduction.projection import reduce_files
 
     log_run(root, "reduce", argv)
     features = args.features.removesuffix(".npy")
@@ -81,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept = 100 * pca.variance_ratio.sum()
     how = "fitted" if fitting else "loaded"
     print(f"{how} {args.pca_file}: {pca.width} -> {pca.dims}, {kept:.2f} % of the variance kept")
+    output.add(pca=args.pca_file, fitted=bool(fitting), variance_kept=kept / 100)
     pairs = pairs_of(root, features, reduced, args.split)
     options = {"overwrite": args.overwrite, "fail_fast": args.fail_fast}
     if args.scheduler:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.io.files import existing_folder
 
 if TYPE_CHECKING:
@@ -136,6 +136,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             log_run(folder, "run", argv)
 
     outcome = run_pipeline(plan, lambda line: print(line, flush=True), begin)
+    output.add(report=plan.report, notes=outcome.plan.notes)
+    if outcome.evaluation:
+        output.add(scores=outcome.evaluation.to_json())
     print(closing_text(outcome))
     return outcome.exit_code
 
@@ -149,6 +152,7 @@ def status(plan: Plan, file: Path | None) -> int:
     root = existing_folder(plan.root, "the dataset folder")
     features = plan.modalities or PICTURE_FIRST
     manifest = survey(root, features, video=plan.video, results=plan.predictions)
+    output.add(status=manifest.to_json())
     print(manifest)
     if file:
         write_json(file, manifest.to_json())

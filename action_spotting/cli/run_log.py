@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shlex
 import socket
@@ -16,8 +15,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from action_spotting.cli import config, output
 from action_spotting.dataset.records import package_versions
-from action_spotting.io.files import open_own, unwritable
+from action_spotting.io.files import append_line
 
 LOG_FILE = "runs.jsonl"
 _PACKAGES = [
@@ -32,6 +32,8 @@ _PACKAGES = [
 
 def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
     """Add a line to the log of `folder`, which is made when it is not there.
+
+    The run's options go into its ``run.yaml``, its failures into its ``failures.jsonl``.
 
     Parameters
     ----------
@@ -63,14 +65,6 @@ def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
         "host": socket.gethostname(),
         "versions": {"python": platform.python_version(), **package_versions(*_PACKAGES)},
     }
-    data = json.dumps(line, ensure_ascii=True).encode() + b"\n"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # One write of one line, at the end wherever that is: others may be writing too.
-        handle = open_own(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        try:
-            os.write(handle, data)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise unwritable(folder / LOG_FILE, error) from error
+    append_line(folder / LOG_FILE, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+    config.write(folder, command)
+    output.keep_failures(folder)

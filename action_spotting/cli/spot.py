@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS
 
@@ -119,7 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
     from action_spotting.cli.run_log import log_run
     from action_spotting.extraction.registry import Pretrained
-    from action_spotting.pipeline.video import VideoPlan, closing_text, spot_video
+    from action_spotting.io.items import note
+    from action_spotting.pipeline.show import closing_text
+    from action_spotting.pipeline.video import spot_video
+    from action_spotting.pipeline.video_plan import VideoPlan
 
     outcome = spot_video(
         VideoPlan(
@@ -141,5 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
         partial(log_run, args.out, "spot", argv),
     )
+    note("show", outcome.failures)
+    output.add(files=outcome.files, spots=len(outcome.spots), shown=len(outcome.rows))
+    output.add(notes=outcome.notices)
     print(closing_text(outcome))
     return outcome.exit_code

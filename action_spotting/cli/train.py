@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting.backend import load_tensorflow
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.errors import UsageError
 from action_spotting.fusion.settings import (
     FUSIONS,
@@ -151,5 +151,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_fast=args.fail_fast,
         tensorboard=Path(args.tensorboard) if args.tensorboard else None,
     )
+    output.add(model=args.model_dir, best_epoch=result.best_epoch, epochs=result.log)
     print(result)
     return result.exit_code

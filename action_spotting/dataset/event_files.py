@@ -9,10 +9,7 @@ strictly, for training, whatever would lose or move an event is an error.
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
@@ -21,53 +18,31 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from action_spotting.dataset.classes import ACTIONS_V1, ACTIONS_V2, actions
+from action_spotting.dataset.classes import ACTIONS_V2, actions
+from action_spotting.dataset.event_findings import (
+    ERROR,
+    HUGE,
+    LABELS,
+    LISTED,
+    OTHER,
+    PREDICTIONS,
+    UNKNOWN,
+    WARNING,
+    Finding,
+    find_odd,
+    refuse_errors,
+)
 from action_spotting.dataset.events import (
-    FRAME_MS,
     HALVES,
-    LAST_FRAME,
-    LATEST_MS,
     Events,
     game_time,
-    official_frame,
 )
-from action_spotting.errors import InputError, unknown
+from action_spotting.errors import InputError
 from action_spotting.io.files import MAX_JSON_BYTES, parse_json, read_bytes, write_json
 
-LABELS, PREDICTIONS = "annotations", "predictions"
-"""The two kinds of file, by the name of their list of entries."""
-
-ERROR, WARNING = "error", "warning"
 UNSHOWN = "not shown"
 
-_LISTED = 5
-_HUGE = 2**62
-_HALF_S = 10**6
-_OTHER, _UNKNOWN = -1, -2
 _NUMBER, _TIME = "whole number", "time such as '1 - 12:34'"
-_GAME_TIME = re.compile(r"\s*(\d{1,6})\s*-\s*(\d{1,6}):(\d{1,6})\s*")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something odd in a file: where, what, and what to do about it.
-
-    Attributes
-    ----------
-    severity
-        `ERROR` or `WARNING`.
-    where
-        The file.
-    message
-        Which entries, what is odd, what to do.
-    """
-
-    severity: str
-    where: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.severity}: {self.where}: {self.message}"
 
 
 def parse_events(
@@ -119,15 +94,14 @@ def parse_events(
     vocabulary = tuple(classes or actions(version))
     index: dict[str | None, int] = {name: i for i, name in enumerate(vocabulary)}
     if kind == LABELS:  # known events that were not chosen are left out without a word
-        index = dict.fromkeys([None, *actions(version)], _OTHER) | index
+        index = dict.fromkeys([None, *actions(version)], OTHER) | index
     columns, entry, findings = _columns(data, where, kind, version, strict)
     labels, times = columns.pop("label"), columns.pop("gameTime")
-    number = np.fromiter(map(index.get, labels, repeat(_UNKNOWN)), np.int64, len(labels))
+    number = np.fromiter(map(index.get, labels, repeat(UNKNOWN)), np.int64, len(labels))
     events = Events(label=number, classes=vocabulary, **columns)
-    severity = ERROR if strict or (kind, version) == (PREDICTIONS, 1) else WARNING
-    odd = [*_unknown_labels(labels, events, severity), *_out_of_range(events, kind, strict)]
-    odd += [*_wrong_clocks(times, events, kind), *(_repeats(events) if kind == PREDICTIONS else ())]
-    findings += [Finding(kind, where, _at(entry[at], message)) for kind, at, message in odd]
+    known = strict or (kind, version) == (PREDICTIONS, 1)
+    odd = find_odd(labels, times, events, kind, known=known, strict=strict)
+    findings += [Finding(how, where, _at(entry[rows], what)) for how, rows, what in odd]
     if kind == PREDICTIONS and not len(entry) and not findings:
         findings.append(Finding(WARNING, where, "no spots: every label of the game is missed"))
     if data.startswith(codecs.BOM_UTF8):
@@ -257,26 +231,6 @@ def _read_strictly(path: Path, kind: str, version: int, classes: Sequence[str] |
     return events
 
 
-def refuse_errors(findings: Sequence[Finding], where: str = "") -> None:
-    """Raise all errors among the findings as one, if there are any.
-
-    Parameters
-    ----------
-    findings
-        Of `parse_events`.
-    where
-        What the message begins with.
-
-    Raises
-    ------
-    InputError
-        With the messages of all errors.
-    """
-    errors = [finding.message for finding in findings if finding.severity == ERROR]
-    if errors:
-        raise InputError(where + "; ".join(errors))
-
-
 class _Spot(msgspec.Struct, gc=False):
     label: str
     position: str | int | float
@@ -310,9 +264,9 @@ def _columns(
             kept.append(i)
         except ValueError as error:
             problems.append(Finding(ERROR, where, f"entry {i}: {error}"))
-    if len(problems) > _LISTED:
-        more = f"and {len(problems) - _LISTED} more such entries"
-        problems[_LISTED:] = [Finding(ERROR, where, more)]
+    if len(problems) > LISTED:
+        more = f"and {len(problems) - LISTED} more such entries"
+        problems[LISTED:] = [Finding(ERROR, where, more)]
     names = ["label", "gameTime", "half", "position_ms"]
     names += ["confidence"] if kind == PREDICTIONS else ["visible", "team"]
     columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
@@ -385,7 +339,7 @@ def _text(value: Any) -> str:
 
 def _whole(value: Any) -> int:
     """As Python's own conversion; absurd numbers are cut down to what an array takes."""
-    return max(-_HUGE, min(int(value), _HUGE))
+    return max(-HUGE, min(int(value), HUGE))
 
 
 def _clock_ms(text: str) -> int:
@@ -395,87 +349,6 @@ def _clock_ms(text: str) -> int:
 
 def _official_clock_ms(text: str) -> int:
     return 1000 * (60 * int(text[-5:-3]) + int(text[-2:]))
-
-
-_Odd = Iterator[tuple[str, np.ndarray, str]]
-"""Severity, rows, message."""
-
-
-def _unknown_labels(labels: list[str], events: Events, severity: str) -> _Odd:
-    """The labels that are no class; SoccerNet's scorer stops at them in results of version 1."""
-    rows: dict[str, list[int]] = {}
-    for i in np.flatnonzero(events.label == _UNKNOWN).tolist():
-        rows.setdefault(labels[i], []).append(i)
-    fate = "; left out" if severity == WARNING else ""
-    for name, at in list(rows.items())[:_LISTED]:
-        message = unknown("label", name[:60], events.classes)
-        if name in ACTIONS_V1 and events.classes != ACTIONS_V1:
-            message = f"label {name!r} is one of version 1: --version 1"
-        yield severity, np.array(at), message + fate
-
-
-def _out_of_range(events: Events, kind: str, strict: bool) -> _Odd:
-    position, half, confidence = events.position_ms, events.half, events.confidence
-    first = -(LAST_FRAME + 2) * FRAME_MS
-    sick, nowhere = (kind == PREDICTIONS) & ~np.isfinite(confidence), ~np.isin(half, HALVES)
-    checks = (
-        (
-            ERROR if strict else WARNING,
-            (position < 0) & (position > first),
-            "position before the half's start, since which it is milliseconds"
-            + "; SoccerNet's scorer counts it from the 120th minute back" * (not strict),
-        ),
-        (ERROR, position <= first, "position 120 minutes before the half's start"),
-        (ERROR, position > LATEST_MS, "position is behind a day; it is milliseconds"),
-        (ERROR, sick, "confidence is no finite number"),
-        (ERROR if strict else WARNING, nowhere, "half is none of 1 to 4"),
-        (WARNING, half > 2, "half is neither 1 nor 2; left out of SoccerNet's score"),
-        (WARNING, ~sick & (confidence < 0), "confidence below 0 never counts; use [0, 1]"),
-        (WARNING, ~sick & (confidence > 1), "confidence above 1; scale them to [0, 1]"),
-        (
-            WARNING,
-            position >= 120 * 60 * 1000,
-            "position behind 120 minutes is put there; it is milliseconds since the half began",
-        ),
-    )
-    for severity, wrong, message in checks:
-        if wrong.any():
-            yield severity, np.flatnonzero(wrong), message
-
-
-def _wrong_clocks(times: list[str], events: Events, kind: str) -> _Odd:
-    told = np.fromiter(map(_clock, times), np.int64, len(times))
-    off = np.abs(told % _HALF_S * 1000 - events.position_ms) > 1000
-    wrong = np.flatnonzero((told >= 0) & (off | (told // _HALF_S != events.half)))
-    if wrong.size:
-        i = int(wrong[0])
-        fits = game_time(int(events.half[i]), int(events.position_ms[i]))
-        message = f"disagrees with half and position, which count: {fits!r}"
-        if kind == LABELS:
-            message = f"without position is read as {fits!r}; give position"
-        yield WARNING, wrong, f"gameTime {times[i]!r} {message}"
-
-
-@lru_cache(maxsize=2**15)
-def _clock(text: str) -> int:
-    """Read ``1 - 12:34`` as half · 10^6 + seconds; -1 for none."""
-    found = _GAME_TIME.fullmatch(text)
-    if not found:
-        return -1
-    half, minutes, seconds = map(int, found.groups())
-    return half * _HALF_S + 60 * minutes + seconds
-
-
-def _repeats(events: Events) -> _Odd:
-    """The spots that another of their class and frame beats in SoccerNet's scorer."""
-    rows = np.flatnonzero((events.label >= 0) & np.isin(events.half, (1, 2)))
-    half, frame = events.half[rows], official_frame(events.position_ms[rows])
-    key = (frame * len(HALVES) + half) * len(events.classes) + events.label[rows]
-    order = np.argsort(key, kind="stable")
-    beaten = order[:-1][key[order[1:]] == key[order[:-1]]]
-    if beaten.size:
-        message = "shares class and half-second with a later one, which alone counts; keep the best"
-        yield WARNING, np.sort(rows[beaten]), message
 
 
 def _at(entries: np.ndarray, message: str) -> str:

@@ -6,23 +6,37 @@ File names are composed here and nowhere else.
 from __future__ import annotations
 
 import configparser
-import math
+import contextlib
+import mimetypes
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media import LONGEST_S, Clip
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import is_name, read_bytes
 
 VIDEO_STEMS = {"LQ": ("{n}_224p", "{n}"), "720p": ("{n}_720p",), "HQ": ("{n}_HQ",)}
-VIDEO_SUFFIXES = (".mkv", ".mp4", ".mov", ".avi", ".ts", ".webm", ".m4v")
-SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".m4a", ".ogg")
+VIDEO_SUFFIXES = (
+    *(".mkv", ".mp4", ".mov", ".avi", ".ts", ".webm", ".m4v", ".mts", ".m2ts", ".m2t", ".mxf"),
+    *(".mpg", ".mpeg", ".m2v", ".vob", ".flv", ".f4v", ".wmv", ".asf", ".ogv", ".3gp", ".dv"),
+    *(".mod", ".tod", ".h264", ".264", ".h265", ".265", ".hevc"),
+)
+"""Of files that are taken for video, in any case; the first is preferred."""
+
+SOUND_SUFFIXES = (
+    *(".wav", ".mp3", ".flac", ".m4a", ".ogg", ".aac", ".opus", ".wma", ".aif", ".aiff", ".ac3"),
+    ".mka",
+)
+"""Of files that are taken for audio alone, in any case."""
+
 LABEL_FILES = {1: "Labels.json", 2: "Labels-v2.json"}
 PREDICTION_FILES = {1: "Predictions-v1.json", 2: "Predictions-v2.json"}
 MAX_INI_BYTES = 2**16
 _FEATURE_FILE = re.compile(r"([1-9]\d*)_(.+)\.npy")
+_MEDIA_FILE = re.compile(r"([12])(_.*)?\.[^.]+")
+_DATA_SUFFIXES = (".npy", ".npz", ".h5", ".part", ".claim")
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class Half:
         Returns
         -------
         list of str
-            Their names, sorted.
+            Their names, sorted; none where the folder cannot be read.
 
         Examples
         --------
@@ -85,9 +99,11 @@ class Half:
         >>> half.features()
         ['FFT']
         """
-        files = self.folder.iterdir() if self.folder.is_dir() else ()
-        found = [parse_feature(path) for path in files]
-        return sorted(name for number, name in filter(None, found) if number == self.number)
+        names: list[str] = []
+        with contextlib.suppress(InputError):  # `clip` tells
+            names = self._names()
+        found = filter(None, (parse_feature(Path(name)) for name in names))
+        return sorted(name for number, name in found if number == self.number)
 
     def clip(self, video: str = "LQ", *, sound_files: bool = False) -> Clip:
         """Find the media of this half.
@@ -122,9 +138,10 @@ class Half:
         """
         if video not in VIDEO_STEMS:
             raise UsageError(unknown("video", video, VIDEO_STEMS))
-        if video == "HQ" and (self.folder / "video.ini").exists():
+        names = self._names()
+        if video == "HQ" and "video.ini" in names:
             return read_video_ini(self.folder / "video.ini", self.number)
-        found = self._media(video, sound_files)
+        found = self._media(names, video, sound_files)
         if found and video == "HQ":
             raise InputError(
                 f"{found}: no video.ini beside it, which tells where the half lies in it; fetch "
@@ -132,19 +149,72 @@ class Half:
             )
         if found:
             return Clip(found)
-        others = [kind for kind in VIDEO_STEMS if self._media(kind, sound_files)]
+        others = [kind for kind in VIDEO_STEMS if self._media(names, kind, sound_files)]
         hint = f"; there is {others[0]} media (--video {others[0]})" if others else ""
-        names = " or ".join(stem.format(n=self.number) + ".mkv" for stem in VIDEO_STEMS[video])
-        raise InputError(f"{self.folder}: half {self.number} has no {names}{hint}")
+        if not others and (strange := self._strange(names)):
+            hint = f"; {strange} is there, but its suffix is not one of a video that is taken"
+        wanted = " or ".join(stem.format(n=self.number) + ".mkv" for stem in VIDEO_STEMS[video])
+        raise InputError(f"{self.folder}: half {self.number} has no {wanted}{hint}")
 
-    def _media(self, video: str, sound_files: bool) -> Path | None:
+    def _names(self) -> list[str]:
+        """The names of all files in the folder, sorted."""
+        try:
+            return sorted(path.name for path in self.folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise InputError(f"{self.folder}: cannot be read: {error.strerror}") from error
+
+    def _media(self, names: list[str], video: str, sound_files: bool) -> Path | None:
+        there = {(Path(name).stem, Path(name).suffix.lower()): name for name in names}
         suffixes = VIDEO_SUFFIXES + (SOUND_SUFFIXES if sound_files else ())
         for stem in VIDEO_STEMS[video]:
             for suffix in suffixes:
-                path = self.folder / (stem.format(n=self.number) + suffix)
-                if path.is_file():
-                    return path
+                name = there.get((stem.format(n=self.number), suffix))
+                if name and (self.folder / name).is_file():
+                    return self.folder / name
         return None
+
+    def _strange(self, names: list[str]) -> str | None:
+        return next((name for name in names if _number_of_media(name) == self.number), None)
+
+
+def is_of_game(name: str) -> bool:
+    """Tell whether a file of this name shows that its folder is a game's.
+
+    Parameters
+    ----------
+    name
+        The file's name.
+
+    Returns
+    -------
+    bool
+        True for labels, and for media and features of a half; also for media of a kind that is not
+        taken, so that it can be named.
+
+    Examples
+    --------
+    >>> [is_of_game(name) for name in ("1_720p.mkv", "2.MTS", "1_FFT.npy", "1.braw", "1.jpg")]
+    [True, True, True, True, False]
+    """
+    feature = parse_feature(Path(name))
+    number = feature[0] if feature else _number_of_media(name)
+    return number in (1, 2) or name in LABEL_FILES.values()
+
+
+def _number_of_media(name: str) -> int | None:
+    """The half of a file that is named as media are, also of a kind that is not taken."""
+    match = _MEDIA_FILE.fullmatch(name)
+    if match is None:
+        return None
+    stem, suffix = Path(name).stem, Path(name).suffix.lower()
+    number = int(match[1])
+    if suffix in VIDEO_SUFFIXES + SOUND_SUFFIXES:
+        return number
+    usual = any(stem == s.format(n=number) for stems in VIDEO_STEMS.values() for s in stems)
+    kind = mimetypes.guess_type(name)[0] or ("data" if suffix in _DATA_SUFFIXES else "video")
+    return number if usual and kind.startswith(("video", "audio")) else None
 
 
 def feature_path(folder: Path, half: int | str, name: str) -> Path:
@@ -358,6 +428,6 @@ def _seconds(path: Path, section: configparser.SectionProxy, key: str) -> float:
         value = float(section[key])
     except (KeyError, ValueError) as error:
         raise InputError(f"{path}: [{section.name}] needs {key} = a number of seconds") from error
-    if not math.isfinite(value) or value < 0:
-        raise InputError(f"{path}: [{section.name}] {key} = {value}: must be finite and >= 0")
+    if not 0 <= value <= LONGEST_S:
+        raise InputError(f"{path}: [{section.name}] {key} = {value}: must be 0 to {LONGEST_S:g} s")
     return value

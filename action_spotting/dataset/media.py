@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from action_spotting.errors import InputError, UsageError
+from action_spotting.dataset.streams import leading_stream, name_of, picture_stream, sound_streams
+from action_spotting.errors import InputError
 from action_spotting.io.ffmpeg import MEDIA_OPTIONS
 
 _POINTERS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"v=0", b"[playlist]", b"<ASX", b"<smil")
@@ -140,7 +140,7 @@ def origin_s(path: Path) -> float:
     0.0
     """
     with open_media(path) as container:
-        stream = _leading_stream(container, path)
+        stream = leading_stream(container, path)
         if counts_decoding(container):
             return stamp_s(container, next(container.demux(stream)))
         return stamp_s(container, first_frame(container, stream))
@@ -172,7 +172,7 @@ def first_frame(container: Any, stream: Any) -> Any:
                 for frame in packet.decode():
                     return frame
     raise InputError(
-        f"{_name(container)}: no {'picture' if stream.type == 'video' else 'sound'} could be "
+        f"{name_of(container)}: no {'picture' if stream.type == 'video' else 'sound'} could be "
         "decoded; is the file complete?"
     )
 
@@ -330,95 +330,3 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path}: a pipe or a device; a media file is expected")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty (0 bytes)")
-
-
-def picture_stream(container: Any) -> Any:
-    """Give the video stream of an open file that shows the match.
-
-    The one flagged as the default, else the longest, else the largest, else the first. Cover images
-    and streams of an unknown codec do not count.
-
-    Parameters
-    ----------
-    container
-        An open file.
-
-    Returns
-    -------
-    av.VideoStream or None
-        None where there is no video.
-
-    Raises
-    ------
-    InputError
-        Its pictures are larger than ``ACTION_SPOTTING_MEGAPIXELS`` allows (40): a small file may
-        state any size.
-    """
-    import av
-
-    flags = av.stream.Disposition
-
-    def _rank(stream: Any) -> tuple[bool, int, int]:
-        default = bool(stream.disposition & flags.default)
-        return default, round(_stated_s(stream)), stream.width * stream.height
-
-    pictures = [
-        stream
-        for stream in container.streams.video
-        if stream.codec_context is not None and not stream.disposition & flags.attached_pic
-    ]
-    film = max(pictures, key=_rank, default=None)
-    if film is not None:
-        most = _max_pixels()
-        if film.width * film.height > most:
-            raise InputError(
-                f"{_name(container)}: pictures of {film.width} x {film.height}, more than the "
-                f"{most / 1e6:g} megapixels that are read; ACTION_SPOTTING_MEGAPIXELS in the "
-                "environment sets another limit"
-            )
-        film.codec_context.options = {"max_pixels": str(most)}  # for sizes that change later
-    return film
-
-
-def _max_pixels() -> int:
-    text = os.environ.get("ACTION_SPOTTING_MEGAPIXELS", "40")
-    try:
-        return min(round(float(text) * 1e6), 2**31 - 1)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"ACTION_SPOTTING_MEGAPIXELS={text}: a number is expected") from error
-
-
-def sound_streams(container: Any) -> list[Any]:
-    """List the audio streams of an open file whose codec is known.
-
-    Parameters
-    ----------
-    container
-        An open file.
-
-    Returns
-    -------
-    list of av.AudioStream
-        In the file's order.
-    """
-    return [s for s in container.streams.audio if s.codec_context is not None]
-
-
-def _stated_s(stream: Any) -> float:
-    """The duration that a stream states, in Matroska by its tag; 0 where it states none."""
-    with contextlib.suppress(ValueError):
-        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    return float((stream.duration or 0) * stream.time_base)
-
-
-def _leading_stream(container: Any, path: Path) -> Any:
-    """The stream that sets the clock: the video, or the audio where there is no video."""
-    stream = picture_stream(container) or next(iter(sound_streams(container)), None)
-    if stream is None:
-        raise InputError(f"{path}: neither sound nor picture in it")
-    return stream
-
-
-def _name(container: Any) -> str:
-    return container.name.removeprefix("file:")

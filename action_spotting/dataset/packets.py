@@ -24,8 +24,8 @@ from action_spotting.dataset.media import (
     may_jump,
     open_media,
     origin_s,
-    picture_stream,
 )
+from action_spotting.dataset.streams import picture_stream
 from action_spotting.errors import InputError
 
 BACK_S = 1.0

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.layout import (
-    LABEL_FILES,
-    SOUND_SUFFIXES,
-    VIDEO_SUFFIXES,
-    Half,
-    parse_feature,
-)
+from action_spotting.dataset.layout import Half, is_of_game
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import is_name, read_json
 
 SPLITS_FILE = "splits.json"
 SOCCERNET_SPLITS = ("train", "valid", "test", "challenge")
 GROUPS = {"v1": ("train", "valid", "test"), "all": SOCCERNET_SPLITS}
-_MEDIA_FILE = re.compile(
-    r"[12](_.*)?(" + "|".join(map(re.escape, (*VIDEO_SUFFIXES, *SOUND_SUFFIXES))) + ")"
-)
+_OF_THE_SYSTEM = ("lost+found", "System Volume Information")
 
 
 def list_games(root: Path, split: str | Sequence[str] = "all") -> list[str]:
@@ -191,19 +182,21 @@ def read_splits(root: Path) -> dict[str, list[str]]:
 
 
 def _walk_games(root: Path) -> list[str]:
-    """Find the folders below `root` that hold labels, media or features of a half, sorted."""
+    """Find the folders below `root` that hold labels, media or features of a half, sorted.
+
+    A folder that cannot be read is listed too, so that every stage names it.
+    """
     games = []
-    for folder, subfolders, files in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        if any(_is_of_game(name) for name in files):
+
+    def note(error: OSError) -> None:
+        if Path(error.filename).name not in _OF_THE_SYSTEM:
+            games.append(Path(error.filename).relative_to(root).as_posix())
+
+    for folder, subfolders, files in os.walk(root, onerror=note):
+        subfolders[:] = sorted(name for name in subfolders if name[0] not in ".$")
+        if any(is_of_game(name) for name in files):
             games.append(Path(folder).relative_to(root).as_posix())
     return sorted(games)
-
-
-def _is_of_game(name: str) -> bool:
-    feature = parse_feature(Path(name))
-    in_half = feature[0] in (1, 2) if feature else _MEDIA_FILE.fullmatch(name)
-    return bool(in_half) or name in LABEL_FILES.values()
 
 
 def check_splits(content: Any, where: str) -> dict[str, list[str]]:

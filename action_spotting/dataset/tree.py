@@ -94,9 +94,16 @@ class Tree:
 
     @cached_property
     def _places(self) -> dict[str, str]:
-        """Where the file of each name lies."""
-        found, seen = {}, set()
-        for folder, subfolders, files in os.walk(self._root, followlinks=True):
+        """Where the file of each name lies; an unreadable folder may have results: it is named."""
+        found: dict[str, str] = {}
+        seen = set()
+
+        def note(error: OSError) -> None:
+            inner = Path(error.filename).relative_to(self._root)
+            for file in PREDICTION_FILES.values():
+                found[composed((inner / file).as_posix())] = (inner / file).as_posix()
+
+        for folder, subfolders, files in os.walk(self._root, onerror=note, followlinks=True):
             place = os.path.realpath(folder)
             if place in seen:
                 subfolders.clear()
@@ -109,8 +116,11 @@ class Tree:
         return found
 
     def _place(self, name: str) -> str | None:
-        if (self._root / name).is_file():
-            return name
+        try:
+            if (self._root / name).is_file():
+                return name
+        except PermissionError:
+            return name  # whoever reads it is told
         return None if name.isascii() else self._places.get(composed(name))
 
 

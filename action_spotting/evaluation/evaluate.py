@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from action_spotting.dataset.event_files import Finding
+from action_spotting.dataset.event_findings import Finding
 from action_spotting.errors import InputError, UsageError
 from action_spotting.evaluation.game_set import GameSet, load_set
 from action_spotting.evaluation.resampling import (
@@ -20,13 +20,8 @@ from action_spotting.evaluation.resampling import (
     bootstrap,
     compare,
 )
-from action_spotting.evaluation.scoring import (
-    Result,
-    Tally,
-    check_metrics,
-    score,
-    tally_games,
-)
+from action_spotting.evaluation.scoring import Result, score
+from action_spotting.evaluation.tally import Tally, check_metrics, tally_games
 from action_spotting.evaluation.video_bounds import find_beyond
 
 _LISTED = 20
@@ -235,7 +230,7 @@ def compare_sets(
     first, second
         The games of each system, with the same labels.
     metrics
-        Keys of `scoring.METRICS`.
+        Keys of `tally.METRICS`.
     resamples, seed
         Draws of the bootstrap, and their seed.
 

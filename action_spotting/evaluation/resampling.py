@@ -12,13 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from action_spotting.errors import UsageError
-from action_spotting.evaluation.scoring import (
-    METRICS,
-    Tally,
-    official_ap,
-    over_tolerances,
-    unshown_scale,
-)
+from action_spotting.evaluation.scoring import official_ap, over_tolerances, unshown_scale
+from action_spotting.evaluation.tally import METRICS, Tally
 
 MOST_RESAMPLES = 1_000_000
 _BATCH = 16

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from action_spotting.dataset.event_files import Finding
+from action_spotting.dataset.event_findings import Finding
 from action_spotting.evaluation.evaluate import Evaluation
 from action_spotting.evaluation.game_set import GameSet
 from action_spotting.evaluation.resampling import Comparison, Estimate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from action_spotting.dataset.event_files import WARNING, Finding
+from action_spotting.dataset.event_findings import WARNING, Finding
 from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import VIDEO_STEMS, Half
 from action_spotting.dataset.packets import length_s

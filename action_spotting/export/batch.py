@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.event_files import PREDICTIONS, parse_events, refuse_errors
+from action_spotting.dataset.event_files import parse_events
+from action_spotting.dataset.event_findings import PREDICTIONS, refuse_errors
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import PREDICTION_FILES, Half
 from action_spotting.dataset.media import Clip
@@ -18,7 +19,8 @@ from action_spotting.dataset.tree import RESULTS_NAME, Tree, composed, results_n
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.challenge import STRANGERS, write_challenge_zip
 from action_spotting.export.registry import SOCCERNET, check_formats, write_exports
-from action_spotting.export.timeline import Window, build_timeline, select
+from action_spotting.export.selection import Window, select
+from action_spotting.export.timeline import build_timeline
 from action_spotting.io.files import is_name, parse_json
 from action_spotting.io.items import Summary, run_items
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from SoccerNet.utils import getListGames
 
-from action_spotting.dataset.event_files import PREDICTIONS, parse_events, refuse_errors
+from action_spotting.dataset.event_files import parse_events
+from action_spotting.dataset.event_findings import PREDICTIONS, refuse_errors
 from action_spotting.dataset.splits import SOCCERNET_SPLITS
 from action_spotting.dataset.tree import RESULTS_NAME
 from action_spotting.errors import InputError

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from action_spotting.errors import UsageError
 from action_spotting.export.ass import Caption, caption_of
-from action_spotting.export.timeline import HalfMedia, Moment, Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import HalfMedia, Moment, Timeline
 
 CLASS_WEIGHTS: dict[str, float] = {
     "Goal": 10.0,

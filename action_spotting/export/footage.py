@@ -13,15 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from action_spotting.dataset.media import (
-    first_frame,
-    has_index,
-    may_jump,
-    open_media,
-    picture_stream,
-    sound_streams,
-    stamp_s,
-)
+from action_spotting.dataset.media import first_frame, has_index, may_jump, open_media, stamp_s
+from action_spotting.dataset.streams import picture_stream, sound_streams
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.ass import font_file
 from action_spotting.io.ffmpeg import run_ffmpeg

@@ -7,8 +7,6 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from tqdm import tqdm
-
 from action_spotting.errors import InputError
 from action_spotting.export.ass import Caption, ass_track
 from action_spotting.export.cuts import REEL_WINDOW, Cut, choose_cuts
@@ -28,9 +26,10 @@ from action_spotting.export.footage import (
     run_in,
     work_folder,
 )
-from action_spotting.export.timeline import Timeline, Window
-from action_spotting.io.ffmpeg import BAR
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline
 from action_spotting.io.files import whole_file
+from action_spotting.io.progress import SECONDS, Progress
 
 _SHORT_BLOCKS = "asetnsamples=n=256:p=0"
 
@@ -77,7 +76,8 @@ def highlights(
     --------
     >>> from action_spotting.dataset.event_files import read_predictions
     >>> from action_spotting.dataset.media import Clip
-    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> from action_spotting.export.selection import select
+    >>> from action_spotting.export.timeline import build_timeline
     >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
     >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
     >>> cuts = highlights(select(timeline), Path("reel.mp4"), top=15)  # doctest: +SKIP
@@ -96,7 +96,7 @@ def highlights(
     with (
         whole_file(path) as part,
         work_folder() as folder,
-        tqdm(total=_seconds(cuts), desc="highlights", disable=None, bar_format=BAR) as bar,
+        Progress(_seconds(cuts), "highlights", "s", shown=SECONDS) as bar,
     ):
         groups = [
             group
@@ -165,5 +165,5 @@ def _seconds(cuts: Sequence[Cut]) -> float:
     return sum(cut.duration_s for cut in cuts)
 
 
-def _advance(bar: tqdm, begun_s: float, done_s: float) -> None:
+def _advance(bar: Progress, begun_s: float, done_s: float) -> None:
     bar.update(begun_s + done_s - bar.n)

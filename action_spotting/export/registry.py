@@ -15,7 +15,8 @@ from action_spotting.export.formats.osl import export_osl
 from action_spotting.export.formats.otio import export_otio
 from action_spotting.export.formats.sportscode import export_sportscode
 from action_spotting.export.formats.subtitles import export_srt, export_vtt
-from action_spotting.export.timeline import Timeline, Window, split_files
+from action_spotting.export.selection import Window, split_files
+from action_spotting.export.timeline import Timeline
 from action_spotting.io.files import whole_file
 
 STEM = "spots"

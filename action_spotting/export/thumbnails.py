@@ -8,7 +8,8 @@ from pathlib import Path
 
 from action_spotting.errors import InputError
 from action_spotting.export.footage import EARLY_S, FINE, Footage, read_footage, run_in, work_folder
-from action_spotting.export.timeline import Moment, Timeline, select
+from action_spotting.export.selection import select
+from action_spotting.export.timeline import Moment, Timeline
 
 LOOK_BACK_S = 1.0
 """How far before a moment a frame is looked for, should the file end before it."""

@@ -14,7 +14,7 @@ from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
-from action_spotting.fusion.postprocessing import Scorer
+from action_spotting.fusion.calibration import Scorer
 from action_spotting.fusion.prediction import Ensemble, predict_game
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.items import Summary, run_items

@@ -12,7 +12,7 @@ import numpy as np
 
 from action_spotting.dataset.records import compare_settings
 from action_spotting.errors import InputError, UsageError
-from action_spotting.fusion.model import read_arrays, write_arrays
+from action_spotting.fusion.arrays import read_arrays, write_arrays
 from action_spotting.io.files import parse_json, typed
 
 CHECKPOINT_FILE = "checkpoint.npz"

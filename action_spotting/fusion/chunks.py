@@ -13,10 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from action_spotting.dataset.feature_types import is_audio
-from action_spotting.fusion.half_data import (
-    HalfData,
-    read_rows,
-)
+from action_spotting.fusion.half_data import HalfData, read_rows
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import HeadSettings
 

@@ -18,6 +18,7 @@ from scipy.special import expit
 from action_spotting.dataset.rate_text import read_rates, write_rates
 from action_spotting.dataset.rates import Rate
 from action_spotting.errors import InputError, UsageError
+from action_spotting.fusion.arrays import assign, read_arrays, write_arrays
 from action_spotting.fusion.chunks import normalise
 from action_spotting.fusion.netvlad import NetVLADNetwork
 from action_spotting.fusion.network import SpottingNetwork
@@ -29,13 +30,11 @@ from action_spotting.fusion.postprocessing import (
     read_postprocessing,
 )
 from action_spotting.fusion.settings import HeadSettings, read_settings
-from action_spotting.io.files import read_json, typed, whole_file, write_json
-from action_spotting.io.zips import read_npz
+from action_spotting.io.files import read_json, typed, write_json
 
 VERSION = 1
 MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.npz"
-MAX_WEIGHTS_BYTES = 2**31
 NETWORKS: dict[str, type[SpottingNetwork] | type[NetVLADNetwork]] = {
     "dense": SpottingNetwork,
     "netvlad": NetVLADNetwork,
@@ -383,62 +382,3 @@ def _misfit(
     if not all(np.isfinite(array).all() for array in (*mean.values(), *std.values(), *weights)):
         return "holds NaN or infinity"
     return ""
-
-
-def assign(variables: Sequence[Any], values: Sequence[np.ndarray], where: str) -> None:
-    """Set variables from arrays of the same shapes.
-
-    Parameters
-    ----------
-    variables, values
-        As many variables as arrays.
-    where
-        Origin of the arrays, for the error message.
-
-    Raises
-    ------
-    InputError
-        Number or shapes differ.
-    """
-    if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
-        raise InputError(f"{where}: arrays do not fit the settings in {MODEL_FILE}")
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as ``.npz``, whole or not at all; the file holds no date.
-
-    Parameters
-    ----------
-    path
-        The file to write.
-    arrays
-        Arrays by name.
-    """
-    with whole_file(path) as part:
-        np.savez(part, **arrays)  # type: ignore[arg-type]
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read an ``.npz`` of plain arrays, never unpickling.
-
-    Parameters
-    ----------
-    path
-        The file to read.
-
-    Returns
-    -------
-    dict
-        Arrays by name.
-
-    Raises
-    ------
-    InputError
-        Missing, damaged, too large, or not plain arrays.
-    """
-    try:
-        return read_npz(path, MAX_WEIGHTS_BYTES)
-    except InputError as error:
-        raise InputError(f"{error}; train anew") from error

@@ -13,24 +13,18 @@ from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.dataset.rates import Rate
 from action_spotting.dataset.records import check_media
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.fusion.half_data import (
-    Rates,
-    open_features,
-)
+from action_spotting.fusion.arrays import write_arrays
+from action_spotting.fusion.half_data import Rates, open_features
 from action_spotting.fusion.model import (
     RowScores,
     SpottingModel,
     load_model,
     pick_peaks,
     smooth_rows,
-    write_arrays,
 )
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
 from action_spotting.fusion.postprocessing import Postprocessing, to_spots
-from action_spotting.fusion.split_data import (
-    check_provenance,
-    provenance_of,
-)
+from action_spotting.fusion.split_data import check_provenance, provenance_of
 from action_spotting.io.items import Summary, run_items
 
 ALIKE = ("classes", "fps", "label_version", "soft_nms")

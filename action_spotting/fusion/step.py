@@ -10,9 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from action_spotting.fusion import device
-from action_spotting.fusion.half_data import (
-    HalfData,
-)
+from action_spotting.fusion.half_data import HalfData
 from action_spotting.fusion.settings import HeadSettings
 
 UNDECAYED = ["bias", "gamma", "beta", "missing", "summand"]

@@ -7,6 +7,7 @@ the identical model.
 from __future__ import annotations
 
 import csv
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,16 @@ import keras
 import msgspec
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from action_spotting.dataset.rate_text import write_rates
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.fusion import device
+from action_spotting.fusion.arrays import assign
+from action_spotting.fusion.calibration import (
+    Scorer,
+    average_of_common,
+    score_peaks,
+)
 from action_spotting.fusion.checkpoint import (
     CHECKPOINT_FILE,
     Epoch,
@@ -31,18 +37,14 @@ from action_spotting.fusion.checkpoint import (
     write_checkpoint,
 )
 from action_spotting.fusion.chunks import Batches
-from action_spotting.fusion.half_data import (
-    Rates,
-)
+from action_spotting.fusion.half_data import Rates
 from action_spotting.fusion.model import (
     MODEL_FILE,
     SpottingModel,
-    assign,
     make_network,
     save_model,
 )
 from action_spotting.fusion.normalisation import fit_normalisation
-from action_spotting.fusion.postprocessing import Scorer, average_of_common, score_peaks
 from action_spotting.fusion.settings import HeadSettings
 from action_spotting.fusion.split_data import (
     SplitData,
@@ -52,8 +54,13 @@ from action_spotting.fusion.split_data import (
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.fusion.validation import choose_postprocessing, make_picker
 from action_spotting.io.files import whole_file, write_json
+from action_spotting.io.items import note
 from action_spotting.io.locks import InWork, claim
+from action_spotting.io.progress import Progress
+from action_spotting.io.reasons import grouped
 from action_spotting.io.threads import prefetch
+
+logger = logging.getLogger(__name__)
 
 LOG_FILE = "log.csv"
 MACHINE_FILE = "machine.json"
@@ -98,8 +105,8 @@ class TrainingResult:
             f"epoch {self.best_epoch} is the best: tight average-mAP {100 * best['tight']:.1f} % "
             "on the validation games, over the classes with enough events"
         ]
-        lines += [f"  warning  {item}: {text}" for item, text in self.warnings.items()]
-        lines += [f"  LEFT OUT {item}: {text}" for item, text in self.failures.items()]
+        lines += [f"  warning  {line}" for line in grouped(self.warnings)]
+        lines += [f"  LEFT OUT {line}" for line in grouped(self.failures)]
         return "\n".join(lines)
 
 
@@ -178,6 +185,7 @@ def train(
     train_set = opened(train_games, rates=rates)
     valid_set = opened(valid_games, rates={**(rates or {}), **train_set.rates})
     failures = {**train_set.failures, **valid_set.failures}
+    note("train", failures)
     if fail_fast and failures:
         raise InputError("; ".join(failures.values()))
     if not any(len(half.label) for half in train_set.halves):
@@ -226,15 +234,13 @@ def _run_epochs(
 ) -> None:
     epochs, batches = training.settings.epochs, training.batches.per_epoch
     begun = len(training.story.log)
-    with tqdm(
-        total=epochs * batches, initial=begun * batches, desc="train", unit="batch", disable=None
-    ) as bar:
+    with Progress(epochs * batches, "train", "batch", initial=begun * batches) as bar:
         for epoch in range(begun, epochs):
             loss = training.run_epoch(epoch, bar.update)
             tight = training.validate(epoch)
-            bar.set_postfix(
-                loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{training.story.best:.3f}"
-            )
+            best = training.story.best
+            bar.set_postfix(loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{best:.3f}")
+            logger.info("train: epoch %d, loss %.4f, tight %.3f", epoch + 1, loss, tight)
             training.save(model_dir)
             _write_log(model_dir / LOG_FILE, training.story.log)
             if tensorboard:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from action_spotting.fusion.half_data import (
-    read_rows,
-)
+from action_spotting.fusion.calibration import Picker, Scorer, fit_postprocessing
+from action_spotting.fusion.half_data import read_rows
 from action_spotting.fusion.model import RowScores, SpottingModel, pick_peaks, smooth_rows
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
-from action_spotting.fusion.postprocessing import (
-    Picker,
-    Postprocessing,
-    Scorer,
-    fit_postprocessing,
-)
-from action_spotting.fusion.split_data import (
-    SplitData,
-)
+from action_spotting.fusion.postprocessing import Postprocessing
+from action_spotting.fusion.split_data import SplitData
 
 
 def choose_postprocessing(

@@ -16,11 +16,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.io.files import check_plain, open_plain, whole_file
 from action_spotting.io.locks import InWork, claim
+from action_spotting.io.progress import Progress
 
 TIMEOUT_S = 20
 """Without any answer."""
@@ -115,7 +114,7 @@ def _download(file: PretrainedFile, target: Path) -> None:
             requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer,
             whole_file(target) as part,
             part.open("wb") as handle,
-            tqdm(desc=file.name, unit="B", unit_scale=True, disable=None) as bar,
+            Progress(None, file.name, "B", unit_scale=True) as bar,
         ):
             answer.raise_for_status()
             if not answer.url.startswith(("https:", file.url.partition("/")[0])):

@@ -23,7 +23,8 @@ from action_spotting.io.items import Summary
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
 from action_spotting.reduction.files import load_pca
-from action_spotting.reduction.pca import PCA, reduce_files
+from action_spotting.reduction.pca import PCA
+from action_spotting.reduction.projection import reduce_files
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from action_spotting.dataset.splits import list_games
 from action_spotting.errors import InputError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import clear_leftovers, jobs_of_halves
-from action_spotting.io.items import Summary
+from action_spotting.io.items import Summary, note
 from action_spotting.io.tables import table
 from action_spotting.pipeline.check import Work, prepare
 from action_spotting.pipeline.demo import demo_plan
@@ -202,6 +202,7 @@ def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], list[Summary]]]]:
 def _list_matches(outcome: Outcome) -> list[Summary]:
     """List the halves; those with neither media nor features are left out and named."""
     work = outcome.work
+    note("matches", work.absent)
     for absence in work.absent.values():
         if outcome.plan.fail_fast:
             raise InputError(absence)
@@ -226,17 +227,15 @@ def _extract(outcome: Outcome) -> list[Summary]:
     used = [*(name for name in plan.modalities or () if not pca_of(name)), *made, *work.failures]
     summaries = []
     for name in dict.fromkeys(name for name in used if not pca_of(name)):
-        summary = made.get(name) or Summary(name)
-        summary.skipped += work.there[name]
-        summary.failures |= work.failures[name]
-        summaries.append(summary)
+        summaries.append(_with_others(made.get(name) or Summary(name), work))
     return summaries
 
 
 def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     """Project what is lacking of a reduced feature; the model keeps the PCA that made it."""
     from action_spotting.reduction.files import load_pca, save_pca
-    from action_spotting.reduction.pca import fit, reduce_files
+    from action_spotting.reduction.fitting import fit
+    from action_spotting.reduction.projection import reduce_files
 
     work, plan = outcome.work, outcome.plan
     base, dims = pca_of(name) or (name, 0)
@@ -253,9 +252,17 @@ def _reduce(outcome: Outcome, name: str) -> list[Summary]:
             save_pca(fit(learnt, dims, fail_fast=plan.fail_fast)[0], *kept)
         summary = reduce_files(load_pca(*kept), pairs, fail_fast=plan.fail_fast)
         all_here([summary])
+    return [_with_others(replace(summary, stage=name), work)]
+
+
+def _with_others(summary: Summary, work: Work) -> Summary:
+    """Add the files of a feature that were there, or of which none can be made."""
+    name = summary.stage
+    note(name, dict.fromkeys(work.there[name], ""), "skipped")
+    note(name, work.failures[name])
     summary.skipped += work.there[name]
     summary.failures |= work.failures[name]
-    return [replace(summary, stage=name)]
+    return summary
 
 
 def _train(outcome: Outcome) -> list[Summary]:
@@ -302,6 +309,7 @@ def _score(outcome: Outcome) -> list[Summary]:
     outcome.evaluation = evaluation
     here = {*outcome.games(plan.test_split)}
     left_out = {game: why for game, why in evaluation.games.left_out.items() if game in here}
+    note("score", left_out)
     if plan.fail_fast and left_out:
         raise InputError("; ".join(left_out.values()))
     return [Summary("score", done=list(evaluation.games.games), failures=left_out)]

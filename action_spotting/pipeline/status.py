@@ -19,6 +19,7 @@ broken
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ from action_spotting.dataset.records import (
     read_record,
 )
 from action_spotting.dataset.splits import read_splits
-from action_spotting.errors import SOME_FAILED, InputError, UsageError
+from action_spotting.errors import SOME_FAILED, InputError, UsageError, worded
 from action_spotting.io.locks import claim_path, holder_of
 from action_spotting.io.tables import table
 
@@ -215,15 +216,15 @@ def look(
 
 def _feature(half: Half, name: str, media: Callable[[Half], Sequence[Any]]) -> Finding:
     path = half.feature(name)
-    if not path.exists():
-        if not claim_path(path).exists():
-            return Finding("missing")
-        return Finding("in work", str(holder_of(path) or "a process that has just begun"))
     try:
+        if not path.exists():
+            if not claim_path(path).exists():
+                return Finding("missing")
+            return Finding("in work", str(holder_of(path) or "a process that has just begun"))
         open_feature(path)
         record = read_record(path)
-    except InputError as error:
-        return Finding("broken", str(error))
+    except (InputError, PermissionError) as error:
+        return Finding("broken", worded(error))
     if record is None:
         return Finding("done")
     if record.get("source") and (differences := compare_sources(record, media(half))):
@@ -243,8 +244,9 @@ def _media(halves: Sequence[Half], video: str) -> dict[str, Finding]:
     for half in halves:
         try:
             finding = _checked(half.clip(video).path, check_file)
-        except InputError:
-            finding = Finding("missing")
+        except InputError as error:
+            shut = half.folder.is_dir() and not os.access(half.folder, os.R_OK)
+            finding = Finding("broken", str(error)) if shut else Finding("missing")
         found[f"{half.game}, half {half.number}"] = finding
     return found
 
@@ -256,17 +258,16 @@ def _each(
     read: Callable[[Path], Any],
 ) -> dict[str, Finding]:
     paths = [place(root, game) for game in games]
-    return {
-        _below(path, root): _checked(path, read) if path.exists() else Finding("missing")
-        for path in paths
-    }
+    return {_below(path, root): _checked(path, read) for path in paths}
 
 
 def _checked(path: Path, read: Callable[[Path], Any]) -> Finding:
     try:
+        if not path.exists():
+            return Finding("missing")
         read(path)
-    except InputError as error:
-        return Finding("broken", str(error))
+    except (InputError, PermissionError) as error:
+        return Finding("broken", worded(error))
     return Finding("done")
 
 

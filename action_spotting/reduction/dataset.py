@@ -9,8 +9,9 @@ from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import UsageError
 from action_spotting.io.items import Summary
 from action_spotting.reduction.files import load_pca, plot_variance, save_pca
+from action_spotting.reduction.fitting import fit
 from action_spotting.reduction.on_cluster import fit_on_cluster
-from action_spotting.reduction.pca import PCA, fit
+from action_spotting.reduction.pca import PCA
 
 
 def fit_or_load(

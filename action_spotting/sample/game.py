@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from action_spotting.sample.scenes import SCENES, Director, closing, opening
+from action_spotting.sample.director import Director
+from action_spotting.sample.scenes import SCENES, closing, opening
 from action_spotting.sample.script import FPS, Club, HalfScript, colours
 
 LEAGUE, SEASON = "sample_league", "2026-2027"

@@ -21,13 +21,13 @@ import numpy as np
 
 from action_spotting.dataset.media import LONGEST_S, Clip
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.visual.choices import SAMPLINGS, TRANSFORMS
+from action_spotting.visual.choices import SAMPLINGS
 from action_spotting.visual.packet_index import Scan, scan_packets
-from action_spotting.visual.readers import Miscounted, Reader, open_reader, reader_class
+from action_spotting.visual.pyav_reader import Miscounted
+from action_spotting.visual.readers import Reader, open_reader, reader_class
 
 T = TypeVar("T")
 
-SIDE = 224
 _EPSILON_S = 1e-6
 _UNEVEN_INTERVAL, _UNEVEN_SHARE = 0.25, 0.05
 _BEYOND_S = 1.5
@@ -380,57 +380,6 @@ def _usual_s(scan: Scan) -> float:
 
 def _on_screen(times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
     return np.maximum(np.searchsorted(times_s, wanted_s + _EPSILON_S, side="right") - 1, 0)
-
-
-def square(image: np.ndarray, transform: str = "crop") -> np.ndarray:
-    """Make a frame 224 × 224.
-
-    Parameters
-    ----------
-    image
-        BGR uint8 ``(height, width, 3)``.
-    transform
-        ``crop`` scales the shorter side to 224 and keeps the middle of the other;
-        ``resize256crop224`` scales it to 256 and keeps the middle of both; ``resize`` squeezes both
-        to 224 (bicubic). For 398 × 224 frames these are the original's bits. The original fails
-        where the width left over is odd (it keeps 225 columns), and for portrait and square frames;
-        here they give the middle 224.
-
-    Returns
-    -------
-    uint8 array ``(224, 224, 3)``
-
-    Raises
-    ------
-    UsageError
-        An unknown transform.
-
-    Examples
-    --------
-    >>> square(np.zeros((224, 398, 3), np.uint8)).shape
-    (224, 224, 3)
-    """
-    import cv2
-
-    if transform == "resize":
-        return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    if transform not in TRANSFORMS:
-        raise UsageError(unknown("transform", transform, TRANSFORMS))
-    image = _scale_short_side(image, 256 if transform == "resize256crop224" else SIDE)
-    top, left = ((size - SIDE) // 2 for size in image.shape[:2])
-    return image[top : top + SIDE, left : left + SIDE]
-
-
-def _scale_short_side(image: np.ndarray, side: int) -> np.ndarray:
-    import cv2
-
-    height, width = image.shape[:2]
-    ratio = side / float(min(height, width))
-    # int() and the area filter are imutils.resize's, which the original calls.
-    size = (int(width * ratio), side) if height <= width else (side, int(height * ratio))
-    if size == (width, height):
-        return image
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _frames(reader: Reader, clip: Clip, options: FrameOptions, scan: Scan) -> Iterator[np.ndarray]:

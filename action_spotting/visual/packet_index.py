@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.media import open_media, picture_stream
+from action_spotting.dataset.media import open_media
 from action_spotting.dataset.packets import LATE_S, Packets, Track, list_packets
+from action_spotting.dataset.streams import picture_stream
 from action_spotting.errors import InputError
 
 SKIPPABLE_CODECS = ("h264", "hevc")

@@ -20,8 +20,9 @@ from action_spotting.errors import UsageError, unknown
 from action_spotting.io.threads import prefetch
 from action_spotting.visual.batches import batches
 from action_spotting.visual.choices import TRANSFORMS
-from action_spotting.visual.frames import FrameOptions, square
+from action_spotting.visual.frames import FrameOptions
 from action_spotting.visual.resnet_network import SHAPE, WIDTH, Settings, load_network
+from action_spotting.visual.transforms import square
 
 QUEUED_BATCHES = 2
 
@@ -36,7 +37,8 @@ class ResNetExtractor:
     decoding
         Which frames are used, and by which decoder.
     transform
-        ``crop``, ``resize`` or ``resize256crop224``; see `action_spotting.visual.frames.square`.
+        ``crop``, ``resize`` or ``resize256crop224``; see
+        `action_spotting.visual.transforms.square`.
 
     Attributes
     ----------

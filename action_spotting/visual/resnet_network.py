@@ -270,9 +270,13 @@ def _load_weights(model: Any, path: Path) -> None:
 
 def _mismatch(model: Any, path: Path) -> str | None:
     """Say how the file's layers differ from the model's; None when all are there."""
+    import h5py
+
     try:
         with open_hdf5(path) as file:
             layers = file.get("model_weights", file)
+            if not isinstance(layers, h5py.Group):
+                return "its model_weights are no group of layers"
             for layer in model.layers:
                 want = sorted(tuple(weight.shape) for weight in layer.weights)
                 if want and layer.name not in layers:
@@ -286,9 +290,11 @@ def _mismatch(model: Any, path: Path) -> str | None:
     return None
 
 
-def _arrays(group: Any) -> list[Any]:
+def _arrays(layer: Any) -> list[Any]:
+    """The arrays of a layer; none where a stranger's file has no group at its place."""
     import h5py
 
     arrays: list[Any] = []
-    group.visititems(lambda _, x: arrays.append(x) if isinstance(x, h5py.Dataset) else None)
+    if isinstance(layer, h5py.Group):
+        layer.visititems(lambda _, x: arrays.append(x) if isinstance(x, h5py.Dataset) else None)
     return arrays

@@ -75,7 +75,7 @@ def test_the_program_lists_its_commands_and_its_version(tmp_path):
 def test_wrong_usage_ends_with_2(tmp_path):
     unknown = run("-m", "action_spotting", "extract_resnet", cwd=tmp_path)
     assert unknown.returncode == 2
-    assert "'extract-resnet'" in unknown.stderr
+    assert "extract-resnet" in unknown.stderr
     assert run("-m", "action_spotting", cwd=tmp_path).returncode == 2
     assert run("-m", "action_spotting", "train", "--nonsense", cwd=tmp_path).returncode == 2
 

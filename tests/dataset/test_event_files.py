@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from action_spotting.dataset.event_files import ERROR, LABELS, PREDICTIONS, parse_events
+from action_spotting.dataset.event_files import parse_events
+from action_spotting.dataset.event_findings import ERROR, LABELS, PREDICTIONS
 from action_spotting.errors import InputError
 
 SPOT = {

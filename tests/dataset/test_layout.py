@@ -78,6 +78,22 @@ def test_media_of_each_kind(tmp_path):
         half.clip("lq")
 
 
+def test_media_of_any_usual_suffix_in_any_case(tmp_path):
+    for name in ("1.MTS", "2_224p.Mp4", "1.jpg"):
+        touch(tmp_path / "game" / name)
+    assert list_games(tmp_path) == ["game"]
+    assert [Half(tmp_path, "game", n).clip().path.name for n in (1, 2)] == ["1.MTS", "2_224p.Mp4"]
+
+
+def test_media_of_a_kind_that_is_not_taken_are_named(tmp_path):
+    touch(tmp_path / "game" / "1.braw")
+    touch(tmp_path / "pictures" / "1.jpg")
+    touch(tmp_path / "arrays" / "1.npy")
+    assert list_games(tmp_path) == ["game"]
+    with pytest.raises(InputError, match=r"no 1_224p\.mkv or 1\.mkv; 1\.braw is there, but its"):
+        Half(tmp_path, "game", 1).clip()
+
+
 def test_hq_media_follow_video_ini(tmp_path):
     half = Half(tmp_path, "game", 1)
     touch(tmp_path / "game" / "1_HQ.mkv")
@@ -97,7 +113,8 @@ def test_hq_media_follow_video_ini(tmp_path):
         ("[2_HQ.mkv]\n", "no section for half 1"),
         ("[1_HQ.mkv]\nstart_time_second = 3\n", "needs duration_second"),
         ("[1_HQ.mkv]\nstart_time_second = x\nduration_second = 3\n", "needs start_time_second"),
-        ("[1_HQ.mkv]\nstart_time_second = nan\nduration_second = 3\n", "must be finite"),
+        ("[1_HQ.mkv]\nstart_time_second = nan\nduration_second = 3\n", "must be 0 to 86400 s"),
+        ("[1_HQ.mkv]\nstart_time_second = 1e308\nduration_second = 3\n", "must be 0 to 86400 s"),
         ("[1/../../x]\nstart_time_second = 1\nduration_second = 3\n", "not a file beside"),
         ("[1_gone.mkv]\nstart_time_second = 1\nduration_second = 3\n", "named in video.ini"),
         ("nonsense", "cannot be read"),

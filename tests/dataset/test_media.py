@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from action_spotting.dataset.media import open_media, origin_s, picture_stream, probe
+from action_spotting.dataset.media import open_media, origin_s, probe
 from action_spotting.dataset.packets import length_s
+from action_spotting.dataset.streams import picture_stream
 from action_spotting.errors import InputError
 from action_spotting.io.ffmpeg import ffmpeg_exe
 

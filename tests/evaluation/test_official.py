@@ -17,7 +17,7 @@ from action_spotting.dataset.events import game_time
 from action_spotting.dataset.layout import LABEL_FILES
 from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.evaluation.game_set import load_set
-from action_spotting.evaluation.scoring import METRICS
+from action_spotting.evaluation.tally import METRICS
 
 NAME = "results_spotting.json"
 V1_LABELS = ("y-card", "r-card", "yr-card", "subs-in", "soccer-ball", "soccer-ball-own", "corner")

@@ -8,7 +8,8 @@ import pytest
 from action_spotting.dataset.events import Events
 from action_spotting.errors import UsageError
 from action_spotting.evaluation.resampling import bootstrap, compare
-from action_spotting.evaluation.scoring import average_map, official_result, tally_games
+from action_spotting.evaluation.scoring import average_map, official_result
+from action_spotting.evaluation.tally import tally_games
 
 
 def tally(annotations, spots):

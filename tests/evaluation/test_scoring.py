@@ -13,7 +13,8 @@ from sklearn.metrics import average_precision_score
 from action_spotting.dataset.events import Events
 from action_spotting.errors import UsageError
 from action_spotting.evaluation.average_precision import exact_ap, ranks, threshold_bins
-from action_spotting.evaluation.scoring import METRICS, average_map, over_tolerances, score
+from action_spotting.evaluation.scoring import average_map, over_tolerances, score
+from action_spotting.evaluation.tally import METRICS
 
 GOAL, CORNER = 2, 13
 

@@ -16,11 +16,13 @@ import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from action_spotting.dataset.media import Clip, open_media, picture_stream
+from action_spotting.dataset.media import Clip, open_media
+from action_spotting.dataset.streams import picture_stream
 from action_spotting.errors import UsageError
 from action_spotting.export.formats.edl import frame_of, timecode
 from action_spotting.export.registry import write_exports
-from action_spotting.export.timeline import Timeline, Window, build_timeline
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline, build_timeline
 from action_spotting.io.ffmpeg import ffmpeg_exe, run_ffmpeg
 
 from ..odd_media import clock_ms

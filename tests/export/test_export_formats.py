@@ -23,7 +23,8 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS, check_formats, write_exports
-from action_spotting.export.timeline import Timeline, Window, build_timeline
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline, build_timeline
 from action_spotting.io.ffmpeg import ffmpeg_exe
 
 WINDOW = Window(3, 2)

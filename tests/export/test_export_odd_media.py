@@ -13,8 +13,9 @@ from PIL import Image
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.export.overlay import overlay
 from action_spotting.export.reel import highlights
+from action_spotting.export.selection import Window
 from action_spotting.export.thumbnails import thumbnails
-from action_spotting.export.timeline import Timeline, Window, build_timeline
+from action_spotting.export.timeline import Timeline, build_timeline
 from action_spotting.io.ffmpeg import run_ffmpeg
 
 from ..odd_media import BEEPS_S, CLOCK_S, EVEN_S, ODD_MEDIA, clock_ms

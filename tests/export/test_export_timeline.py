@@ -9,13 +9,8 @@ from action_spotting.dataset.classes import ACTIONS_V1, ACTIONS_V2
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import InputError, UsageError
-from action_spotting.export.timeline import (
-    Window,
-    build_timeline,
-    read_threshold,
-    select,
-    split_files,
-)
+from action_spotting.export.selection import Window, read_threshold, select, split_files
+from action_spotting.export.timeline import build_timeline
 from action_spotting.export.wording import clock, one_line, plain_name
 
 

@@ -19,8 +19,9 @@ from action_spotting.export.cuts import choose_cuts
 from action_spotting.export.footage import check_target
 from action_spotting.export.overlay import overlay, overlay_paths
 from action_spotting.export.reel import highlights
+from action_spotting.export.selection import Window
 from action_spotting.export.thumbnails import thumbnails
-from action_spotting.export.timeline import Window, build_timeline
+from action_spotting.export.timeline import build_timeline
 from action_spotting.io.ffmpeg import ffmpeg_exe
 
 slow = pytest.mark.slow

@@ -28,8 +28,9 @@ from action_spotting.extraction.job import Job, job_of_clip, jobs_of_halves
 from action_spotting.extraction.registry import Pretrained, make_extractor
 from action_spotting.io.locks import holder_of
 from action_spotting.reduction.files import load_pca, save_pca
+from action_spotting.reduction.fitting import fit
 from action_spotting.reduction.on_cluster import FILES_A_TASK, fit_on_cluster, reduce_on_cluster
-from action_spotting.reduction.pca import fit, reduce_files
+from action_spotting.reduction.projection import reduce_files
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow

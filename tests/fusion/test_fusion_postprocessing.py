@@ -11,6 +11,7 @@ from scipy.special import expit, logit
 
 from action_spotting.dataset.events import Events
 from action_spotting.errors import InputError
+from action_spotting.fusion import calibration
 from action_spotting.fusion import postprocessing as room
 from action_spotting.fusion.peak_picking import FLOOR, NO_PEAKS, Peaks
 
@@ -26,7 +27,7 @@ def peaks(times_s, confidence, label=0) -> Peaks:
 
 
 def test_each_event_is_found_once_and_by_the_most_confident():
-    found = room.true_positives(
+    found = calibration.true_positives(
         peaks([9.0, 10.0, 31.0], [0.5, 0.9, 0.8]), annotations([10.5, 40]), 1
     )
     assert found.tolist() == [False, True, False]
@@ -34,8 +35,8 @@ def test_each_event_is_found_once_and_by_the_most_confident():
 
 def test_events_of_another_half_or_class_do_not_count():
     spots = peaks([10.0], [0.9])
-    assert not room.true_positives(spots, annotations([10.0], half=2), 1).any()
-    assert not room.true_positives(spots, annotations([10.0], label=1), 1).any()
+    assert not calibration.true_positives(spots, annotations([10.0], half=2), 1).any()
+    assert not calibration.true_positives(spots, annotations([10.0], label=1), 1).any()
 
 
 def fitted(confidence, *, spread=True) -> room.Postprocessing:
@@ -47,7 +48,7 @@ def fitted(confidence, *, spread=True) -> room.Postprocessing:
 
     events = annotations(spots.time_s[rng.random(len(spots)) < 0.5])
     pick = lambda windows_s, scale: [[spots, NO_PEAKS]]  # noqa: E731
-    return room.fit_postprocessing(pick, [events], score, classes=1, spread=spread)
+    return calibration.fit_postprocessing(pick, [events], score, classes=1, spread=spread)
 
 
 def test_the_map_spreads_logits_evenly_up_to_the_most_confident():
@@ -69,18 +70,18 @@ def test_probability_is_the_share_of_right_spots():
     rng = np.random.default_rng(2)
     x = rng.normal(0, 3, 20000)
     right = rng.random(20000) < expit(x / 2 - 1)
-    temperature, offset = room.fit_probability(x, right)
+    temperature, offset = calibration.fit_probability(x, right)
     assert (temperature, offset) == (pytest.approx(2, rel=0.05), pytest.approx(-1, abs=0.08))
 
 
 def test_without_a_right_spot_probability_is_the_confidence():
-    assert room.fit_probability(np.zeros(3), np.zeros(3, bool)) == (1.0, 0.0)
+    assert calibration.fit_probability(np.zeros(3), np.zeros(3, bool)) == (1.0, 0.0)
 
 
 def test_the_threshold_has_the_best_f1():
     score = np.array([0.9, 0.8, 0.7, 0.6])
     right = np.array([True, True, False, False])
-    found = room.best_thresholds(score, np.zeros(4, int), right, np.array([12]))
+    found = calibration.best_thresholds(score, np.zeros(4, int), right, np.array([12]))
     assert found == pytest.approx([0.8])
 
 
@@ -95,7 +96,7 @@ def test_a_rare_class_takes_the_window_of_all():
         aps = np.array([-abs(width - 3.0), -2 * abs(width - 40.0)])
         return SimpleNamespace(per_class=aps, average_map=aps.mean())
 
-    found = room.fit_postprocessing(pick, events, score, classes=2)
+    found = calibration.fit_postprocessing(pick, events, score, classes=2)
     assert found.nms_windows_s.tolist() == [3.0, 40.0]
     assert found.displacement_scale == 0.0
 

@@ -22,10 +22,7 @@ from action_spotting.fusion.settings import (
     numbers,
     read_settings,
 )
-from action_spotting.fusion.split_data import (
-    check_provenance,
-    open_split,
-)
+from action_spotting.fusion.split_data import check_provenance, open_split
 
 NAMES = ("Picture", "Sound")
 GAMES = [f"league/season/train {i}" for i in range(3)]

@@ -15,7 +15,8 @@ from action_spotting.pipeline.check import prepare
 from action_spotting.pipeline.model_files import pca_files
 from action_spotting.pipeline.plan import Plan
 from action_spotting.reduction.files import save_pca
-from action_spotting.reduction.pca import fit, reduce_files
+from action_spotting.reduction.fitting import fit
+from action_spotting.reduction.projection import reduce_files
 
 WIDTHS = {
     "Mine": 3,

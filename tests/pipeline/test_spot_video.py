@@ -14,16 +14,9 @@ from action_spotting.dataset.media import Clip
 from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.registry import FORMATS
-from action_spotting.pipeline.video import (
-    VideoOutcome,
-    VideoPlan,
-    clips_of,
-    closing_text,
-    parse_threshold,
-    show,
-    spot_video,
-    spots_table,
-)
+from action_spotting.pipeline.show import closing_text, show, spots_table
+from action_spotting.pipeline.video import clips_of, parse_threshold, spot_video
+from action_spotting.pipeline.video_plan import VideoOutcome, VideoPlan
 
 pytestmark = pytest.mark.xdist_group("chain")
 

@@ -16,7 +16,9 @@ from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.reduction.dataset import fit_or_load, pairs_of
 from action_spotting.reduction.files import load_pca, plot_variance, save_pca
-from action_spotting.reduction.pca import PCA, Sums, fit, from_sums, reduce_files
+from action_spotting.reduction.fitting import fit
+from action_spotting.reduction.pca import PCA, Sums, from_sums
+from action_spotting.reduction.projection import reduce_files
 
 
 def rows(count: int, width: int = 24, seed: int = 0) -> np.ndarray:

@@ -104,7 +104,8 @@ def predictions(folder: Path) -> Target:
 
 def scored_labels(_: Path) -> Target:
     """``dataset.event_files.parse_events`` of labels, both versions."""
-    from action_spotting.dataset.event_files import LABELS, parse_events
+    from action_spotting.dataset.event_files import parse_events
+    from action_spotting.dataset.event_findings import LABELS
 
     def read(data: bytes) -> None:
         parse_events(data, "l.json", LABELS, version=1)
@@ -115,7 +116,8 @@ def scored_labels(_: Path) -> Target:
 
 def scored_spots(_: Path) -> Target:
     """``dataset.event_files.parse_events`` of results."""
-    from action_spotting.dataset.event_files import PREDICTIONS, parse_events
+    from action_spotting.dataset.event_files import parse_events
+    from action_spotting.dataset.event_findings import PREDICTIONS
 
     return Target(lambda data: parse_events(data, "p.json", PREDICTIONS), spots_seeds(), JSON)
 
@@ -298,7 +300,7 @@ def classes(folder: Path) -> Target:
     """``dataset.classes.read_classes`` of JSON and ``export.timeline.read_threshold``."""
     from action_spotting.dataset.classes import ACTIONS_V2, read_classes
     from action_spotting.errors import SpottingError
-    from action_spotting.export.timeline import read_threshold
+    from action_spotting.export.selection import read_threshold
 
     def read(path: Path) -> None:
         try:

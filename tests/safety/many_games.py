@@ -21,7 +21,8 @@ from action_spotting.dataset.feature_types import PICTURE
 from action_spotting.dataset.layout import Half
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import jobs_of_halves
-from action_spotting.visual.frames import FrameOptions, square
+from action_spotting.visual.frames import FrameOptions
+from action_spotting.visual.transforms import square
 
 SETTLED = 10
 MEMORY_MB = 20

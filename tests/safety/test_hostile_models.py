@@ -198,13 +198,14 @@ def test_arrays_of_other_kinds_are_refused(folder):
 
 
 def test_arrays_that_unpack_to_gigabytes(folder):
-    from action_spotting.fusion import model as room
+    from action_spotting.fusion.arrays import MAX_WEIGHTS_BYTES
+    from action_spotting.fusion.model import load_model
 
     with zipfile.ZipFile(folder / "weights.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         for i in range(9):
             archive.writestr(f"weight_{i}.npy", bytes(2**28))
-    with pytest.raises(InputError, match=f"larger than {room.MAX_WEIGHTS_BYTES} bytes"):
-        room.load_model(folder)
+    with pytest.raises(InputError, match=f"larger than {MAX_WEIGHTS_BYTES} bytes"):
+        load_model(folder)
 
 
 def test_a_folder_that_is_none(tmp_path):

@@ -22,7 +22,7 @@ from action_spotting.dataset.media import probe
 from action_spotting.dataset.records import sha256
 from action_spotting.dataset.tree import open_tree
 from action_spotting.errors import SpottingError
-from action_spotting.fusion.model import read_arrays
+from action_spotting.fusion.arrays import read_arrays
 from action_spotting.io.pickles import read_pickle
 from action_spotting.io.pretrained import PretrainedFile, find, open_hdf5
 from action_spotting.io.tf_checkpoint import Checkpoint

@@ -21,10 +21,10 @@ from action_spotting.visual.frames import (
     settled_rate,
     shown_at,
     soccernet_choice,
-    square,
     with_frames,
 )
 from action_spotting.visual.packet_index import Scan, scan_packets
+from action_spotting.visual.transforms import square
 
 GRABBERS = ("pyav", "opencv", "skvideo")
 NAMES = (

@@ -11,7 +11,7 @@ import pytest
 from action_spotting.dataset.media import Clip, open_media
 from action_spotting.visual.frames import FrameOptions, with_frames
 from action_spotting.visual.packet_index import scan_packets
-from action_spotting.visual.readers import Miscounted, PyAVReader
+from action_spotting.visual.pyav_reader import Miscounted, PyAVReader
 
 STRUCTURES = {
     "closed": ("a.mkv", "keyint=12:scenecut=0:bframes=3"),
@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_sought_is_read_from_end_to_end(new_video, tmp_pat
     path = new_video(tmp_path / "a.mkv", frames=120, options=options)
     want = with_frames(Clip(path), FrameOptions(), lambda frames: np.array(list(frames)))
     monkeypatch.setattr(
-        "action_spotting.visual.readers.open_media", lambda path: Unsought(open_media(path))
+        "action_spotting.visual.pyav_reader.open_media", lambda path: Unsought(open_media(path))
     )
     have = with_frames(Clip(path), FrameOptions(), lambda frames: np.array(list(frames)))
     np.testing.assert_array_equal(have, want)

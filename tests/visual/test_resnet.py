@@ -18,9 +18,10 @@ from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.visual import resnet_network
-from action_spotting.visual.frames import FrameOptions, square, with_frames
+from action_spotting.visual.frames import FrameOptions, with_frames
 from action_spotting.visual.resnet import ResNetExtractor
 from action_spotting.visual.resnet_network import Settings, build_model
+from action_spotting.visual.transforms import square
 
 SMALL = Settings(weights="random", batch_size=4)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from action_spotting.export.timeline import Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline
 from action_spotting.export.wording import one_line
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from action_spotting.export.timeline import Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Timeline
 
 HEADER = (
     "game",

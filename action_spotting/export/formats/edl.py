@@ -11,7 +11,8 @@ import math
 from pathlib import PurePosixPath
 
 from action_spotting.errors import UsageError
-from action_spotting.export.timeline import USUAL_RATES, HalfMedia, Timeline, Window, split_files
+from action_spotting.export.selection import Window, split_files
+from action_spotting.export.timeline import USUAL_RATES, HalfMedia, Timeline
 from action_spotting.export.wording import one_line
 
 MAX_EVENTS = 999

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from action_spotting.export.timeline import HalfMedia, Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import HalfMedia, Timeline
 
 
 def export_json(timeline: Timeline, window: Window | None = None) -> str:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from action_spotting.export.timeline import Timeline, Window, split_files
+from action_spotting.export.selection import Window, split_files
+from action_spotting.export.timeline import Timeline
 
 HEAD = "action"
 """The name of the one set of labels."""

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from action_spotting.export.formats.edl import frames, start_frame
-from action_spotting.export.timeline import HalfMedia, Moment, Timeline, Window, split_files
+from action_spotting.export.selection import Window, split_files
+from action_spotting.export.timeline import HalfMedia, Moment, Timeline
 
 METADATA_KEY = "action_spotting"
 

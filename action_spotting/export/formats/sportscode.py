@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from action_spotting.export.timeline import Moment, Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Moment, Timeline
 
 
 def export_sportscode(timeline: Timeline, window: Window | None = None) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import html
 
-from action_spotting.export.timeline import Moment, Timeline, Window
+from action_spotting.export.selection import Window
+from action_spotting.export.timeline import Moment, Timeline
 from action_spotting.export.wording import clock, one_line
 
 SHOWN_MS = 4000
