@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.io.files import check_plain, open_plain, whole_file
@@ -44,7 +44,8 @@ class PretrainedFile:
     url
         Where it is published.
     digest
-        ``"md5:…"`` or ``"sha256:…"`` of the whole file, as its publisher states it.
+        ``"md5:…"`` or ``"sha256:…"`` of the whole file, or ``"git:…"``, its name in a git
+        repository, as its publisher states it.
     option
         The door's option that names another file, for the error.
     """
@@ -143,11 +144,24 @@ def _download(file: PretrainedFile, target: Path) -> None:
 def _mismatch(path: Path, digest: str) -> str | None:
     kind, _, want = digest.partition(":")
     with open_plain(path) as handle:
-        digester = partial(hashlib.new, kind, usedforsecurity=False)
-        have = hashlib.file_digest(handle, digester).hexdigest()
+        have = _git_blob(handle) if kind == "git" else _digest(handle, kind)
     if have == want:
         return None
     return f"{kind} is {have}, expected {want}; the file is not the published one or is damaged"
+
+
+def _digest(handle: BinaryIO, kind: str) -> str:
+    return hashlib.file_digest(
+        handle, partial(hashlib.new, kind, usedforsecurity=False)
+    ).hexdigest()
+
+
+def _git_blob(handle: BinaryIO) -> str:
+    """Name a file's content as git does: the SHA-1 of its length and its bytes."""
+    digest = hashlib.sha1(b"blob %d\0" % os.fstat(handle.fileno()).st_size, usedforsecurity=False)
+    while block := handle.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

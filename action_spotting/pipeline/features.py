@@ -18,10 +18,11 @@ from action_spotting.dataset.records import compare_settings, source_of
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import Extractor, extract_all
 from action_spotting.extraction.job import Job, clear_leftovers
-from action_spotting.extraction.registry import Pretrained, make_extractor
+from action_spotting.extraction.registry import Pretrained, is_random, make_extractor
 from action_spotting.io.items import Summary
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
+from action_spotting.reduction import released
 from action_spotting.reduction.files import load_pca
 from action_spotting.reduction.pca import PCA
 from action_spotting.reduction.projection import reduce_files
@@ -109,6 +110,10 @@ def make_features(
         at_hand.append(name)
         if silent := [str(n) for n in plan.clips if n not in plan.halves(name)]:
             notices.append(f"half {', '.join(silent)} has no sound; spotted without {name} there")
+    known = {base_of(name) for name in at_hand if plan.provenance.get(name)}
+    for name, extractor in todo.extractors.items():
+        if name not in known and is_random(extractor.settings):
+            notices.append(f"{name} is made with random weights: the spots say nothing")
     begin()
     for name, number in itertools.product(at_hand, plan.clips):
         for feature in {name, base_of(name)}:
@@ -161,7 +166,7 @@ class _Todo:
         if reduced:
             again = {*lacking, *plan.lacking(name, settings)}
             if again:
-                pca = _load_pca(plan, reduced[1], settings.get("pca"))
+                pca = _load_pca(plan, name, reduced[1], settings.get("pca"))
                 at = partial(feature_path, plan.out)
                 self.projections.append((pca, {at(n, name): at(n, base) for n in again}))
         if extractor:
@@ -180,8 +185,11 @@ def _with_sound(plan: FeaturePlan, notices: list[str]) -> list[str]:
     return [name for name in plan.modalities if name not in silent]
 
 
-def _load_pca(plan: FeaturePlan, dims: int, like: Mapping[str, Any] | None) -> PCA:
+def _load_pca(plan: FeaturePlan, name: str, dims: int, like: Mapping[str, Any] | None) -> PCA:
+    """Load the PCA of a reduced feature; of the released one, which has no record, SoccerNet's."""
     files = plan.pretrained.pca or find_pca(plan.model_dirs, dims)
+    if files is None and name == released.FEATURE and not like:
+        files = released.released_pca()
     if files is None:
         raise UsageError(
             f"no model folder has {' and '.join(path.name for path in pca_files(Path(), dims))} "
