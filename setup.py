@@ -26,8 +26,6 @@ setup(
     entry_points={"console_scripts": ["action-spotting = action_spotting.cli.program:main"]},
     install_requires=requirements(),
     extras_require={
-        # a faster engine for ResNet-152 on processors: --engine openvino
-        "openvino": ["openvino>=2024.4"],
         # many machines: --scheduler (on SLURM with dask-jobqueue)
         "cluster": ["distributed>=2024.5"],
         "dev": [
@@ -45,6 +43,9 @@ setup(
             "otio-cmx3600-adapter>=1.0",
             "kloppy>=3.15",
             "moviepy>=2.1",  # holds pillow below 12
+            "openpyxl>=3.1",
+            # drives the machine's Chromium through the report; without one those tests are skipped
+            "playwright>=1.49",
         ],
     },
 )

@@ -21,17 +21,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command
 from action_spotting.dataset.feature_types import is_audio
 from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.dataset.records import read_record
 from action_spotting.dataset.splits import list_games
-from action_spotting.evaluation.evaluate import score_folder
+from action_spotting.evaluation.evaluate import occurring_average, score_folder
 from action_spotting.io.files import write_json
 from action_spotting.io.tables import table
-from action_spotting.pipeline.stages import occurring_average
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--demo", type=Path, default=Path("demo"), help="folder of `make demo`")
     parser.add_argument("--shuffles", type=int, default=3, help="random orders to average over")
     args = parser.parse_args(argv)
-    load_tensorflow()
+    load_backend()
     from action_spotting.fusion.prediction import load_models
 
     models = load_models([args.demo / "model"])

@@ -31,7 +31,7 @@ import numpy as np
 from action_spotting.audio.mel import log_mel
 from action_spotting.audio.vggish import FRAMES
 from action_spotting.audio.waveform import Waveform
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.extraction.driver import extract_all
@@ -93,7 +93,7 @@ def stand_in(folder: Path) -> Path:
 
 def measure(clip: Clip, detector: Path, folder: Path, repeats: int) -> str:
     """Measure all in turn; gives the table."""
-    load_tensorflow()
+    load_backend()
     pretrained = Pretrained("random", "random", detector)
     extractors = {name: make_extractor(name, pretrained) for name in FEATURES}
     tasks = bare_networks(clip, extractors, detector)

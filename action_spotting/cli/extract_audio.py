@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command
 from action_spotting.cli import extraction_options as options
 from action_spotting.errors import UsageError
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.plot and "FFT" not in args.features:
         raise UsageError("--plot draws the FFT features; add FFT to --features")
     if args.features != ["FFT"] and not args.scheduler:
-        load_tensorflow()
+        load_backend()
     from action_spotting.audio.extractors import (
         VGGISH_NAMES,
         AudioOptions,

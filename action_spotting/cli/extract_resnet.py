@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command
 from action_spotting.cli import extraction_options as options
 from action_spotting.visual import choices
@@ -48,31 +48,40 @@ def build_parser() -> argparse.ArgumentParser:
         "--precision",
         choices=choices.PRECISIONS,
         default="float32",
-        help="bfloat16: faster on processors that have it; float16: on GPUs",
+        help="bfloat16: faster where the hardware has it, which auto finds out; float16: on GPUs",
     )
     network.add_argument(
         "--engine",
         choices=choices.ENGINES,
-        default="tensorflow",
-        help="openvino: faster on CPUs; needs pip install 'action_spotting[openvino]'",
+        default="auto",
+        help="auto: openvino on a CPU where it is installed, else what $KERAS_BACKEND chooses",
     )
-    network.add_argument("--batch_size", type=command.BATCH, default=32, help="frames a call")
-    network.add_argument("--GPU", type=command.GPU, default=0, help="index of the GPU; -1: the CPU")
+    network.add_argument(
+        "--batch_size", type=_batch, metavar="N", help="frames a call, or auto: 16; 256 on a GPU"
+    )
+    network.add_argument(
+        "--GPU", type=command.GPU, help="index of the GPU; -1: the CPU (left out: the first there)"
+    )
     options.add_running(parser)
     return parser
+
+
+def _batch(text: str) -> int | None:
+    return None if text == "auto" else command.BATCH(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
     if not args.scheduler:
-        load_tensorflow()
+        load_backend()
     from action_spotting.cli.run_log import log_run
+    from action_spotting.dataset.feature_types import name_at
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.resnet import ResNetExtractor
     from action_spotting.visual.resnet_network import Settings
 
-    name = f"{args.features}_{args.back_end}"
+    name = name_at(f"{args.features}_{args.back_end}", args.FPS)
     folder, jobs = options.find_jobs(args, [name], "weights", "weights_dir")
     log_run(folder, "extract-resnet", argv)
     make = partial(

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.cli import command, output
-from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --split test\n"
@@ -21,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser(__doc__ or "", EXAMPLE)
     where = parser.add_argument_group("where")
     where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
+    command.add_features_dirpath(where)
     where.add_argument("--split", nargs="+", default=["test"], help="games to predict")
     where.add_argument(
         "--model_dir", nargs="+", required=True, help="model folder; several make an ensemble"
@@ -47,9 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
-    root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
+    root = command.data_set(args)
 
-    load_tensorflow()
+    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.dataset.rate_text import parse_rates

@@ -15,6 +15,8 @@ COMMANDS = {
     "download": "SoccerNet's labels, released features and videos",
     "extract-resnet": "ResNet-152 features of frames",
     "extract-yolov5": "player and ball features of frames",
+    "extract-onnx": "features of any frozen ONNX network, from frames or sound",
+    "convert-released": "features of SoccerNet's player boxes and pitch calibrations",
     "extract-audio": "VGGish and FFT features of sound",
     "reduce": "PCA of features",
     "train": "train a spotting head",

@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="where the second half begins in one video of a whole match, such as 1:02:30",
     )
     what.add_argument("--out", type=Path, required=True, metavar="DIR", help="the match's folder")
+    what.add_argument("--title", help="how the match is called (default: as its files are)")
     what.add_argument("--overwrite", action="store_true", help="make the features anew")
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -82,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--overlay", type=Path, metavar="FILE.mp4", help="the video with its spots on the picture"
     )
+    show.add_argument("--clips", type=Path, metavar="DIR", help="one short video a spot")
     weights = parser.add_argument_group("pretrained weights (those of the model's training)")
     weights.add_argument(
         "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
@@ -107,6 +109,14 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="the average that goes with it, such as average_512_TF2.pkl",
+    )
+    weights.add_argument(
+        "--onnx",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the networks of features that ExtractONNX made for the model's training",
     )
     return parser
 
@@ -135,12 +145,15 @@ def main(argv: Sequence[str] | None = None) -> int:
                 args.vggish_weights,
                 args.yolov5_weights,
                 pca=pca if all(pca) else None,
+                onnx=tuple(args.onnx),
             ),
             threshold=args.threshold,
             overwrite=args.overwrite,
             exports=tuple(args.export),
             highlights=args.highlights,
             overlay=args.overlay,
+            clips=args.clips,
+            title=args.title,
         ),
         partial(log_run, args.out, "spot", argv),
     )

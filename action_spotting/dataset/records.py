@@ -121,7 +121,7 @@ def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]
     -------
     list of str
         One difference each; empty where one of the media is that of the record, where there are no
-        media, or where the record names none or the boxes of an earlier detection.
+        media, or where the record names none, or boxes or calibrations instead.
 
     Examples
     --------
@@ -132,7 +132,8 @@ def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]
     if not isinstance(source, Mapping) or source in there or not there:
         return []
     name = str(source.get("file"))
-    if name.endswith(".npz"):  # the boxes of an earlier detection
+    made_of_boxes = name.endswith((".npz", ".json"))  # of a detection, or as released
+    if made_of_boxes and all(other["file"] != name for other in there):
         return []
     return compare_settings(source, next((s for s in there if s["file"] == name), there[0]))
 
@@ -228,6 +229,8 @@ def read_record(path: Path) -> dict[str, Any] | None:
 def compare_settings(have: Any, want: Any, name: str = "") -> list[str]:
     """Name every setting that differs, as ``weights.sha256 is 'a', not 'b'``.
 
+    In float32 all engines of a network count as one: they differ by less than 1e-4 of a feature.
+
     Parameters
     ----------
     have, want
@@ -244,10 +247,14 @@ def compare_settings(have: Any, want: Any, name: str = "") -> list[str]:
     --------
     >>> compare_settings({"fps": 2, "pca": {"dims": 512}}, {"fps": 2, "pca": {"dims": 256}})
     ['pca.dims is 512, not 256']
+    >>> one = {"precision": "float32", "engine": "openvino"}
+    >>> compare_settings(one, {**one, "engine": "tensorflow"})
+    []
     """
     if isinstance(have, Mapping) and isinstance(want, Mapping):
         differences = []
-        for key in sorted(set(have) | set(want)):
+        same_make = have.get("precision") == want.get("precision") == "float32"
+        for key in sorted((set(have) | set(want)) - ({"engine"} if same_make else set())):
             inner = f"{name}.{key}" if name else str(key)
             differences += compare_settings(have.get(key), want.get(key), inner)
         return differences

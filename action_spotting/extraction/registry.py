@@ -12,21 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from action_spotting.backend import load_tensorflow
-from action_spotting.dataset.feature_types import FEATURE_TYPES
+from action_spotting.backend import load_backend
+from action_spotting.dataset.feature_types import FEATURE_TYPES, split_rate
 from action_spotting.dataset.records import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
+from action_spotting.extraction.onnx_feature import is_onnx, onnx_feature
 
 if TYPE_CHECKING:
     from action_spotting.audio.extractors import AudioOptions
 
 RANDOM = "random"
-GPU = 0
-"""Index of the GPU that is used, where there is one."""
-
-RESNET_BATCH = 16
-"""Frames a batch: as fast as larger ones on a CPU, with little padding for a short half."""
+GPU: int | None = None
+"""The GPU that is used: the first, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,8 @@ class Pretrained:
         What it is, for the provenance, where it is not plain YOLOv5.
     pca
         The files of the PCA and of its average; None: those kept with the model.
+    onnx
+        Networks of features that ExtractONNX made.
     """
 
     resnet: str = "imagenet"
@@ -50,6 +50,7 @@ class Pretrained:
     yolov5: Path | None = None
     yolov5_note: str = ""
     pca: tuple[Path, Path] | None = None
+    onnx: tuple[Path, ...] = ()
 
 
 def make_extractor(
@@ -60,7 +61,8 @@ def make_extractor(
     Parameters
     ----------
     name
-        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``, ``FFT``.
+        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``,
+        ``FFT``, or, with `like`, one that ExtractONNX made.
     pretrained
         The weights to use.
     like
@@ -84,12 +86,15 @@ def make_extractor(
     >>> make_extractor("FFT", Pretrained()).width
     48
     """
-    if name not in _MAKERS:
+    if like and is_onnx(like):
+        return onnx_feature(name, pretrained.onnx, like, gpu=GPU or 0)
+    plain, fps = split_rate(name)
+    if plain not in _MAKERS:
         if name in FEATURE_TYPES:
             raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
         raise UsageError(unknown("feature", name, FEATURE_TYPES))
-    make, option = _MAKERS[name]
-    extractor = make(pretrained, like or {})
+    make, option = _MAKERS[plain]
+    extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
     differences = compare_settings(extractor.settings, like) if like else []
     if differences:
         raise UsageError(
@@ -100,17 +105,17 @@ def make_extractor(
 
 
 def _resnet(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
-    load_tensorflow()
+    load_backend()
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.resnet import ResNetExtractor
     from action_spotting.visual.resnet_network import Settings
 
+    engine = () if like.get("precision") == "float32" else ("engine",)  # all do, in float32
     return ResNetExtractor(
         Settings(
             weights=_weights(pretrained.resnet, like),
-            batch_size=RESNET_BATCH,
             gpu=GPU,
-            **_some(like, "channel_order", "precision", "engine"),
+            **_some(like, "channel_order", "precision", *engine),
         ),
         FrameOptions(**_some(like, "fps", "sampling", "grabber")),
         **_some(like, "transform"),
@@ -130,7 +135,7 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
     return YOLOv5Extractor(
         DetectorSettings(
             pretrained.yolov5,
-            gpu=GPU,
+            gpu=GPU or 0,
             note=(like.get("weights") or {}).get("note", pretrained.yolov5_note),
             **_some(like, "conf", "ball_conf", "iou", "imgsz"),
         ),
@@ -139,7 +144,7 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
 
 
 def _vggish(variant: str, pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
-    load_tensorflow()
+    load_backend()
     from action_spotting.audio.extractors import vggish_extractor
 
     weights = _weights(pretrained.vggish, like)

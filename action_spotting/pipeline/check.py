@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, pca_of
 from action_spotting.dataset.layout import Half
 from action_spotting.dataset.modalities import default_modalities, features_there, told
@@ -230,7 +230,10 @@ class _Check:
             if name not in self.work.lacking[half]:
                 self.work.lacking[half].append(name)
             return True
-        reason = self.media[half] or "missing, and not made here"
+        reason = (
+            self.media[half]
+            or "missing, and not made by this command (ExtractONNX and DownloadSoccerNet do)"
+        )
         self.work.failures[name][str(half.feature(name))] = reason
         return False
 
@@ -328,7 +331,7 @@ def _check_model(folder: Path, settings: HeadSettings) -> None:
     # The names of those modules, which load TensorFlow.
     if not any((folder / name).exists() for name in ("checkpoint.npz", "model.json")):
         return
-    load_tensorflow()
+    load_backend()
     from action_spotting.fusion.checkpoint import CHECKPOINT_FILE, check_same
 
     if not (folder / CHECKPOINT_FILE).exists():

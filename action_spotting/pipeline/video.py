@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from action_spotting.backend import load_tensorflow
+from action_spotting.backend import load_backend, use_device
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.layout import feature_path, predictions_path
 from action_spotting.dataset.media import Clip, probe
@@ -57,11 +57,10 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     """
     clips = clips_of(plan)
     check_outputs(plan)
-    load_tensorflow()
+    load_backend()
     from action_spotting.fusion.peak_picking import NO_PEAKS
     from action_spotting.fusion.postprocessing import to_spots
     from action_spotting.fusion.prediction import load_models
-    from action_spotting.visual.resnet_network import use_device
 
     use_device(GPU)  # before TensorFlow runs the head, after which it cannot be chosen any more
     models = load_models(plan.model_dirs)

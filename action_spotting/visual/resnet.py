@@ -97,8 +97,17 @@ class ResNetExtractor:
             One row a frame.
         """
         squares = (square(frame, self._transform) for frame in stream)
+        begun: tuple[Any, int] | None = None
         for batch, count in prefetch(batches(squares, self._network.batch_size), QUEUED_BATCHES):
-            yield self._network(batch)[:count]
+            following = self._network.begin(batch), count
+            if begun:
+                yield self._finish(*begun)
+            begun = following
+        if begun:
+            yield self._finish(*begun)
+
+    def _finish(self, begun: Any, count: int) -> np.ndarray:
+        return self._network.finish(begun)[:count]
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Compute the features of frames that are already 224 × 224.

@@ -1,8 +1,9 @@
-"""The ResNet-152 network itself: weights found, checked and loaded; TensorFlow or OpenVINO."""
+"""The ResNet-152 network itself: weights found, checked and loaded; Keras or OpenVINO."""
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -12,15 +13,29 @@ from typing import Any
 
 import numpy as np
 
+from action_spotting.backend import (
+    Device,
+    backend_name,
+    compiled,
+    fits,
+    full_float32,
+    use_device,
+)
 from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import expanded
 from action_spotting.io.pretrained import HDF5_ERRORS, PretrainedFile, find, open_hdf5
 from action_spotting.visual.choices import CHANNEL_ORDERS, ENGINES, PRECISIONS
+from action_spotting.visual.resnet_openvino import openvino_run
+
+logger = logging.getLogger(__name__)
 
 SHAPE = (224, 224, 3)
 WIDTH = 2048
 RANDOM_SEED = 0
+CPU_BATCH = 16
+"""As fast as larger batches on a CPU, with little padding for a short half."""
+GPU_BATCH = 256
 
 IMAGENET = PretrainedFile(
     name="resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -47,22 +62,25 @@ class Settings:
     channel_order
         ``soccernet`` or ``rgb``; see `action_spotting.visual.resnet`.
     precision
-        ``float32``, ``bfloat16`` or ``float16``.
+        ``float32``, ``bfloat16``, ``float16``, or ``auto``: bfloat16 where the device has it in
+        hardware, else float32.
     engine
-        ``tensorflow`` or ``openvino``.
+        ``openvino``, the back end that Keras runs on, or ``auto``: OpenVINO on a CPU where it is
+        installed, else the back end.
     batch_size
-        Frames a call.
+        Frames a call; None: `CPU_BATCH` or `GPU_BATCH`. One that a GPU has no memory for is
+        halved until it has.
     gpu
-        Index of the GPU; -1: the CPU. Without any GPU the CPU is used.
+        Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
     """
 
     weights: str = "imagenet"
     folder: Path | None = None
     channel_order: str = "soccernet"
     precision: str = "float32"
-    engine: str = "tensorflow"
-    batch_size: int = 32
-    gpu: int = -1
+    engine: str = "auto"
+    batch_size: int | None = None
+    gpu: int | None = -1
 
     def __post_init__(self) -> None:
         for kind, given, known in (
@@ -72,12 +90,23 @@ class Settings:
         ):
             if given not in known:
                 raise UsageError(unknown(kind, given, known))
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise UsageError(f"--batch_size {self.batch_size}: must be 1 or more")
 
 
 class Network:
     """Frames in, features out; may be called from several threads, one at a time is served.
+
+    Parameters
+    ----------
+    run
+        Begins to compute a batch.
+    fetch
+        Waits for what `run` has begun, and gives it as an array.
+    device
+        Where it runs, in words.
+    batch_size, record
+        As below.
 
     Attributes
     ----------
@@ -91,12 +120,13 @@ class Network:
 
     def __init__(
         self,
-        run: Callable[[np.ndarray], np.ndarray],
+        run: Callable[[np.ndarray], Any],
+        fetch: Callable[[Any], np.ndarray],
         device: str,
         batch_size: int,
         record: Mapping[str, Any],
     ) -> None:
-        self._run = run
+        self._run, self._fetch = run, fetch
         self.device = device
         self._lock = threading.Lock()
         self.batch_size = batch_size
@@ -104,8 +134,22 @@ class Network:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Compute float32 ``(batch_size, 2048)`` of BGR uint8 ``(batch_size, 224, 224, 3)``."""
+        return self.finish(self.begin(batch))
+
+    def begin(self, batch: np.ndarray) -> Any:
+        """Hand a batch to the device; a GPU computes it while the next is gathered."""
         with self._lock:
             return self._run(batch)
+
+    def finish(self, begun: Any) -> np.ndarray:
+        """Wait for a batch that was begun."""
+        features = self._fetch(begun)
+        if self.record["precision"] == "float16" and not np.isfinite(features).all():
+            raise InputError(
+                "float16 overflows (it ends at 65504) in these pictures; take --precision "
+                "bfloat16 or float32"
+            )
+        return features
 
 
 def load_network(settings: Settings) -> Network:
@@ -116,25 +160,95 @@ def load_network(settings: Settings) -> Network:
     action_spotting.io.pretrained.WeightsUnavailable
         The ImageNet weights are not here and cannot be downloaded.
     UsageError
-        No such file; OpenVINO is asked for and not installed.
+        No such file, engine or GPU.
     InputError
         The weights are of another network.
     """
     path = _find_weights(settings)
+    device = use_device(-1 if settings.engine == "openvino" else settings.gpu)
+    engine = _engine(settings.engine, device)
+    precision = settings.precision
+    if precision == "auto":
+        precision = "bfloat16" if device.bfloat16 else "float32"
+    if precision == "float32":
+        full_float32()
     record = {
         "weights": {"sha256": sha256(path)} if path else {"random": f"seed {RANDOM_SEED}"},
         "channel_order": settings.channel_order,
-        "precision": settings.precision,
-        "engine": settings.engine,
+        "precision": precision,
+        "engine": engine,
     }
-    on_openvino = settings.engine == "openvino"
-    if on_openvino and importlib.util.find_spec("openvino") is None:
+    swap = settings.channel_order == "soccernet"
+    size = settings.batch_size or (CPU_BATCH if device.gpu < 0 else GPU_BATCH)
+    if engine == "openvino":
+        model, shape = build_model(path), (size, *SHAPE)
+        run = openvino_run(model, shape, _CHANNEL_MEANS, swap=swap, precision=precision)
+        return Network(run, np.asarray, "CPU, OpenVINO", size, record)
+    run, fetch = _keras_run(path, device, swap=swap, precision=precision)
+    if device.gpu >= 0:
+        size = _fitting(run, fetch, size, device)
+    return Network(run, fetch, f"{device}, Keras on {engine}", size, record)
+
+
+def _engine(wanted: str, device: Device) -> str:
+    """Give the engine to use: OpenVINO on a CPU where it is installed, else the back end."""
+    there = importlib.util.find_spec("openvino") is not None
+    if wanted == "auto":
+        return "openvino" if there and device.gpu < 0 else backend_name()
+    if wanted == "openvino" and not there:
+        raise UsageError("--engine openvino: OpenVINO is not installed; pip install openvino")
+    if wanted not in ("openvino", backend_name()):
         raise UsageError(
-            "--engine openvino: OpenVINO is not installed; pip install 'action_spotting[openvino]'"
+            f"--engine {wanted}: Keras runs on {backend_name()} here; set KERAS_BACKEND={wanted}"
         )
-    device = use_device(-1 if on_openvino else settings.gpu)
-    run = (_openvino_run if on_openvino else _tensorflow_run)(settings, path)
-    return Network(run, device, settings.batch_size, record)
+    return wanted
+
+
+def _keras_run(
+    path: Path | None, device: Device, *, swap: bool, precision: str
+) -> tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]:
+    """Make what begins a uint8 BGR batch on the back end, and what fetches its features."""
+    from keras import ops
+
+    with device.scope():
+        model = build_model(path, precision)
+
+    def features(batch: Any) -> Any:
+        picture = ops.cast(batch, "float32")
+        # Keras swaps the channels of what it takes for RGB; an RGB copy of BGR swapped is BGR.
+        picture = ops.flip(picture, axis=-1) if swap else picture
+        picture = picture - ops.convert_to_tensor(_CHANNEL_MEANS, dtype="float32")
+        # The pool is summed in float32, whatever the precision of the convolutions.
+        return ops.mean(ops.cast(model(picture, training=False), "float32"), axis=[1, 2])
+
+    call = compiled(features, model.variables)
+
+    def run(batch: np.ndarray) -> Any:
+        with device.scope():
+            return call(batch)
+
+    return run, ops.convert_to_numpy
+
+
+def _fitting(
+    run: Callable[[np.ndarray], Any],
+    fetch: Callable[[Any], np.ndarray],
+    size: int,
+    device: Device,
+) -> int:
+    """Give the size of batch, `size` halved as often as needed, that a GPU has memory for."""
+    wanted = size
+
+    def once() -> None:
+        fetch(run(np.zeros((size, *SHAPE), np.uint8)))
+
+    while not fits(once):
+        if size == 1:
+            raise UsageError(f"{device} has not the memory for ResNet-152; --GPU -1 is the CPU")
+        size //= 2
+    if size < wanted:
+        logger.warning("%s has no memory for batches of %d: they are of %d", device, wanted, size)
+    return size
 
 
 def build_model(path: Path | None, precision: str = "float32") -> Any:
@@ -160,26 +274,6 @@ def build_model(path: Path | None, precision: str = "float32") -> Any:
     return model
 
 
-def use_device(gpu: int) -> str:
-    """Choose the GPU with index `gpu` for TensorFlow, or the CPU; say which it is.
-
-    It must come before TensorFlow has run anything.
-    """
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpu >= len(gpus) > 0:
-        raise UsageError(f"--GPU {gpu} does not exist; there are {len(gpus)}, counted from 0")
-    chosen = gpus[gpu : gpu + 1] if gpu >= 0 else []
-    try:
-        tf.config.set_visible_devices(chosen, "GPU")
-        for device in chosen:
-            tf.config.experimental.set_memory_growth(device, True)
-    except RuntimeError as error:
-        raise UsageError(f"--GPU {gpu}: TensorFlow already runs on other devices") from error
-    return f"GPU {gpu}" if chosen else "CPU"
-
-
 def _find_weights(settings: Settings) -> Path | None:
     if settings.weights == "random":
         return None
@@ -193,41 +287,6 @@ def _find_weights(settings: Settings) -> Path | None:
             "file with the weights of ResNet-152"
         )
     return path
-
-
-def _graph(settings: Settings, path: Path | None) -> Any:
-    """Make the function uint8 BGR batch -> features, traced for exactly one batch shape."""
-    import tensorflow as tf
-
-    model = build_model(path, settings.precision if settings.engine == "tensorflow" else "float32")
-    means = tf.constant(_CHANNEL_MEANS, tf.float32)
-    swap = settings.channel_order == "soccernet"
-    signature = [tf.TensorSpec((settings.batch_size, *SHAPE), tf.uint8)]
-
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator, unused-ignore]
-    def features(batch: Any) -> Any:
-        picture = tf.cast(batch, tf.float32)
-        # Keras swaps the channels of what it takes for RGB; an RGB copy of BGR swapped is BGR.
-        picture = (picture[..., ::-1] if swap else picture) - means
-        # The pool is summed in float32, whatever the precision of the convolutions.
-        return tf.reduce_mean(tf.cast(model(picture, training=False), tf.float32), axis=[1, 2])
-
-    return features
-
-
-def _tensorflow_run(settings: Settings, path: Path | None) -> Callable[[np.ndarray], np.ndarray]:
-    features = _graph(settings, path)
-    return lambda batch: features(batch).numpy()
-
-
-def _openvino_run(settings: Settings, path: Path | None) -> Callable[[np.ndarray], np.ndarray]:
-    import openvino
-
-    graph = openvino.convert_model(_graph(settings, path).get_concrete_function())
-    precision = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}[settings.precision]
-    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-    compiled = openvino.Core().compile_model(graph, "CPU", options)
-    return lambda batch: compiled(batch)[0]
 
 
 def _randomise(model: Any) -> None:

@@ -16,6 +16,8 @@ SCRIPTS = {
     "download": "Features/DownloadSoccerNet.py",
     "extract-resnet": "Features/ExtractResNET_TF2.py",
     "extract-yolov5": "Features/ExtractYOLOv5.py",
+    "extract-onnx": "Features/ExtractONNX.py",
+    "convert-released": "Features/ConvertReleased.py",
     "extract-audio": "audio-features-extraction/extract_features.py",
     "reduce": "Features/ReduceFeaturesPCA.py",
     "train": "Models/TrainSpotting.py",
@@ -96,6 +98,7 @@ def test_the_shell_completes_commands_and_options(tmp_path):
     assert complete("action-spotting ex", tmp_path) == [
         "extract-resnet",
         "extract-yolov5",
+        "extract-onnx",
         "extract-audio",
         "export",
     ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from action_spotting.backend import Device
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
-from action_spotting.dataset.records import read_record
+from action_spotting.dataset.records import compare_settings, read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job
@@ -23,7 +25,7 @@ from action_spotting.visual.resnet import ResNetExtractor
 from action_spotting.visual.resnet_network import Settings, build_model
 from action_spotting.visual.transforms import square
 
-SMALL = Settings(weights="random", batch_size=4)
+SMALL = Settings(weights="random", batch_size=4, engine="tensorflow")
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +62,7 @@ def test_numbers_are_the_originals(extractor, pictures):
         if order == "soccernet":
             have = extractor.features(pictures)
         else:
-            have = ResNetExtractor(Settings(weights="random", batch_size=4, channel_order=order))
-            have = have.features(pictures)
+            have = ResNetExtractor(replace(SMALL, channel_order=order)).features(pictures)
         np.testing.assert_allclose(have, want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
 
 
@@ -83,19 +84,26 @@ def test_seeded_features_tell_frames_apart(extractor, pictures):
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_other_precisions_point_the_same_way(extractor, pictures, precision):
-    settings = Settings(weights="random", batch_size=4, precision=precision)
-    have = ResNetExtractor(settings).features(pictures)
+    have = ResNetExtractor(replace(SMALL, precision=precision)).features(pictures)
     assert have.dtype == np.float32
     assert cosine(have, extractor.features(pictures)).min() > 0.999
 
 
 @pytest.mark.slow
-def test_openvino_points_the_same_way(extractor, pictures):
+def test_engines_are_one_make_in_float32(extractor, pictures):
     pytest.importorskip("openvino")
-    for precision in ("float32", "bfloat16"):
-        settings = Settings(weights="random", batch_size=4, precision=precision, engine="openvino")
-        have = ResNetExtractor(settings).features(pictures)
-        assert cosine(have, extractor.features(pictures)).min() > 0.999
+    want = extractor.features(pictures)
+    assert extractor.settings["engine"] == "tensorflow"
+    auto = ResNetExtractor(Settings(weights="random", batch_size=4))
+    assert auto.settings["engine"] == "openvino"
+    assert compare_settings(auto.settings, extractor.settings) == []
+    have = auto.features(pictures)
+    np.testing.assert_allclose(have, want, rtol=0, atol=1e-4 * np.abs(want).max())
+    assert cosine(have, want).min() > 0.999999
+    half = ResNetExtractor(Settings(weights="random", batch_size=4, precision="bfloat16"))
+    assert cosine(half.features(pictures), want).min() > 0.999
+    other = {**half.settings, "engine": "tensorflow"}
+    assert compare_settings(half.settings, other) == ["engine is 'openvino', not 'tensorflow'"]
 
 
 @pytest.mark.slow
@@ -204,11 +212,44 @@ def test_a_wrong_transform_is_answered():
         ResNetExtractor(SMALL, transform="cropp")
 
 
-def test_openvino_is_an_extra():
-    if "openvino" in sys.modules or _installed("openvino"):
-        pytest.skip("OpenVINO is installed here")
-    with pytest.raises(UsageError, match=r"pip install 'action_spotting\[openvino\]'"):
-        resnet_network.load_network(Settings(weights="random", engine="openvino"))
+def test_openvino_may_be_missing(monkeypatch):
+    monkeypatch.setattr(resnet_network.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="OpenVINO is not installed; pip install openvino"):
+        resnet_network._engine("openvino", Device())
+    assert resnet_network._engine("auto", Device()) == "tensorflow"
+
+
+def test_another_back_end_is_no_engine():
+    with pytest.raises(UsageError, match="Keras runs on tensorflow here; set KERAS_BACKEND=jax"):
+        resnet_network._engine("jax", Device())
+    assert resnet_network._engine("auto", Device(gpu=0)) == "tensorflow"
+
+
+def test_a_batch_that_a_gpu_has_no_memory_for_is_halved(caplog):
+    import tensorflow as tf
+
+    room = 20
+
+    def run(batch):
+        if len(batch) > room:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+        return batch
+
+    assert resnet_network._fitting(run, np.asarray, 128, Device(gpu=0)) == 16
+    assert "GPU 0 has no memory for batches of 128: they are of 16" in caplog.text
+    room = 0
+    with pytest.raises(UsageError, match="GPU 0 has not the memory for ResNet-152"):
+        resnet_network._fitting(run, np.asarray, 2, Device(gpu=0))
+
+
+def test_numbers_beyond_float16_are_told():
+    def network(precision):
+        record = {"precision": precision}
+        return resnet_network.Network(lambda _: np.array([np.inf]), np.asarray, "", 1, record)
+
+    with pytest.raises(InputError, match="float16 overflows .* take --precision bfloat16"):
+        network("float16")(np.zeros(1))
+    assert np.isinf(network("float32")(np.zeros(1)))
 
 
 @pytest.mark.parametrize(
@@ -245,9 +286,3 @@ def test_usage_mistakes_end_with_2(visual_door):
         main(["--path_video", "x.mkv", "--soccernet_dirpath", "x"])
     with pytest.raises(SystemExit, match="2"):
         main(["--soccernet_dirpath", "x", "--shard", "3/2"])
-
-
-def _installed(name: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(name) is not None
