@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.io.files import check_plain, open_plain, whole_file
@@ -150,13 +151,13 @@ def _mismatch(path: Path, digest: str) -> str | None:
     return f"{kind} is {have}, expected {want}; the file is not the published one or is damaged"
 
 
-def _digest(handle: BinaryIO, kind: str) -> str:
+def _digest(handle: BufferedReader, kind: str) -> str:
     return hashlib.file_digest(
         handle, partial(hashlib.new, kind, usedforsecurity=False)
     ).hexdigest()
 
 
-def _git_blob(handle: BinaryIO) -> str:
+def _git_blob(handle: BufferedReader) -> str:
     """Name a file's content as git does: the SHA-1 of its length and its bytes."""
     digest = hashlib.sha1(b"blob %d\0" % os.fstat(handle.fileno()).st_size, usedforsecurity=False)
     while block := handle.read(2**20):
