@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from action_spotting.evaluation.scoring import average_map
         from action_spotting.fusion.ablation import ablate
 
-        print(ablate(root, games, models, out, score=average_map))
+        print(ablate(root, games, models, out, score=average_map, rates=rates))
         return 0
     summary = predict(
         root,

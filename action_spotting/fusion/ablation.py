@@ -15,6 +15,7 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
 from action_spotting.fusion.calibration import Scorer
+from action_spotting.fusion.half_data import Rates
 from action_spotting.fusion.prediction import Ensemble, predict_game
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.items import Summary, run_items
@@ -119,7 +120,13 @@ def choices(modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def ablate(
-    root: Path, games: Sequence[str], models: Ensemble, out: Path, *, score: Scorer
+    root: Path,
+    games: Sequence[str],
+    models: Ensemble,
+    out: Path,
+    *,
+    score: Scorer,
+    rates: Rates | None = None,
 ) -> Ablation:
     """Score every choice of modalities; writes ``ablation.json`` and ``ablation.png`` to `out`.
 
@@ -135,6 +142,8 @@ def ablate(
         Folder for table and chart.
     score
         Called as ``score(annotations, spots, metric="tight" or "loose")``.
+    rates
+        Where the rows of features stand that are not placed as in the training.
 
     Returns
     -------
@@ -158,7 +167,9 @@ def ablate(
     def work(game: str) -> tuple[str, str | None]:
         path = labels_path(root, game, models.label_version)
         truth = read_labels(path, version=models.label_version, classes=models.classes)
-        spots[game] = {c: predict_game(root, game, models, without=w)[0] for c, w in named.items()}
+        spots[game] = {
+            c: predict_game(root, game, models, None, w, rates)[0] for c, w in named.items()
+        }
         annotations[game] = truth
         return "done", None
 
