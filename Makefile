@@ -55,14 +55,24 @@ PUBLIC := $(addprefix action_spotting/, \
   extraction/registry.py \
   fusion/ablation.py \
   fusion/calibration.py \
+  fusion/combination.py \
+  fusion/combining.py \
+  fusion/ensemble.py \
   fusion/half_data.py \
   fusion/model.py \
   fusion/postprocessing.py \
   fusion/prediction.py \
+  fusion/published/catalogue.py \
+  fusion/published/fetching.py \
+  fusion/published/importing.py \
+  fusion/published/model.py \
+  fusion/published/notes.py \
+  fusion/published/settings.py \
   fusion/settings.py \
   fusion/split_data.py \
   fusion/training.py \
   pipeline/check.py \
+  pipeline/compare.py \
   pipeline/plan.py \
   pipeline/show.py \
   pipeline/stages.py \

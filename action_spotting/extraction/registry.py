@@ -166,30 +166,9 @@ def _audio(like: Mapping[str, Any]) -> AudioOptions:
     return AudioOptions(**chosen)
 
 
-def is_random(settings: Mapping[str, Any]) -> bool:
-    """Tell whether a feature comes from a network with random weights.
-
-    Parameters
-    ----------
-    settings
-        Of its record, or those of its extractor.
-
-    Returns
-    -------
-    bool
-        True where it does.
-
-    Examples
-    --------
-    >>> is_random({"weights": {"random": 0}}), is_random({"fps": 2})
-    (True, False)
-    """
-    return RANDOM in (settings.get("weights") or ())
-
-
 def _weights(chosen: str, like: Mapping[str, Any]) -> str:
     """The weights to use: random ones again where a model's features came from such."""
-    return RANDOM if is_random(like) else chosen
+    return RANDOM if RANDOM in (like.get("weights") or ()) else chosen
 
 
 def _some(like: Mapping[str, Any], *names: str) -> dict[str, Any]:

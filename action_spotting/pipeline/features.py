@@ -18,7 +18,7 @@ from action_spotting.dataset.records import compare_settings, source_of
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import Extractor, extract_all
 from action_spotting.extraction.job import Job, clear_leftovers
-from action_spotting.extraction.registry import Pretrained, is_random, make_extractor
+from action_spotting.extraction.registry import Pretrained, make_extractor
 from action_spotting.io.items import Summary
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
@@ -110,10 +110,6 @@ def make_features(
         at_hand.append(name)
         if silent := [str(n) for n in plan.clips if n not in plan.halves(name)]:
             notices.append(f"half {', '.join(silent)} has no sound; spotted without {name} there")
-    known = {base_of(name) for name in at_hand if plan.provenance.get(name)}
-    for name, extractor in todo.extractors.items():
-        if name not in known and is_random(extractor.settings):
-            notices.append(f"{name} is made with random weights: the spots say nothing")
     begin()
     for name, number in itertools.product(at_hand, plan.clips):
         for feature in {name, base_of(name)}:

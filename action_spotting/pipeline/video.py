@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +15,10 @@ from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import GPU
 from action_spotting.fusion.half_data import open_features
+from action_spotting.fusion.split_data import provenance_of
 from action_spotting.pipeline.features import FeaturePlan, make_features
 from action_spotting.pipeline.show import check_outputs, show
 from action_spotting.pipeline.video_plan import AUTO, VideoOutcome, VideoPlan
-
-if TYPE_CHECKING:
-    from action_spotting.fusion.prediction import Ensemble
 
 SHORTEST_S = 1.0
 
@@ -61,11 +59,12 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     from action_spotting.fusion.peak_picking import NO_PEAKS
     from action_spotting.fusion.postprocessing import to_spots
     from action_spotting.fusion.prediction import load_models
+    from action_spotting.fusion.published.notes import write_notice
 
     use_device(GPU)  # before TensorFlow runs the head, after which it cannot be chosen any more
-    models = load_models(plan.model_dirs)
+    models = load_models(plan.model_dirs, plan.combination)
     thresholds = parse_threshold(plan.threshold, models.thresholds)
-    notices: list[str] = []
+    notices = list(plan.notes)
     wanted = FeaturePlan(
         out=plan.out,
         clips=clips,
@@ -77,6 +76,7 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     )
     modalities = make_features(wanted, notices, begin)
     opened = [_open_half(plan.out, number, modalities, models) for number in clips]
+    notices += _head_notes(plan.out, clips, models)
     peaks = [models.peaks(models.run(half)) if half else NO_PEAKS for half in opened]
     chosen = models.postprocessing
     spots = to_spots(peaks, chosen.spread, models.classes)
@@ -85,6 +85,8 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots)
     outcome.files["predictions"] = path
+    if notice := write_notice(plan.out, models.models):
+        outcome.files["heads"] = notice
     show(plan, clips, outcome)
     return outcome
 
@@ -126,13 +128,22 @@ def clips_of(plan: VideoPlan) -> dict[int, Clip]:
 
 
 def _open_half(
-    folder: Path, number: int, modalities: Sequence[str], models: Ensemble
+    folder: Path, number: int, modalities: Sequence[str], models: Any
 ) -> dict[str, np.ndarray]:
     """Open the features of a half, cut to one length; those that are not there are left out."""
 
     paths = {name: feature_path(folder, number, name) for name in modalities}
     there = {name: path for name, path in paths.items() if path.exists()}
     return open_features(there, models.fps, models.rates) if there else {}
+
+
+def _head_notes(folder: Path, numbers: Iterable[int], models: Any) -> list[str]:
+    """Say whose heads these are, and whether their features were made with random weights."""
+    from action_spotting.fusion.published.notes import notes_of
+
+    found = [(name, feature_path(folder, n, name)) for name in models.modalities for n in numbers]
+    records = {name: provenance_of(path) for name, path in found if path.exists()}
+    return notes_of(models.models, records)
 
 
 def _common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

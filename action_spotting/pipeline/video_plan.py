@@ -44,6 +44,10 @@ class VideoPlan:
         Folder that gets one clip a spot, or None.
     title
         How the match is called; None: see `name`.
+    combination
+        Weights and calibration of several heads, or None: equal weights.
+    notes
+        What the user should know of the choice of the model.
 
     Examples
     --------
@@ -65,6 +69,8 @@ class VideoPlan:
     overlay: Path | None = None
     clips: Path | None = None
     title: str | None = None
+    combination: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -126,11 +126,13 @@ def test_a_feature_of_half_the_rate_trains_beside_the_others_and_is_placed_alike
     models = load_models([tmp_path / "m"])
     assert models.rates == rates
     spots, _ = predict_game(root, TEST, models)
-    assert predict_game(root, TEST, models, rates=rates)[0].position_ms.tolist() == (
-        spots.position_ms.tolist()
-    )
+    same = load_models([tmp_path / "m"], rates=rates)
+    assert predict_game(root, TEST, same)[0].position_ms.tolist() == spots.position_ms.tolist()
+    wrong = load_models([tmp_path / "m"], rates={"Slow": Rate(2.0, 0.5)})
     with pytest.raises(InputError, match=r"1_Slow\.npy has 45 rows, but .*1_Sound\.npy has 90"):
-        predict_game(root, TEST, models, rates={"Slow": Rate(2.0, 0.5)})
+        predict_game(root, TEST, wrong)
+    with pytest.raises(UsageError, match="--rate: unknown modality 'Slo'; did you mean 'Slow'"):
+        load_models([tmp_path / "m"], rates={"Slo": Rate(2.0, 0.5)})
     with pytest.raises(UsageError, match=r"rates\.Slow\.offset_s is 0\.5, not 1\.0"):
         fit(root, tmp_path / "m", **tiny, rates={"Slow": Rate(1.0, 1.0)})
     other = load_models([tmp_path / "m"]).models[0]

@@ -86,7 +86,7 @@ def test_from_a_download_to_the_spots_of_an_own_video(
     plan = VideoPlan((tone_video,), (home / "model",), out, pretrained=Pretrained("random"))
     outcome = spot_video(plan)
     assert outcome.files["predictions"].exists()
-    assert any("ResNET_TF2 is made with random weights" in notice for notice in outcome.notices)
+    assert any("was made with random weights" in notice for notice in outcome.notices)
     raw, made = (open_feature(out / f"1_{name}.npy") for name in ("ResNET_TF2", released.FEATURE))
     np.testing.assert_allclose(made, released_pca.transform(raw), atol=1e-4)
 
