@@ -3,8 +3,10 @@
     python benchmarks/rates.py                              training on 8,576 random numbers a row
     python benchmarks/rates.py --data bench --epochs 8      the picture at half its rate, with sound
 
-The first trains a head on made-up features of 8,576 numbers, a row a second, memory-mapped, and
-prints chunks a second and the memory that it takes beyond the back end and a head on 8 numbers.
+The first trains a head on made-up features of 8,576 numbers, a row a second, memory-mapped. It
+prints chunks a second of the second epoch (validation included), the processor time of a chunk,
+which tells what two idle cores would do, and the memory beyond the back end and a head on 8
+numbers.
 The second takes a set as the head's generator makes it, averages every two rows of the picture, as
 a network at one frame a second would give, and trains once with the picture at 2 and once at 1 row
 a second beside the sound's 2; a training that is killed goes on where it was.
@@ -19,6 +21,8 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,7 +74,13 @@ def halve(root: Path) -> None:
                     np.save(target, (rows[::2] + rows[1::2]) / 2)
 
 
-def fit(root: Path, model: Path, modalities: tuple[str, ...], **given: Any) -> Any:
+def fit(
+    root: Path,
+    model: Path,
+    modalities: tuple[str, ...],
+    after_epoch: Callable[[int], None] | None = None,
+    **given: Any,
+) -> Any:
     """Train a head."""
     from action_spotting.dataset.rates import Rate
     from action_spotting.evaluation.scoring import average_map
@@ -81,14 +91,20 @@ def fit(root: Path, model: Path, modalities: tuple[str, ...], **given: Any) -> A
     score = partial(average_map, metric="tight")
     rates = {SLOW: Rate(1.0, 0.5)} if SLOW in modalities else {}
     settings = make_settings("full", modalities=modalities, **given)
-    return train(root, *splits, model, settings, score=score, rates=rates)
+    return train(root, *splits, model, settings, score=score, rates=rates, after_epoch=after_epoch)
 
 
 def cost(root: Path, model: Path, chunks: int) -> None:
-    """Train for one epoch; print chunks a second and the peak of this process, MiB."""
-    result = fit(root, model, (WIDE,), epochs=1, epoch_chunks=chunks)
+    """Print what a chunk of the second epoch takes, and the peak of this process, MiB."""
+    marks: list[tuple[float, float]] = []
+
+    def mark(_: int) -> None:
+        marks.append((time.monotonic(), time.process_time()))
+
+    fit(root, model, (WIDE,), mark, epochs=2, epoch_chunks=chunks)
+    wall_s, cpu_s = (after - before for before, after in zip(*marks, strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"chunks_per_s": result.chunks_per_second, "peak_mib": peak}))
+    print(json.dumps({"wall": chunks / wall_s, "cpu": 1000 * cpu_s / chunks, "peak_mib": peak}))
 
 
 def wide(games: int, chunks: int) -> None:
@@ -103,8 +119,12 @@ def wide(games: int, chunks: int) -> None:
             if done.returncode:
                 sys.exit(done.stderr)
             found[width] = json.loads(done.stdout.splitlines()[-1])
-    rows = [[w, f"{f['chunks_per_s']:.1f}", f"{f['peak_mib']:.0f}"] for w, f in found.items()]
-    print(table(["numbers a row", "chunks/s", "peak, MiB"], rows))
+    rows = [
+        [width, *(f"{x:.1f}" for x in (f["wall"], f["cpu"], 2000 / f["cpu"], f["peak_mib"]))]
+        for width, f in found.items()
+    ]
+    head = ["numbers a row", "chunks/s", "CPU ms a chunk", "chunks/s, two idle cores", "peak, MiB"]
+    print(table(head, rows))
     beyond = found[8576]["peak_mib"] - found[8]["peak_mib"]
     print(f"{beyond:.0f} MiB beyond the back end and a head on 8 numbers")
 
