@@ -244,19 +244,7 @@ def resample(rows: np.ndarray, rate: Rate, fps: float, start: int, stop: int) ->
     """
     if rate.fits(fps):
         return np.asarray(rows[start:stop], dtype=np.float32)
-    begin = (np.arange(start, stop) / fps - rate.offset_s) * rate.fps
-    length = rate.fps / fps
-    if rate.nearest:
-        taken = np.floor(begin + length / 2 + 0.5).astype(np.int64)[:, None]
-        weight = np.ones(taken.shape)
-    elif length <= 1:
-        middle = begin + length / 2
-        taken = np.floor(middle).astype(np.int64)[:, None] + np.arange(2)
-        weight = 1 - np.abs(middle[:, None] - taken)
-    else:
-        taken = np.floor(begin).astype(np.int64)[:, None] + np.arange(math.ceil(length) + 2)
-        away = begin[:, None] - taken
-        weight = (_below(away + length) - _below(away)) / length
+    taken, weight = _shares(rate, fps, np.arange(start, stop))
     taken = np.clip(taken, 0, len(rows) - 1)
     low, high = taken.min(), taken.max() + 1
     ends = np.arange(0, taken.size + 1, taken.shape[1])
@@ -264,6 +252,21 @@ def resample(rows: np.ndarray, rate: Rate, fps: float, start: int, stop: int) ->
     mixing = sparse.csr_array((weight.ravel().astype("f4"), (taken - low).ravel(), ends), shape)
     mixing.eliminate_zeros()
     return mixing @ np.asarray(rows[low:high], dtype=np.float32)
+
+
+def _shares(rate: Rate, fps: float, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give the feature's rows that make each row of the head, and their weights, ``(n, k)``."""
+    begin, length = (head / fps - rate.offset_s) * rate.fps, rate.fps / fps
+    middle = begin + length / 2
+    if rate.nearest:
+        taken = np.floor(middle + 0.5).astype(np.int64)[:, None]
+        return taken, np.ones(taken.shape)
+    if length <= 1:
+        taken = np.floor(middle).astype(np.int64)[:, None] + np.arange(2)
+        return taken, 1 - np.abs(middle[:, None] - taken)
+    taken = np.floor(begin).astype(np.int64)[:, None] + np.arange(math.ceil(length) + 2)
+    away = begin[:, None] - taken
+    return taken, (_below(away + length) - _below(away)) / length
 
 
 def _below(x: np.ndarray) -> np.ndarray:
