@@ -345,16 +345,14 @@ def run_one(spec: dict[str, Any]) -> int:
 def calibrate(model: Any, root: Path, spotting: dict[str, Any]) -> Any:
     """Give a trained head other numbers of the spotting, and calibrate it anew."""
     from action_spotting.evaluation.scoring import average_map
-    from action_spotting.fusion import training
     from action_spotting.fusion.split_data import open_split
+    from action_spotting.fusion.validation import choose_postprocessing
 
     model.settings = settings = replace(model.settings, **spotting)
     valid = open_split(
         root, list_games(root, "valid"), settings.modalities, classes=settings.classes, version=2
     )
-    model.postprocessing = training.choose_postprocessing(
-        model, valid, partial(average_map, metric="tight")
-    )
+    model.postprocessing = choose_postprocessing(model, valid, partial(average_map, metric="tight"))
     return model
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from action_spotting.audio import vggish_weights
 from action_spotting.audio.mel import BANDS, HOP, WINDOW, log_mel
 from action_spotting.audio.waveform import around
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.io import pretrained
 
 FRAMES = 46

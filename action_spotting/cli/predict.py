@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--without", nargs="+", default=[], metavar="MODALITY", help="act as if it were missing"
     )
+    command.add_rate(what)
     what.add_argument(
         "--ablate",
         action="store_true",
@@ -61,11 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = heads_of(args)
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
+    from action_spotting.dataset.rate_text import parse_rates
     from action_spotting.dataset.splits import list_games
     from action_spotting.fusion.prediction import load_models, predict
     from action_spotting.fusion.published.notes import notes_of, write_notice
 
-    models = load_models(found.folders, args.combination)
+    models = load_models(found.folders, args.combination, parse_rates(args.rate))
     games, out = list_games(root, args.split), Path(args.out)
     log_run(out, "predict", argv)
     output.add(folder=out)

@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="features to make and to train on; ResNET_TF2_PCA<n> for another PCA size (default: "
         "those that the folder has, or of ResNET_TF2_PCA512 YOLOv5 VGGish FFT can make)",
     )
+    command.add_rate(what)
     what.add_argument("--train_split", default="train", help="split the head learns from")
     what.add_argument("--valid_split", default="valid", help="split that chooses the epoch")
     what.add_argument("--test_split", default="test", help="split that is spotted and scored")
@@ -101,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the door; returns the exit code."""
     args = build_parser().parse_args(argv)
+    from action_spotting.dataset.rate_text import parse_rates
     from action_spotting.extraction.registry import Pretrained
     from action_spotting.pipeline.plan import Plan
 
@@ -116,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         predictions=args.out or home / "predictions",
         report=args.report or home / "report.html",
         modalities=tuple(args.modalities) if args.modalities else None,
+        rates=parse_rates(args.rate),
         video=args.video,
         train_split=args.train_split,
         valid_split=args.valid_split,

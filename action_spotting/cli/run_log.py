@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from action_spotting.cli import config, output
-from action_spotting.dataset.features import package_versions
+from action_spotting.dataset.records import package_versions
 from action_spotting.errors import UsageError
 from action_spotting.io.files import append_line
 

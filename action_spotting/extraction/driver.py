@@ -22,8 +22,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from action_spotting.dataset.feature_types import AUDIO
-from action_spotting.dataset.features import source_of, write_feature
+from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.media import Clip, probe
+from action_spotting.dataset.records import source_of
 from action_spotting.extraction import cluster
 from action_spotting.extraction.job import Job, shard_of, to_make
 from action_spotting.io.items import ITEM_ERRORS, Outcome, Summary, run_all

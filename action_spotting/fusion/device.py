@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from action_spotting.dataset.features import package_versions
+from action_spotting.dataset.records import package_versions
 
 CPU_FLAGS = Path("/proc/cpuinfo")
 BFLOAT16_SINCE = (8, 0)

@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
+from action_spotting.dataset.rate_text import read_rates, write_rates
+from action_spotting.dataset.rates import Rate
 from action_spotting.errors import InputError, UsageError
 from action_spotting.fusion.arrays import assign, read_arrays, write_arrays
 from action_spotting.fusion.chunks import normalise
@@ -60,6 +62,7 @@ class _ModelFile(msgspec.Struct):
     settings: dict[str, Any]
     provenance: dict[str, dict[str, Any] | None]
     calibration: dict[str, Any]
+    rates: dict[str, Any] = {}
 
 
 class SpottingModel:
@@ -75,6 +78,8 @@ class SpottingModel:
         Settings its features were made with, by modality (None: unknown).
     postprocessing
         Windows, displacement scale, spread, thresholds; None: the defaults.
+    rates
+        Where the rows of its features stood, of those that were resampled to the head's rows.
 
     Attributes
     ----------
@@ -90,10 +95,12 @@ class SpottingModel:
         normalisation: Normalisation,
         provenance: Mapping[str, Any],
         postprocessing: Postprocessing | None = None,
+        rates: Mapping[str, Rate] | None = None,
     ) -> None:
         self.settings = settings
         self.normalisation = normalisation
         self.provenance = dict(provenance)
+        self.rates = dict(rates or {})
         self.postprocessing = postprocessing or default_postprocessing(
             len(settings.classes), settings.nms_window_s
         )
@@ -107,8 +114,9 @@ class SpottingModel:
         Parameters
         ----------
         features
-            Raw rows ``(rows, dims)`` by modality; a missing modality, or a row with NaN, is masked.
-            Where the numbers of rows differ (by a row or two), all are cut to the smallest.
+            Raw rows ``(rows, dims)`` by modality, ``settings.fps`` a second (see `open_features`);
+            a missing modality, or a row with NaN, is masked. Where the numbers of rows differ (by
+            a row or two), all are cut to the smallest.
 
         Returns
         -------
@@ -273,6 +281,7 @@ def save_model(folder: Path, model: SpottingModel, log: Sequence[Mapping[str, An
         "provenance": model.provenance,
         "calibration": model.postprocessing.as_dict(),
         "log": list(log),
+        **({"rates": write_rates(model.rates)} if model.rates else {}),
     }
     write_json(folder / MODEL_FILE, content)
 
@@ -336,6 +345,7 @@ def read_parts(folder: Path) -> tuple[tuple[Any, ...], list[np.ndarray]]:
     stored = typed(content, _ModelFile, str(path))
     settings = read_settings(stored.settings, f"{path}: settings")
     chosen = read_postprocessing(stored.calibration, len(settings.classes), str(path))
+    rates = read_rates(stored.rates, settings.modalities, str(path))
     where = folder / WEIGHTS_FILE
     arrays = read_arrays(where)
     try:
@@ -348,7 +358,7 @@ def read_parts(folder: Path) -> tuple[tuple[Any, ...], list[np.ndarray]]:
     weights = [arrays[name] for name in sorted(arrays) if name.startswith("weight_")]
     if problem := _misfit(settings, normalisation, weights):
         raise InputError(f"{where}: {problem}; train anew")
-    return (settings, normalisation, stored.provenance, chosen), weights
+    return (settings, normalisation, stored.provenance, chosen, rates), weights
 
 
 def _misfit(

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from action_spotting.fusion import device
+from action_spotting.fusion.half_data import HalfData
 from action_spotting.fusion.settings import HeadSettings
-from action_spotting.fusion.split_data import HalfData
 
 UNDECAYED = ["bias", "gamma", "beta", "missing", "summand"]
 

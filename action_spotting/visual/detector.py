@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.onnx_network import OnnxNetwork
 from action_spotting.visual.boxes import BALL, PERSON

@@ -21,7 +21,7 @@ from action_spotting.backend import (
     full_float32,
     use_device,
 )
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import expanded
 from action_spotting.io.pretrained import HDF5_ERRORS, PretrainedFile, find, open_hdf5

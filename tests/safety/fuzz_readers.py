@@ -280,7 +280,8 @@ def video_ini(folder: Path) -> Target:
 
 def provenance(folder: Path) -> Target:
     """``dataset.features.feature_state``: the record read and compared with settings."""
-    from action_spotting.dataset.features import feature_state, record_path, write_feature
+    from action_spotting.dataset.features import feature_state, write_feature
+    from action_spotting.dataset.records import record_path
 
     path = folder / "1_FFT.npy"
     settings = {"fps": 2, "weights": {"sha256": "a", "layers": [1, 2]}}

@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from action_spotting.dataset.feature_types import AUDIO, PICTURE, own_name
-from action_spotting.dataset.features import open_feature, read_record, sha256
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import read_record, sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.onnx_encoder import EncoderSettings
 from action_spotting.extraction.registry import Pretrained, make_extractor

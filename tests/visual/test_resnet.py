@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from action_spotting.backend import Device
-from action_spotting.dataset.features import compare_settings, open_feature, read_record
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import compare_settings, read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job

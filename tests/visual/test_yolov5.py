@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_spotting.dataset.features import open_feature, read_record
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job, job_of_clip
