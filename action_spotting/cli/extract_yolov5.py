@@ -43,7 +43,11 @@ def build_parser() -> argparse.ArgumentParser:
         type=command.number(int, 32, 8192),
         help="input side (default: the export's, or 640)",
     )
-    detection.add_argument("--batch_size", type=command.BATCH, default=8, help="frames a call")
+    detection.add_argument(
+        "--batch_size",
+        type=command.BATCH,
+        help="frames a call (default: 8 of 640 x 640, fewer of larger: the memory stays the same)",
+    )
     detection.add_argument(
         "--GPU", type=command.GPU, default=0, help="index of the GPU; -1: the CPU"
     )
