@@ -1,4 +1,5 @@
-"""What a trained YOLOv5 costs: time a frame and memory at 640 and 1280, beside the sample's stand-in.
+"""What a trained YOLOv5 costs: time a frame and memory at 640 and 1280, beside the stand-in of the
+sample.
 
     python benchmarks/yolov5_cost.py --weights yolov5n.onnx --media match.mp4
 
