@@ -23,6 +23,7 @@ PUBLIC := $(addprefix action_spotting/, \
   dataset/feature_types.py \
   dataset/features.py \
   dataset/layout.py \
+  dataset/match_names.py \
   dataset/media.py \
   dataset/packets.py \
   dataset/splits.py \
@@ -30,11 +31,13 @@ PUBLIC := $(addprefix action_spotting/, \
   dataset/tree.py \
   evaluation/evaluate.py \
   evaluation/report.py \
+  evaluation/report_game.py \
   evaluation/scoring.py \
   evaluation/tables.py \
   evaluation/tally.py \
   export/batch.py \
   export/challenge.py \
+  export/clips.py \
   export/overlay.py \
   export/reel.py \
   export/registry.py \
@@ -48,13 +51,23 @@ PUBLIC := $(addprefix action_spotting/, \
   extraction/registry.py \
   fusion/ablation.py \
   fusion/calibration.py \
+  fusion/combination.py \
+  fusion/combining.py \
+  fusion/ensemble.py \
   fusion/model.py \
   fusion/postprocessing.py \
   fusion/prediction.py \
+  fusion/published/catalogue.py \
+  fusion/published/fetching.py \
+  fusion/published/importing.py \
+  fusion/published/model.py \
+  fusion/published/notes.py \
+  fusion/published/settings.py \
   fusion/settings.py \
   fusion/split_data.py \
   fusion/training.py \
   pipeline/check.py \
+  pipeline/compare.py \
   pipeline/plan.py \
   pipeline/show.py \
   pipeline/stages.py \

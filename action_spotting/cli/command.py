@@ -11,12 +11,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from action_spotting import __version__
 from action_spotting.cli import config, output, process
 from action_spotting.dataset.media import LONGEST_S
-from action_spotting.io.files import expanded
+from action_spotting.dataset.roots import look_in
+from action_spotting.io.files import existing_folder, expanded
 
 PUBLISHED = ("imagenet", "audioset", "random")
 """What ``--weights`` takes besides paths."""
@@ -180,6 +182,39 @@ def add_fail_fast(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="stop at the first item that fails, instead of listing it at the end",
     )
+
+
+def add_features_dirpath(group: argparse._ArgumentGroup) -> None:
+    """Add ``--features_dirpath``: where features are found beside the data set's own folder."""
+    group.add_argument(
+        "--features_dirpath",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="find features here too, laid out as the dataset; may be repeated, the first that has "
+        "a file counts (left out: beside the media)",
+    )
+
+
+def add_out_dir_path(group: argparse._ArgumentGroup) -> None:
+    """Add ``--out_dir_path``: where features go."""
+    group.add_argument(
+        "--out_dir_path",
+        type=Path,
+        metavar="DIR",
+        help="where new features go, laid out as the dataset, which may be read-only then (left "
+        "out: beside the media)",
+    )
+
+
+def data_set(options: argparse.Namespace) -> Path:
+    """Give the folder of ``--soccernet_dirpath``, with the places of its features looked up."""
+    root = existing_folder(options.soccernet_dirpath, "--soccernet_dirpath")
+    folders = [existing_folder(folder, "--features_dirpath") for folder in options.features_dirpath]
+    made_in = getattr(options, "out_dir_path", None)
+    look_in(root, folders, made_in=expanded(made_in) if made_in else None)
+    return root
 
 
 def make_absolute(options: argparse.Namespace, *names: str) -> None:

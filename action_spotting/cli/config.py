@@ -26,6 +26,7 @@ CONFIG_FILE = "run.yaml"
 MAX_BYTES = 2**18
 _ABSENT = ("", "null", "~")
 _HERE = {"config", "json", "help", "version", "quiet", "verbose"}  # of a call, not of a run
+_known: dict[str, set[str]] = {}
 _last: dict[str, dict[str, Any]] = {}
 
 
@@ -67,7 +68,13 @@ def words_of(parser: argparse.ArgumentParser, command: str, words: Sequence[str]
 def remember(parser: argparse.ArgumentParser, command: str, options: argparse.Namespace) -> None:
     """Keep the options of this run for `write`."""
     values = {name: getattr(options, a.dest, None) for name, a in _named(parser).items()}
+    _known[command] = set(values)
     _last[command] = {n: _plain(v) for n, v in values.items() if v not in (None, [], False)}
+
+
+def has_option(name: str) -> bool:
+    """Tell whether the command of this run has an option of this name."""
+    return any(name in names for names in _known.values())
 
 
 def write(folder: Path, command: str) -> None:

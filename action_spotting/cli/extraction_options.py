@@ -78,7 +78,7 @@ def add_frames(parser: argparse.ArgumentParser, *fps: str) -> argparse._Argument
         *("--FPS", *fps),
         type=command.number(float, 0.001, 1000),
         default=2.0,
-        help="rows a second",
+        help="rows a second; other than 2, the features' name has it: ResNET_5fps_TF2",
     )
     frames.add_argument(
         "--sampling",

@@ -20,10 +20,12 @@ COMMANDS = {
     "extract-audio": "VGGish and FFT features of sound",
     "reduce": "PCA of features",
     "train": "train a spotting head",
+    "import-head": "make a model folder of a published head",
     "predict": "spot the games of a data set",
     "spot": "spot one match of your own, from its video to a report",
     "run": "the whole chain over a folder of games",
     "evaluate": "score predictions as SoccerNet does",
+    "compare-heads": "score heads side by side, published ones beside own ones",
     "report": "one HTML page of predictions and their score",
     "export": "spots as files of other programs",
 }

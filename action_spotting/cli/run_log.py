@@ -17,6 +17,7 @@ from pathlib import Path
 
 from action_spotting.cli import config, output
 from action_spotting.dataset.features import package_versions
+from action_spotting.errors import UsageError
 from action_spotting.io.files import append_line
 
 LOG_FILE = "runs.jsonl"
@@ -65,6 +66,10 @@ def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
         "host": socket.gethostname(),
         "versions": {"python": platform.python_version(), **package_versions(*_PACKAGES)},
     }
-    append_line(folder / LOG_FILE, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+    try:
+        append_line(folder / LOG_FILE, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+    except UsageError as error:
+        option = next(filter(config.has_option, ("out_dir_path", "model_dir", "out")), "")
+        raise UsageError(f"{error}" + f" (--{option})" * bool(option)) from error
     config.write(folder, command)
     output.keep_failures(folder)

@@ -21,7 +21,6 @@ from action_spotting.fusion.settings import (
     HeadSettings,
     numbers,
 )
-from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --model_dir models/fusion\n"
@@ -34,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser(__doc__ or "", EXAMPLE)
     where = parser.add_argument_group("where")
     where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
+    command.add_features_dirpath(where)
     where.add_argument("--model_dir", required=True, help="the model folder to make")
     where.add_argument("--train_split", nargs="+", default=["train"], help="games to train on")
     where.add_argument(
@@ -96,7 +96,7 @@ def _option(number: dataclasses.Field[Any]) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
-    root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
+    root = command.data_set(args)
 
     load_backend()
     from action_spotting.cli.run_log import log_run

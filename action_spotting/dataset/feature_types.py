@@ -19,7 +19,11 @@ AUDIO_SUFFIX = "_audio"
 MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 """The features that a head is trained on unless others are named."""
 
+USUAL_FPS = 2.0
+"""Rows a second of a feature whose name has no rate."""
+
 _OWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_RATE = re.compile(r"_(?P<fps>\d{1,4}(\.\d{1,6})?)fps(?=_|$)")
 _PCA = re.compile(r"(?P<source>.+)_PCA(?P<dims>[1-9]\d*)")
 
 
@@ -81,8 +85,62 @@ def feature_type(name: str) -> FeatureType | None:
     >>> feature_type("VGGish_PCA64")
     FeatureType(medium='audio', width=64, fps=2.0, offset_s=0.25)
     """
-    known, reduced = FEATURE_TYPES.get(base_of(name)), pca_of(name)
+    base, reduced = base_of(name), pca_of(name)
+    plain, fps = split_rate(base)
+    known, like = FEATURE_TYPES.get(base), FEATURE_TYPES.get(plain)
+    if known is None and like and fps and like.medium == PICTURE:
+        known = replace(like, fps=fps, offset_s=1 / fps)
     return replace(known, width=reduced[1]) if known and reduced else known
+
+
+def name_at(name: str, fps: float) -> str:
+    """Give the name of a feature of frames at a rate, as SoccerNet names its own.
+
+    Parameters
+    ----------
+    name
+        The feature's name at two rows a second.
+    fps
+        Rows a second.
+
+    Returns
+    -------
+    str
+        Features of several rates of a half lie beside each other.
+
+    Examples
+    --------
+    >>> name_at("ResNET_TF2", 5), name_at("YOLOv5", 12.5), name_at("ResNET_TF2", 2)
+    ('ResNET_5fps_TF2', 'YOLOv5_12.5fps', 'ResNET_TF2')
+    """
+    if fps == USUAL_FPS:
+        return name
+    first, _, rest = name.partition("_")
+    return f"{first}_{fps:g}fps" + (f"_{rest}" if rest else "")
+
+
+def split_rate(name: str) -> tuple[str, float | None]:
+    """Take the rate out of a feature's name.
+
+    Parameters
+    ----------
+    name
+        Of a feature that is not reduced.
+
+    Returns
+    -------
+    tuple of str and float
+        The name at two rows a second, and the rate; None where the name has none.
+
+    Examples
+    --------
+    >>> split_rate("ResNET_5fps_TF2"), split_rate("FFT")
+    (('ResNET_TF2', 5.0), ('FFT', None))
+    """
+    found = _RATE.search(name)
+    if not found:
+        return name, None
+    return name[: found.start()] + name[found.end() :], float(found["fps"])
 
 
 def pca_of(name: str) -> tuple[str, int] | None:

@@ -63,8 +63,8 @@ def onnx_feature(
     if path is None:
         given = f"; {', '.join(map(str, files))} is another" if files else ""
         raise UsageError(
-            f"{name} is made by an ONNX network: name its file with --onnx (SHA-256 "
-            f"{wanted}){given}"
+            f"{name} is made by an ONNX network: name its file with --onnx (SHA-256 {wanted})"
+            f"{given}"
         )
     encoder = EncoderSettings(path, output=like["output"], pool=like["pool"], gpu=gpu)
     return (_sound if like["medium"] == AUDIO else _frames)(encoder, like)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_spotting.backend import load_backend
-from action_spotting.dataset.feature_types import FEATURE_TYPES
+from action_spotting.dataset.feature_types import FEATURE_TYPES, split_rate
 from action_spotting.dataset.features import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
@@ -88,12 +88,13 @@ def make_extractor(
     """
     if like and is_onnx(like):
         return onnx_feature(name, pretrained.onnx, like, gpu=GPU or 0)
-    if name not in _MAKERS:
+    plain, fps = split_rate(name)
+    if plain not in _MAKERS:
         if name in FEATURE_TYPES:
             raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
         raise UsageError(unknown("feature", name, FEATURE_TYPES))
-    make, option = _MAKERS[name]
-    extractor = make(pretrained, like or {})
+    make, option = _MAKERS[plain]
+    extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
     differences = compare_settings(extractor.settings, like) if like else []
     if differences:
         raise UsageError(

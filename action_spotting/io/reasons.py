@@ -18,7 +18,7 @@ def short(item: str, text: str) -> str:
     >>> short("cup/a/1_FFT.npy", "cup/a/1.mkv: cannot be decoded")
     '1.mkv: cannot be decoded'
     """
-    text = text.removeprefix(f"{item}: ")
+    text = text.replace(f"{item}: ", "")
     folder = str(PurePath(item).parent)
     return text if folder in ("/", ".") else text.replace(folder + "/", "")
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import base_of, pca_of
 from action_spotting.dataset.splits import list_games
@@ -146,37 +144,6 @@ def _summary_table(outcome: Outcome) -> str:
     return table(["stage", "made", "already there", "failed", "time"], rows)
 
 
-def occurring_average(evaluation: Evaluation) -> dict[str, float]:
-    """Give each metric's average-mAP over the classes that occur.
-
-    SoccerNet's own average counts a class that never occurs as 0.
-
-    Parameters
-    ----------
-    evaluation
-        As `score_folder` gives it.
-
-    Returns
-    -------
-    dict of str to float
-        By metric, in [0, 1].
-
-    Examples
-    --------
-    >>> from action_spotting.dataset.events import Events
-    >>> from action_spotting.evaluation.evaluate import score_set
-    >>> from action_spotting.evaluation.game_set import GameSet
-    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
-    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)), metrics=["tight"])
-    >>> round(occurring_average(evaluation)["tight"], 3)
-    1.0
-    """
-    return {
-        metric: float(np.mean(result.per_class[result.visible + result.unshown > 0]))
-        for metric, result in evaluation.results.items()
-    }
-
-
 def _sample(plan: Plan) -> tuple[Plan, Summary]:
     """Make the sample matches and what their features need."""
     from action_spotting.sample import make_sample
@@ -233,6 +200,7 @@ def _extract(outcome: Outcome) -> list[Summary]:
 
 def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     """Project what is lacking of a reduced feature; the model keeps the PCA that made it."""
+    from action_spotting.reduction.dataset import fitted_on
     from action_spotting.reduction.files import load_pca, save_pca
     from action_spotting.reduction.fitting import fit
     from action_spotting.reduction.projection import reduce_files
@@ -242,14 +210,15 @@ def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     summary, kept = Summary(name), pca_files(plan.model_dir, dims)
     if name in work.pcas:
         keep_pca(work.pcas[name], kept)
-    pairs = {half.feature(name): half.feature(base) for half in work.reduce[name]}
+    pairs = {half.target(name): half.feature(base) for half in work.reduce[name]}
     pairs = {target: source for target, source in pairs.items() if source.exists()}
     if pairs:
         if name not in work.pcas:
             games = set(outcome.games(plan.train_split))
             sources = [half.feature(base) for half in work.halves if half.game in games]
             learnt = [path for path in sources if path.exists()]
-            save_pca(fit(learnt, dims, fail_fast=plan.fail_fast)[0], *kept)
+            pca, fitting = fit(learnt, dims, fail_fast=plan.fail_fast)
+            save_pca(pca, *kept, fitted_on(plan.root, base, plan.train_split, fitting))
         summary = reduce_files(load_pca(*kept), pairs, fail_fast=plan.fail_fast)
         all_here([summary])
     return [_with_others(replace(summary, stage=name), work)]
@@ -340,6 +309,7 @@ def closing_text(outcome: Outcome) -> str:
     """
     parts = [_summary_table(outcome)]
     if outcome.evaluation:
+        from action_spotting.evaluation.evaluate import occurring_average
         from action_spotting.evaluation.tables import score_table
 
         averages = occurring_average(outcome.evaluation)

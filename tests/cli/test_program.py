@@ -21,10 +21,12 @@ SCRIPTS = {
     "extract-audio": "audio-features-extraction/extract_features.py",
     "reduce": "Features/ReduceFeaturesPCA.py",
     "train": "Models/TrainSpotting.py",
+    "import-head": "Models/ImportHead.py",
     "predict": "Models/PredictSpotting.py",
     "spot": "Models/SpotVideo.py",
     "run": "Models/RunPipeline.py",
     "evaluate": "Evaluation/EvaluateSpotting.py",
+    "compare-heads": "Evaluation/CompareHeads.py",
     "report": "Evaluation/ReportSpotting.py",
     "export": "Evaluation/ExportSpotting.py",
 }
