@@ -1,7 +1,7 @@
 """Extract player and ball features with YOLOv5: 1_YOLOv5.npy, 64 numbers a row.
 
 The raw boxes lie beside them as 1_YOLOv5_boxes.npz. Take media of 720 lines or more: in 224 lines
-the ball is about 3 pixels and rarely found; a missing ball is a flag, not an error."""
+the ball is about 3 pixels and often missed; a missing ball is a flag, not an error."""
 
 from __future__ import annotations
 
