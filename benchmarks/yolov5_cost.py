@@ -65,6 +65,8 @@ def main() -> None:
         detector(np.zeros((detector.batch_size, detector.side, detector.side, 3), np.uint8))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
         return
+    # before anything is loaded here: a process begins with the peak of the one that starts it
+    memory = {side: peak_mb(args.weights, side) for side in (640, 1280)}
     (frame,) = with_frames(Clip(args.media), FrameOptions(), lambda frames: list(islice(frames, 1)))
     with tempfile.TemporaryDirectory() as folder:
         stand_in = write_detector(Path(folder) / "stand_in.onnx")
@@ -74,7 +76,6 @@ def main() -> None:
             f"{args.model}, 1280": Detector(DetectorSettings(args.weights, imgsz=1280)),
         }
         times = time_a_frame(detectors, frame, args.repeats)
-    memory = {side: peak_mb(args.weights, side) for side in (640, 1280)}
     cells = []
     for name, taken in times.items():
         kind, side = name.split(", ")
