@@ -152,6 +152,7 @@ def test_the_door_and_the_record(tmp_path, visual_door, videos, convolution, cap
     assert open_feature(path, 5).shape[0] > 15
     settings = read_record(path)["settings"]
     assert settings["weights"] == {"sha256": sha256(convolution)}
+    assert (settings["fps"], settings["offset_s"]) == (5.0, 0.2)
     assert main(words) == 0
     assert "1 already there" in capsys.readouterr().out
     assert main([*words, "--transform", "resize"]) == 3
