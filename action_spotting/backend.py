@@ -64,8 +64,10 @@ def load_backend() -> None:
         As `choose_backend`.
     """
     name = choose_backend()
-    if name == "jax":  # else one process takes three quarters of the memory of every GPU
+    if name == "jax":
+        # Else one process takes three quarters of the memory of every GPU.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        os.environ.setdefault("XLA_FLAGS", "--xla_gpu_deterministic_ops=true")
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)

@@ -6,7 +6,7 @@ the identical model.
 
 from __future__ import annotations
 
-import csv
+import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from typing import Any
 import keras
 import msgspec
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
+from action_spotting.backend import backend_name
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.fusion import device
 from action_spotting.fusion.arrays import assign
@@ -37,6 +37,7 @@ from action_spotting.fusion.checkpoint import (
     write_checkpoint,
 )
 from action_spotting.fusion.chunks import Batches
+from action_spotting.fusion.log_files import LOG_FILE, write_log, write_tensorboard
 from action_spotting.fusion.model import (
     MODEL_FILE,
     RowScores,
@@ -58,11 +59,10 @@ from action_spotting.fusion.split_data import (
     read_rows,
 )
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
-from action_spotting.io.files import whole_file, write_json
+from action_spotting.io.files import write_json
 from action_spotting.io.locks import InWork, claim
 from action_spotting.io.threads import prefetch
 
-LOG_FILE = "log.csv"
 MACHINE_FILE = "machine.json"
 """Hardware and versions that can change the last digits; no part of the log."""
 
@@ -171,6 +171,8 @@ def train(
     >>> games = list_games(root, "train"), list_games(root, "valid")  # doctest: +SKIP
     >>> train(root, *games, Path("model"), settings, score=tight).best_epoch  # doctest: +SKIP
     """
+    if tensorboard and not importlib.util.find_spec("tensorflow"):
+        raise UsageError("--tensorboard: TensorFlow writes its files, and is not installed")
     train_set, valid_set = (
         open_split(
             root,
@@ -242,9 +244,9 @@ def _run_epochs(
                 loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{training.story.best:.3f}"
             )
             training.save(model_dir)
-            _write_log(model_dir / LOG_FILE, training.story.log)
+            write_log(model_dir / LOG_FILE, training.story.log)
             if tensorboard:
-                _write_tensorboard(tensorboard, training.story.log[-1])
+                write_tensorboard(tensorboard, training.story.log[-1])
             if after_epoch:
                 after_epoch(epoch + 1)
 
@@ -266,6 +268,7 @@ class _Training:
             settings.as_dict(),
             train_set.games,
             valid_set.games,
+            backend=backend_name(),
             dims=train_set.dims,
             provenance=train_set.provenance,
         )
@@ -395,21 +398,3 @@ def _picker(model: SpottingModel, data: SplitData) -> Picker:
         return [[peaks(game, number) for number in (1, 2)] for game in data.games]
 
     return pick
-
-
-def _write_log(path: Path, log: Sequence[Epoch]) -> None:
-    """Write the training log as CSV."""
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(Epoch.__struct_fields__)
-        writer.writerows(msgspec.structs.astuple(row) for row in log)
-
-
-def _write_tensorboard(folder: Path, row: Epoch) -> None:
-    # tf.summary.scalar needs TensorBoard to be installed; the events it writes do not.
-    metadata = tf.compat.v1.SummaryMetadata(
-        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
-    )
-    with tf.summary.create_file_writer(str(folder)).as_default(step=row.epoch):
-        for name in ("loss", "tight"):
-            tf.summary.write(name, tf.constant(getattr(row, name), tf.float32), metadata=metadata)
