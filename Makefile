@@ -10,17 +10,84 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 # The modules that users of the Python API meet.
-PUBLIC := $(addprefix action_spotting/, \
-  $(addprefix dataset/, classes.py event_files.py event_findings.py events.py feature_types.py features.py layout.py \
-    media.py packets.py splits.py streams.py tree.py) \
-  $(addprefix extraction/, driver.py job.py registry.py) \
-  $(addprefix visual/, frames.py readers.py resnet.py transforms.py yolov5.py yolov5_vector.py) \
-  $(addprefix audio/, extractors.py fft.py vggish.py waveform.py) $(addprefix reduction/, fitting.py pca.py projection.py) \
-  $(addprefix fusion/, ablation.py calibration.py model.py postprocessing.py prediction.py settings.py \
-    split_data.py training.py) \
-  $(addprefix evaluation/, evaluate.py report.py scoring.py tables.py tally.py) \
-  $(addprefix export/, batch.py challenge.py overlay.py reel.py registry.py selection.py thumbnails.py timeline.py) \
-  $(addprefix pipeline/, check.py plan.py stages.py video.py))
+PUBLIC := $(addprefix action_spotting/, backend.py \
+  audio/extractors.py \
+  audio/fft.py \
+  audio/onnx_sound.py \
+  audio/vggish.py \
+  audio/waveform.py \
+  dataset/classes.py \
+  dataset/event_files.py \
+  dataset/event_findings.py \
+  dataset/events.py \
+  dataset/feature_types.py \
+  dataset/features.py \
+  dataset/layout.py \
+  dataset/match_names.py \
+  dataset/media.py \
+  dataset/packets.py \
+  dataset/splits.py \
+  dataset/streams.py \
+  dataset/tree.py \
+  evaluation/evaluate.py \
+  evaluation/report.py \
+  evaluation/report_game.py \
+  evaluation/scoring.py \
+  evaluation/tables.py \
+  evaluation/tally.py \
+  export/batch.py \
+  export/challenge.py \
+  export/clips.py \
+  export/overlay.py \
+  export/reel.py \
+  export/registry.py \
+  export/selection.py \
+  export/thumbnails.py \
+  export/timeline.py \
+  extraction/driver.py \
+  extraction/job.py \
+  extraction/onnx_encoder.py \
+  extraction/onnx_feature.py \
+  extraction/registry.py \
+  fusion/ablation.py \
+  fusion/calibration.py \
+  fusion/combination.py \
+  fusion/combining.py \
+  fusion/ensemble.py \
+  fusion/model.py \
+  fusion/postprocessing.py \
+  fusion/prediction.py \
+  fusion/published/catalogue.py \
+  fusion/published/fetching.py \
+  fusion/published/importing.py \
+  fusion/published/model.py \
+  fusion/published/notes.py \
+  fusion/published/settings.py \
+  fusion/settings.py \
+  fusion/split_data.py \
+  fusion/training.py \
+  pipeline/check.py \
+  pipeline/compare.py \
+  pipeline/plan.py \
+  pipeline/show.py \
+  pipeline/stages.py \
+  pipeline/video.py \
+  pipeline/video_plan.py \
+  reduction/fitting.py \
+  reduction/pca.py \
+  reduction/projection.py \
+  visual/camera_vector.py \
+  visual/frames.py \
+  visual/onnx_frames.py \
+  visual/picture_input.py \
+  visual/readers.py \
+  visual/released.py \
+  visual/released_json.py \
+  visual/resnet.py \
+  visual/transforms.py \
+  visual/yolov5.py \
+  visual/yolov5_vector.py \
+)
 SUITED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .PHONY: demo test quick lint format lowest clean

@@ -17,4 +17,8 @@ a confidence come out, and a score says how good they are. One sub-package is on
 ``pipeline``    all of these in a row
 """
 
+import logging
+
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())

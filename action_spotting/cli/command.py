@@ -1,4 +1,4 @@
-"""What every door shares: help that reads well, exit codes, the list of failed items.
+"""What every command shares: help that reads well, output, run files, exit codes.
 
 Imports nothing heavy, so that ``--help`` answers at once.
 """
@@ -11,12 +11,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
-from action_spotting.cli import process
+from action_spotting import __version__
+from action_spotting.cli import config, output, process
 from action_spotting.dataset.media import LONGEST_S
-from action_spotting.errors import SpottingError, worded
-from action_spotting.io.files import expanded
+from action_spotting.dataset.roots import look_in
+from action_spotting.io.files import existing_folder, expanded
 
 PUBLISHED = ("imagenet", "audioset", "random")
 """What ``--weights`` takes besides paths."""
@@ -33,10 +35,74 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
         return super()._get_help_string(action)
 
 
-def parser(description: str, example: str) -> argparse.ArgumentParser:
-    """Make a door's argument parser: `description` on top, `example` at the end of the help."""
-    return argparse.ArgumentParser(
+class Parser(argparse.ArgumentParser):
+    """The parser of a command, with what every command takes: see `output` and `config`."""
+
+    command = ""
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
+        """Parse `args`, after those of ``--config``; options for output hold from now on."""
+        self.words = list(sys.argv[1:] if args is None else args)
+        options = super().parse_args(config.words_of(self, self.command, self.words))
+        config.remember(self, self.command, options)
+        output.begin(self.command, options)
+        return options
+
+    def error(self, message: str) -> NoReturn:
+        """End with what is wrong in the command line."""
+        output.refuse(self.command, self.words, message)
+        super().error(message)
+
+
+class PrintVersion(argparse.Action):
+    """``--version``: print the program's and end; a value, where it takes one, is kept."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, options: Any, values: Any, option: Any = None
+    ) -> None:
+        """See the class."""
+        if values in (None, []):
+            print(f"action-spotting {__version__}")
+            parser.exit()
+        setattr(options, self.dest, values)
+
+
+def parser(description: str, example: str, *, own_version: bool = False) -> Parser:
+    """Make the argument parser of the command whose module calls this.
+
+    Parameters
+    ----------
+    description, example
+        On top and at the end of the help.
+    own_version
+        The command has a ``--version N`` itself, see `add_label_version`.
+    """
+    made = Parser(
         description=description, epilog=f"example:\n  {example}", formatter_class=_Formatter
+    )
+    module = sys._getframe(1).f_globals["__name__"]
+    made.command = module.rpartition(".")[2].replace("_", "-")
+    if not own_version:
+        made.add_argument(
+            "--version", action=PrintVersion, nargs=0, help="print the program's version"
+        )
+    config.add_option(made)
+    output.add_options(made)
+    return made
+
+
+def add_label_version(group: argparse._ArgumentGroup) -> None:
+    """Add ``--version N`` of labels; alone it is the program's, as with every command."""
+    group.add_argument(
+        "--version",
+        action=PrintVersion,
+        nargs="?",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="label version; without a number: print the program's version",
     )
 
 
@@ -48,35 +114,46 @@ def run(main: Callable[[Sequence[str] | None], int]) -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     process.prepare()
+    output.take_charge()
     try:
-        code = main(None)
-        sys.stdout.flush()
-    except BaseException as error:  # noqa: BLE001 - it is told, or raised again
-        code = 1 if process.interrupted() else _tell(error)
+        code = _code(main)
+    except BrokenPipeError:
+        output.drop()
+        code = 1
     if process.interrupted():
         process.end()
     sys.exit(code)
 
 
-def _tell(error: BaseException) -> int:
-    """Word what ended a command, if a user can put it right; give the exit code."""
-    if isinstance(error, SpottingError):
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    if isinstance(error, OSError | MemoryError):  # the disk or the system refuses: no defect
-        print(f"error: {worded(error)}; what is finished is kept", file=sys.stderr)
-        return 1
-    raise error
+def _code(main: Callable[[Sequence[str] | None], int]) -> int:
+    """Run a command and tell how it ended; gives the exit code."""
+    code = 1
+    try:
+        code = main(None)
+        sys.stdout.flush()
+    except SystemExit as wrong:  # of the parser
+        code = int(wrong.code or 0)
+    except BrokenPipeError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - it is told, or raised again
+        if not process.interrupted():
+            code = getattr(error, "exit_code", 1)
+            output.failed(error)
+    finally:
+        if not process.interrupted():
+            output.end(code)
+    return code
 
 
 def add_many_machines(parser: argparse.ArgumentParser) -> None:
     """Add the options with which several machines share the work."""
     group = parser.add_argument_group("many machines")
     group.add_argument(
-        "--shard", type=shard, default=(1, 1), metavar="I/N", help="part I of N, for a job array"
+        "--shard",
+        type=shard,
+        default=Shard(1, 1),
+        metavar="I/N",
+        help="part I of N, counted from 1, for a job array: --array=1-N",
     )
     add_scheduler(group)
 
@@ -107,6 +184,39 @@ def add_fail_fast(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_features_dirpath(group: argparse._ArgumentGroup) -> None:
+    """Add ``--features_dirpath``: where features are found beside the data set's own folder."""
+    group.add_argument(
+        "--features_dirpath",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="find features here too, laid out as the dataset; may be repeated, the first that has "
+        "a file counts (left out: beside the media)",
+    )
+
+
+def add_out_dir_path(group: argparse._ArgumentGroup) -> None:
+    """Add ``--out_dir_path``: where features go."""
+    group.add_argument(
+        "--out_dir_path",
+        type=Path,
+        metavar="DIR",
+        help="where new features go, laid out as the dataset, which may be read-only then (left "
+        "out: beside the media)",
+    )
+
+
+def data_set(options: argparse.Namespace) -> Path:
+    """Give the folder of ``--soccernet_dirpath``, with the places of its features looked up."""
+    root = existing_folder(options.soccernet_dirpath, "--soccernet_dirpath")
+    folders = [existing_folder(folder, "--features_dirpath") for folder in options.features_dirpath]
+    made_in = getattr(options, "out_dir_path", None)
+    look_in(root, folders, made_in=expanded(made_in) if made_in else None)
+    return root
+
+
 def make_absolute(options: argparse.Namespace, *names: str) -> None:
     """Make the paths among the options absolute, for workers that run in folders of their own."""
     for name in names:
@@ -115,16 +225,27 @@ def make_absolute(options: argparse.Namespace, *names: str) -> None:
             setattr(options, name, type(path)(expanded(path).absolute()))
 
 
-def shard(text: str) -> tuple[int, int]:
+class Shard(NamedTuple):
+    """One of several equal parts of the work, counted from 1."""
+
+    part: int
+    parts: int
+
+    def __str__(self) -> str:
+        """As on the command line."""
+        return f"{self.part}/{self.parts}"
+
+
+def shard(text: str) -> Shard:
     """Parse ``I/N``: part I of N, counted from 1 (an argparse type).
 
-    >>> shard("2/4")
-    (2, 4)
+    >>> str(shard("2/4"))
+    '2/4'
     """
     index, _, count = text.partition("/")
     if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
         raise argparse.ArgumentTypeError(f"{text!r} is not I/N with 1 <= I <= N, such as 2/8")
-    return int(index), int(count)
+    return Shard(int(index), int(count))
 
 
 def number(kind: type, least: float, most: float) -> Callable[[str], Any]:

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.cli import command
-from action_spotting.cli.evaluation_options import add_sides
+from action_spotting.cli import command, output
+from action_spotting.cli.evaluation_options import add_sides, note_left_out
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -15,6 +15,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser(
         __doc__ or "",
         "%(prog)s --SoccerNet_path=SoccerNet --Predictions_path=results.zip --split=test",
+        own_version=True,
     )
     what = parser.add_argument_group("what to score")
     add_sides(what, "score")
@@ -71,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     drawn = {"metrics": options.metric, "seed": options.seed}
     if options.check_only:
         games = evaluate.check_folder(options.SoccerNet_path, options.Predictions_path, **asked)
+        note_left_out(games)
+        output.add(findings=[str(finding) for finding in games.findings])
         print(tables.findings_text(games))
         return games.exit_code(strict=options.strict)
     evaluation = evaluate.score_folder(
@@ -82,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         **asked,
         **drawn,
     )
+    note_left_out(evaluation.games)
     print(tables.report_text(evaluation))
     content = evaluation.to_json()
     if options.compare:
@@ -91,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         print(tables.comparisons_text(compared, comparisons, evaluation.games.classes))
         content["comparison"] = evaluate.comparison_json(compared, comparisons)
+    output.add(scores=content)
     if options.output:
         write_json(options.output, content)
     return evaluation.exit_code

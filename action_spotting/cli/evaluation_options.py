@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+from action_spotting.cli import command
+
+if TYPE_CHECKING:
+    from action_spotting.evaluation.game_set import GameSet
 
 
 def add_sides(group: argparse._ArgumentGroup, verb: str) -> None:
@@ -20,7 +26,14 @@ def add_sides(group: argparse._ArgumentGroup, verb: str) -> None:
         "--split",
         help="train, valid, test, v1, all or an own one (default: test, or all without splits)",
     )
-    group.add_argument("--version", type=int, choices=(1, 2), default=2, help="label version")
+    command.add_label_version(group)
     group.add_argument(
         "--partial", action="store_true", help=f"{verb} the games present on both sides"
     )
+
+
+def note_left_out(games: GameSet) -> None:
+    """Log the games that are there but cannot be used."""
+    from action_spotting.io.items import note
+
+    note("games", {game: games.left_out[game] for game in games.broken})

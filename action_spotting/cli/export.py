@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.dataset.layout import VIDEO_STEMS
 from action_spotting.export.registry import FORMATS, SOCCERNET
 from action_spotting.io.files import existing_folder
@@ -18,6 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
         __doc__ or "",
         "%(prog)s --Predictions_path=results --export csv vtt "
         "--out=exports --SoccerNet_path=SoccerNet",
+        own_version=True,
     )
     what = parser.add_argument_group("what to export")
     what.add_argument(
@@ -29,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--Prediction_file", help="name of each game's results file (found out when left out)"
     )
-    what.add_argument("--version", type=int, choices=(1, 2), default=2, help="label version")
+    command.add_label_version(what)
     what.add_argument(
         "--threshold",
         default="0.5",
@@ -95,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_fast=options.fail_fast,
     )
     print(summary)
+    output.add(folder=options.out)
     if summary.done:
         print(f"written to {options.out}")
     return summary.exit_code

@@ -76,11 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.scheduler:
         load_backend()
     from action_spotting.cli.run_log import log_run
+    from action_spotting.dataset.feature_types import name_at
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.resnet import ResNetExtractor
     from action_spotting.visual.resnet_network import Settings
 
-    name = f"{args.features}_{args.back_end}"
+    name = name_at(f"{args.features}_{args.back_end}", args.FPS)
     folder, jobs = options.find_jobs(args, [name], "weights", "weights_dir")
     log_run(folder, "extract-resnet", argv)
     make = partial(

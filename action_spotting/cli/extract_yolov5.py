@@ -62,12 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--boxes is done here in no time; leave out --scheduler")
 
     from action_spotting.cli.run_log import log_run
+    from action_spotting.dataset.feature_types import name_at
     from action_spotting.extraction.job import shard_of
     from action_spotting.visual.detector import DetectorSettings
     from action_spotting.visual.frames import FrameOptions
     from action_spotting.visual.yolov5 import YOLOv5Extractor, vectors_from_boxes
 
-    folder, jobs = options.find_jobs(args, ["YOLOv5"], "weights")
+    name = name_at("YOLOv5", args.FPS)
+    folder, jobs = options.find_jobs(args, [name], "weights")
     log_run(folder, "extract-yolov5", argv)
     if args.boxes:
         targets = [target for job in shard_of(jobs, args.shard) for target in job.targets]
@@ -86,4 +88,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
         FrameOptions(args.FPS, args.sampling, args.grabber),
     )
-    return options.close(options.extract(args, {"YOLOv5": make}, jobs))
+    return options.close(options.extract(args, {name: make}, jobs))

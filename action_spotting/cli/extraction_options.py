@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.dataset.layout import VIDEO_STEMS
 from action_spotting.errors import UsageError
 from action_spotting.io.files import existing_folder
@@ -75,7 +75,10 @@ def add_frames(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Add which frames are taken; gives the group, for more."""
     frames = parser.add_argument_group("frames")
     frames.add_argument(
-        "--FPS", type=command.number(float, 0.001, 1000), default=2.0, help="rows a second"
+        *("--FPS", "--fps"),
+        type=command.number(float, 0.001, 1000),
+        default=2.0,
+        help="rows a second; other than 2, the features' name has it: ResNET_5fps_TF2",
     )
     frames.add_argument(
         "--sampling",
@@ -100,7 +103,6 @@ def add_running(
     running.add_argument("--overwrite", action="store_true", help="redo what is already there")
     text = "halves in work at once" + " (default: by the cores)" * (workers is None)
     running.add_argument("--num_workers", type=command.WORKERS, default=workers, help=text)
-    running.add_argument("--verbose", action="store_true", help="print the settings")
     command.add_fail_fast(running)
     command.add_many_machines(parser)
     return running
@@ -147,7 +149,7 @@ def extract(
     """Do the jobs here or on the cluster."""
     from action_spotting.extraction.driver import extract_all
 
-    if args.verbose and not args.scheduler:
+    if output.is_verbose() and not args.scheduler:
         made = {name: make() for name, make in makers.items()}
         for name, extractor in made.items():
             print(f"{name}: {dict(extractor.settings)}, {getattr(extractor, 'device', '')}")

@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
 
@@ -24,6 +25,8 @@ _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u
 _LINES_UP = re.compile(r"(\x1b\[A)+")  # how tqdm goes back to the first of several bars
 _interrupted = threading.Event()
 _ending = threading.Lock()
+at_end: Callable[[int], object] = lambda code: None  # noqa: E731
+"""Says what is to be said when the process is ended from outside."""
 
 
 def prepare() -> None:
@@ -69,7 +72,10 @@ def _obey_signals() -> None:
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # in the background of a script
         signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):  # the end that a batch system or a closed terminal asks for
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     threading.Thread(target=_end_after, args=(reading, writing), daemon=True).start()
 
 
@@ -79,7 +85,8 @@ def _interrupt(*_: Any) -> NoReturn:
 
 
 def _end_after(reading: socket.socket, _writing: socket.socket) -> None:
-    while reading.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
+    hangup = getattr(signal, "SIGHUP", signal.SIGTERM)
+    while reading.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM, hangup):
         pass
     time.sleep(PATIENCE_S)
     end()
@@ -97,6 +104,7 @@ def end() -> NoReturn:
         files.discard_parts()
         locks.release_all()
         with contextlib.suppress(OSError, ValueError):
+            at_end(INTERRUPTED)
             print(
                 "interrupted; what is finished is kept, the same command goes on", file=sys.stderr
             )

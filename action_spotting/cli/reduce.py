@@ -9,9 +9,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from action_spotting.cli import command
-from action_spotting.io.files import existing_folder
+from action_spotting.cli import command, output
+
+if TYPE_CHECKING:
+    from action_spotting.io.items import Summary
+    from action_spotting.reduction.pca import PCA
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --fit_split train\n"
@@ -25,6 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser(__doc__ or "", EXAMPLE)
     data = parser.add_argument_group("data")
     data.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
+    command.add_features_dirpath(data)
+    command.add_out_dir_path(data)
     data.add_argument("--split", default="all", help="games to reduce")
     data.add_argument("--features", default="ResNET_TF2.npy", help="features to reduce")
     data.add_argument(
@@ -33,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--overwrite",
         action="store_true",
-        help="redo the reduced files; a PCA is never overwritten",
+        help="redo the reduced files; a PCA is not overwritten",
     )
     pca = parser.add_argument_group("PCA")
     pca.add_argument("--pca_file", default="pca_512_TF2.pkl", help="pickle of the PCA")
@@ -42,6 +48,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--dim_reduction", type=command.COUNT, default=512, help="numbers a row afterwards"
     )
     pca.add_argument("--fit_split", default="v1", help="games to fit on; train recommended")
+    pca.add_argument(
+        "--keep_pca",
+        action="store_true",
+        help="keep a PCA fitted on a part of the split when the rest has come (default: it is "
+        "fitted anew then, and what it reduced is made anew)",
+    )
     pca.add_argument("--transform_only", action="store_true", help="never fit")
     running = parser.add_argument_group("running")
     running.add_argument(
@@ -55,15 +67,20 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
-    root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
+    root = command.data_set(args)
 
     from action_spotting.cli.run_log import log_run
-    from action_spotting.reduction.dataset import fit_or_load, pairs_of
+    from action_spotting.reduction.dataset import fit_or_load, pairs_of, rest_has_come
     from action_spotting.reduction.on_cluster import reduce_on_cluster
     from action_spotting.reduction.projection import reduce_files
 
-    log_run(root, "reduce", argv)
+    log_run(args.out_dir_path or root, "reduce", argv)
     features = args.features.removesuffix(".npy")
+    again = not (args.keep_pca or args.transform_only) and rest_has_come(
+        root, Path(args.pca_file), args.fit_split
+    )
+    if again:
+        print(f"{args.pca_file}: the rest of the split has come, so it is fitted anew (--keep_pca)")
     pca, fitting = fit_or_load(
         root,
         features,
@@ -72,17 +89,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         dims=args.dim_reduction,
         split=args.fit_split,
         transform_only=args.transform_only,
+        keep=args.keep_pca,
         fail_fast=args.fail_fast,
         scheduler=args.scheduler,
     )
-    if fitting:
-        print(fitting)
+    _tell(args, pca, fitting)
     reduced = (args.features_PCA or f"{features}_PCA{pca.dims}").removesuffix(".npy")
-    kept = 100 * pca.variance_ratio.sum()
-    how = "fitted" if fitting else "loaded"
-    print(f"{how} {args.pca_file}: {pca.width} -> {pca.dims}, {kept:.2f} % of the variance kept")
     pairs = pairs_of(root, features, reduced, args.split)
-    options = {"overwrite": args.overwrite, "fail_fast": args.fail_fast}
+    options = {"overwrite": args.overwrite or again, "fail_fast": args.fail_fast}
     if args.scheduler:
         files = Path(args.pca_file), Path(args.scaler_file)
         summary = reduce_on_cluster(args.scheduler, *files, pairs, **options)
@@ -90,3 +104,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         summary = reduce_files(pca, pairs, workers=args.num_workers, **options)
     print(summary)
     return max(summary.exit_code, fitting.exit_code if fitting else 0)
+
+
+def _tell(args: argparse.Namespace, pca: PCA, fitting: Summary | None) -> None:
+    """Say what PCA it is, and on how much of its split it was fitted."""
+    from action_spotting.reduction.files import read_fitted_on
+
+    kept = float(pca.variance_ratio.sum())
+    if fitting:
+        print(fitting)
+    how = "fitted" if fitting else "loaded"
+    widths = f"{pca.width} -> {pca.dims}"
+    print(f"{how} {args.pca_file}: {widths}, {100 * kept:.2f} % of the variance kept")
+    part = read_fitted_on(Path(args.pca_file))
+    if part and part.without:
+        print(f"note: {args.pca_file} is {part}; when the rest is there it is fitted anew")
+    output.add(pca=args.pca_file, fitted=bool(fitting), fitted_on=part, variance_kept=kept)

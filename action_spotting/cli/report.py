@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from action_spotting.cli import command
-from action_spotting.cli.evaluation_options import add_sides
+from action_spotting.cli import command, output
+from action_spotting.cli.evaluation_options import add_sides, note_left_out
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -16,6 +16,7 @@ def build_parser() -> argparse.ArgumentParser:
         __doc__ or "",
         "%(prog)s --SoccerNet_path=SoccerNet "
         "--Predictions_path=results.zip --split=test --output=report.html",
+        own_version=True,
     )
     what = parser.add_argument_group("what to show")
     add_sides(what, "show")
@@ -28,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--output", type=Path, default=Path("report.html"), help="the report, one file"
     )
-    out.add_argument("--title", default="Action spotting", help="its heading")
+    out.add_argument("--title", help="its heading (default: teams and score of a single game)")
     out.add_argument(
         "--note", action="append", default=[], help="a sentence to show on top; may be repeated"
     )
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prediction_file=options.Prediction_file,
         partial=options.partial,
     )
+    note_left_out(evaluation.games)
     games = report.games_of(
         evaluation,
         report=options.output,
@@ -65,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         title=options.title,
         notes=[*options.note, *tables.left_out_text(evaluation.games)],
     )
+    output.add(report=options.output)
     print(*tables.left_out_text(evaluation.games), options.output, sep="\n")
     if options.figures:
         from action_spotting.evaluation.figures import save_figures

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.io.files import existing_folder
 
 if TYPE_CHECKING:
@@ -32,20 +32,25 @@ def build_parser() -> argparse.ArgumentParser:
         help="make the sample matches in DIR/matches and run the chain on them; the only mode "
         "that goes on with random weights where pretrained ones cannot be had",
     )
+    command.add_features_dirpath(where)
+    command.add_out_dir_path(where)
     where.add_argument(
-        "--model_dir", type=Path, metavar="DIR", help="the head (default: <dataset>/../model)"
+        "--model_dir",
+        type=Path,
+        metavar="DIR",
+        help="the head (default: model beside the features' folder)",
     )
     where.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
-        help="the results folder (default: <dataset>/../predictions)",
+        help="the results folder (default: predictions beside the features' folder)",
     )
     where.add_argument(
         "--report",
         type=Path,
         metavar="FILE",
-        help="the HTML report (default: <dataset>/../report.html)",
+        help="the HTML report (default: report.html beside the features' folder)",
     )
     what = parser.add_argument_group("what")
     what.add_argument("--video", choices=["LQ", "720p", "HQ"], default="LQ", help="media to read")
@@ -103,8 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         home = Path(args.sample)
         root = home / "matches"
     else:
-        root = existing_folder(args.soccernet_dirpath, "the dataset folder")
-        home = root.resolve().parent
+        root = command.data_set(args)
+        home = (args.out_dir_path or root).resolve().parent
     plan = Plan(
         root=root,
         model_dir=args.model_dir or home / "model",
@@ -129,10 +134,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.pipeline.stages import closing_text, run_pipeline
 
     def begin() -> None:
-        for folder in (plan.root, plan.model_dir):
+        for folder in (args.out_dir_path or plan.root, plan.model_dir):
             log_run(folder, "run", argv)
 
     outcome = run_pipeline(plan, lambda line: print(line, flush=True), begin)
+    output.add(report=plan.report, notes=outcome.plan.notes)
+    if outcome.evaluation:
+        output.add(scores=outcome.evaluation.to_json())
     print(closing_text(outcome))
     return outcome.exit_code
 
@@ -146,6 +154,7 @@ def status(plan: Plan, file: Path | None) -> int:
     root = existing_folder(plan.root, "the dataset folder")
     features = plan.modalities or PICTURE_FIRST
     manifest = survey(root, features, video=plan.video, results=plan.predictions)
+    output.add(status=manifest.to_json())
     print(manifest)
     if file:
         write_json(file, manifest.to_json())

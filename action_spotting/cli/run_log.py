@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shlex
 import socket
@@ -16,14 +15,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from action_spotting.cli import config, output
 from action_spotting.dataset.features import package_versions
-from action_spotting.io.files import open_own, unwritable
+from action_spotting.errors import UsageError
+from action_spotting.io.files import append_line
 
 LOG_FILE = "runs.jsonl"
 _PACKAGES = [
     "action_spotting",
     "numpy",
-    "tensorflow",
+    *("keras", "tensorflow", "torch", "jax", "openvino"),
     "opencv-python-headless",
     "av",
     "onnxruntime",
@@ -32,6 +33,8 @@ _PACKAGES = [
 
 def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
     """Add a line to the log of `folder`, which is made when it is not there.
+
+    The run's options go into its ``run.yaml``, its failures into its ``failures.jsonl``.
 
     Parameters
     ----------
@@ -63,14 +66,10 @@ def log_run(folder: Path, command: str, argv: Sequence[str] | None) -> None:
         "host": socket.gethostname(),
         "versions": {"python": platform.python_version(), **package_versions(*_PACKAGES)},
     }
-    data = json.dumps(line, ensure_ascii=True).encode() + b"\n"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # One write of one line, at the end wherever that is: others may be writing too.
-        handle = open_own(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        try:
-            os.write(handle, data)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise unwritable(folder / LOG_FILE, error) from error
+        append_line(folder / LOG_FILE, json.dumps(line, ensure_ascii=True).encode() + b"\n")
+    except UsageError as error:
+        option = next(filter(config.has_option, ("out_dir_path", "model_dir", "out")), "")
+        raise UsageError(f"{error}" + f" (--{option})" * bool(option)) from error
+    config.write(folder, command)
+    output.keep_failures(folder)

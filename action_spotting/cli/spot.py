@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
+from action_spotting.cli.model_options import add_model, heads_of
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS
 
-EXAMPLE = "%(prog)s first.mp4 second.mp4 --model_dir model --out my_match"
+EXAMPLE = "%(prog)s first.mp4 second.mp4 --model spivak-resnet --out my_match"
 
 
 def seconds(text: str) -> float:
@@ -51,16 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
         help="where the second half begins in one video of a whole match, such as 1:02:30",
     )
     what.add_argument("--out", type=Path, required=True, metavar="DIR", help="the match's folder")
+    what.add_argument("--title", help="how the match is called (default: as its files are)")
     what.add_argument("--overwrite", action="store_true", help="make the features anew")
     model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model_dir",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="DIR",
-        help="a trained head; several make an ensemble",
-    )
+    add_model(model)
     model.add_argument(
         "--threshold",
         default="auto",
@@ -82,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--overlay", type=Path, metavar="FILE.mp4", help="the video with its spots on the picture"
     )
+    show.add_argument("--clips", type=Path, metavar="DIR", help="one short video a spot")
     weights = parser.add_argument_group("pretrained weights (those of the model's training)")
     weights.add_argument(
         "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
@@ -108,6 +104,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the average that goes with it, such as average_512_TF2.pkl",
     )
+    weights.add_argument(
+        "--onnx",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the networks of features that ExtractONNX made for the model's training",
+    )
     return parser
 
 
@@ -117,14 +121,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     pca = (args.pca_file, args.scaler_file)
     if any(pca) and not all(pca):
         raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
+    heads = heads_of(args, with_pca=not all(pca))
     from action_spotting.cli.run_log import log_run
     from action_spotting.extraction.registry import Pretrained
-    from action_spotting.pipeline.video import VideoPlan, closing_text, spot_video
+    from action_spotting.io.items import note
+    from action_spotting.pipeline.show import closing_text
+    from action_spotting.pipeline.video import spot_video
+    from action_spotting.pipeline.video_plan import VideoPlan
 
     outcome = spot_video(
         VideoPlan(
             videos=tuple(args.videos),
-            model_dirs=tuple(args.model_dir),
+            model_dirs=heads.folders,
+            combination=args.combination,
+            notes=tuple(heads.notes),
             out=args.out,
             second_half_start_s=args.second_half_start,
             pretrained=Pretrained(
@@ -132,14 +142,20 @@ def main(argv: Sequence[str] | None = None) -> int:
                 args.vggish_weights,
                 args.yolov5_weights,
                 pca=pca if all(pca) else None,
+                onnx=tuple(args.onnx),
             ),
             threshold=args.threshold,
             overwrite=args.overwrite,
             exports=tuple(args.export),
             highlights=args.highlights,
             overlay=args.overlay,
+            clips=args.clips,
+            title=args.title,
         ),
         partial(log_run, args.out, "spot", argv),
     )
+    note("show", outcome.failures)
+    output.add(files=outcome.files, spots=len(outcome.spots), shown=len(outcome.rows))
+    output.add(notes=outcome.notices)
     print(closing_text(outcome))
     return outcome.exit_code

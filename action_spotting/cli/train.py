@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting.backend import load_backend
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.dataset.feature_types import MODALITIES
 from action_spotting.fusion.settings import (
     FUSIONS,
@@ -21,7 +21,6 @@ from action_spotting.fusion.settings import (
     HeadSettings,
     numbers,
 )
-from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --model_dir models/fusion\n"
@@ -34,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser(__doc__ or "", EXAMPLE)
     where = parser.add_argument_group("where")
     where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
+    command.add_features_dirpath(where)
     where.add_argument("--model_dir", required=True, help="the model folder to make")
     where.add_argument("--train_split", nargs="+", default=["train"], help="games to train on")
     where.add_argument(
@@ -96,7 +96,7 @@ def _option(number: dataclasses.Field[Any]) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
-    root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
+    root = command.data_set(args)
 
     load_backend()
     from action_spotting.cli.run_log import log_run
@@ -128,5 +128,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_fast=args.fail_fast,
         tensorboard=Path(args.tensorboard) if args.tensorboard else None,
     )
+    output.add(model=args.model_dir, best_epoch=result.best_epoch, epochs=result.log)
     print(result)
     return result.exit_code

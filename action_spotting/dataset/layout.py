@@ -10,10 +10,11 @@ import contextlib
 import mimetypes
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from action_spotting.dataset.media import LONGEST_S, Clip
+from action_spotting.dataset.roots import place, places
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import is_name, read_bytes
 
@@ -33,6 +34,7 @@ SOUND_SUFFIXES = (
 
 LABEL_FILES = {1: "Labels.json", 2: "Labels-v2.json"}
 PREDICTION_FILES = {1: "Predictions-v1.json", 2: "Predictions-v2.json"}
+JSON_FEATURES = ("player_boundingbox_maskrcnn", "field_calib_ccbv")
 MAX_INI_BYTES = 2**16
 _FEATURE_FILE = re.compile(r"([1-9]\d*)_(.+)\.npy")
 _MEDIA_FILE = re.compile(r"([12])(_.*)?\.[^.]+")
@@ -79,9 +81,26 @@ class Half:
         Returns
         -------
         pathlib.Path
-            Whether there is such a file or not.
+            Where it lies (see `action_spotting.dataset.roots`); where it would be made if it is
+            nowhere.
         """
-        return feature_path(self.folder, self.number, name)
+        paths = (feature_path(p / self.game, self.number, name) for p in places(self.root))
+        return next((path for path in paths if path.exists()), self.target(name))
+
+    def target(self, name: str) -> Path:
+        """Give the path where a feature file is made, there or not.
+
+        Parameters
+        ----------
+        name
+            The feature.
+
+        Returns
+        -------
+        pathlib.Path
+            In the game's folder, or as `action_spotting.dataset.roots` has it.
+        """
+        return feature_path(place(self.root) / self.game, self.number, name)
 
     def features(self) -> list[str]:
         """List the features of this half that lie in the folder.
@@ -100,10 +119,11 @@ class Half:
         ['FFT']
         """
         names: list[str] = []
-        with contextlib.suppress(InputError):  # `clip` tells
-            names = self._names()
+        for root in places(self.root):
+            with contextlib.suppress(InputError):  # `clip` tells
+                names += replace(self, root=root)._names()
         found = filter(None, (parse_feature(Path(name)) for name in names))
-        return sorted(name for number, name in found if number == self.number)
+        return sorted({name for number, name in found if number == self.number})
 
     def clip(self, video: str = "LQ", *, sound_files: bool = False) -> Clip:
         """Find the media of this half.
@@ -235,6 +255,32 @@ def feature_path(folder: Path, half: int | str, name: str) -> Path:
         ``<folder>/<half>_<name>.npy``.
     """
     return folder / f"{half}_{name}.npy"
+
+
+def released_path(folder: Path, half: int, name: str) -> Path:
+    """Compose the path of a feature as SoccerNet released it: boxes and calibrations are JSON.
+
+    Parameters
+    ----------
+    folder
+        The game's folder.
+    half
+        The half's number.
+    name
+        The feature, such as ``ResNET_TF2`` or ``field_calib_ccbv``.
+
+    Returns
+    -------
+    pathlib.Path
+        ``<folder>/<half>_<name>.npy`` or ``.json``.
+
+    Examples
+    --------
+    >>> released_path(Path("game"), 1, "field_calib_ccbv").as_posix()
+    'game/1_field_calib_ccbv.json'
+    """
+    path = feature_path(folder, half, name)
+    return path.with_suffix(".json") if name in JSON_FEATURES else path
 
 
 def parse_feature(path: Path) -> tuple[int, str] | None:

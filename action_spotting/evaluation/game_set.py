@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from SoccerNet.utils import getListGames
-from tqdm import tqdm
 
 from action_spotting.dataset.classes import actions
 from action_spotting.dataset.event_files import parse_events
@@ -24,6 +23,7 @@ from action_spotting.dataset.splits import (
 from action_spotting.dataset.tree import Tree, composed, open_tree, results_names
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
 from action_spotting.io.files import parse_json
+from action_spotting.io.progress import Progress
 
 _LISTED = 20
 
@@ -127,7 +127,7 @@ def load_set(
     left_out = dict(missing) if partial else {}
     read: dict[str, list[Events]] = {}
     present = [game for game in games if game not in missing]
-    for game in tqdm(present, "reading", unit="game", disable=None):
+    for game in Progress(len(present), "reading", "game", iterable=present):
         tables, problems = _read_game(game, sides, version)
         errors = [problem for problem in problems if problem.severity == ERROR]
         if errors and partial:

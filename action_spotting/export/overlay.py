@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from action_spotting.errors import InputError, UsageError
 from action_spotting.export.ass import ass_track, caption_of
 from action_spotting.export.footage import (
@@ -25,8 +23,8 @@ from action_spotting.export.footage import (
 )
 from action_spotting.export.selection import split_files
 from action_spotting.export.timeline import Timeline
-from action_spotting.io.ffmpeg import BAR
 from action_spotting.io.files import whole_file
+from action_spotting.io.progress import SECONDS, Progress
 
 
 def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path]:
@@ -61,7 +59,8 @@ def overlay(timeline: Timeline, path: Path, *, stay_s: float = 4.0) -> list[Path
     --------
     >>> from action_spotting.dataset.event_files import read_predictions
     >>> from action_spotting.dataset.media import Clip
-    >>> from action_spotting.export.timeline import build_timeline, select
+    >>> from action_spotting.export.selection import select
+    >>> from action_spotting.export.timeline import build_timeline
     >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
     >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
     >>> overlay(select(timeline), Path("overlay.mp4"))  # doctest: +SKIP
@@ -119,7 +118,7 @@ def _overlay_file(part: Timeline, source: Path, target: Path, stay_ms: int) -> N
     with (
         whole_file(target) as temporary,
         work_folder() as folder,
-        tqdm(total=media_s, desc=target.name, disable=None, bar_format=BAR) as bar,
+        Progress(media_s, target.name, "s", shown=SECONDS) as bar,
     ):
         (folder / TRACK).write_text(ass_track(captions, footage.size), encoding="utf-8")
         run_in(

@@ -19,10 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tqdm import tqdm
-
 from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.io.items import Outcome, Summary, run_items
+from action_spotting.io.progress import Progress
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -104,7 +103,7 @@ def sum_on_cluster(
     The results are added two by two in an order that hangs on the groups alone, so that the sum
     is the same to the bit whichever worker does what when.
     """
-    with connected(scheduler) as client, tqdm(total=len(groups), desc=stage, disable=None) as bar:
+    with connected(scheduler) as client, Progress(len(groups), stage, "file") as bar:
         check_workers(client, [str(path) for group in groups for path in group], work, add)
         level: list[Any] = [client.submit(work, group, pure=False) for group in groups]
         for future in level:

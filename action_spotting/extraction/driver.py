@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from action_spotting.dataset.feature_types import AUDIO
 from action_spotting.dataset.features import source_of, write_feature
@@ -29,11 +28,12 @@ from action_spotting.extraction import cluster
 from action_spotting.extraction.job import Job, shard_of, to_make
 from action_spotting.io.items import ITEM_ERRORS, Outcome, Summary, run_all
 from action_spotting.io.locks import InWork
+from action_spotting.io.progress import SECONDS, Progress
 from action_spotting.io.threads import tee
 
 Result = Outcome | Exception
-
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
+Read = tuple[float, float]
+"""How many seconds of a clip are read, and of how many."""
 
 
 class Extractor(Protocol):
@@ -157,7 +157,7 @@ def extract_all(
     """
     began, stop = time.monotonic(), threading.Event()
     items = {part.name: part for job in shard_of(jobs, shard) for part in job.by_medium()}
-    summaries, read = {name: Summary(name) for name in makers}, dict.fromkeys(items, 0.0)
+    summaries, read = {name: Summary(name) for name in makers}, dict[str, Read]()
     work = partial(extract_job, overwrite=overwrite, fail_fast=fail_fast)
     with contextlib.ExitStack() as stack:
         call: Callable[[Job], dict[Path, Result]]
@@ -172,15 +172,18 @@ def extract_all(
             call = partial(work, _make(makers), read=read, stop=stop)
             parts = max((len(job.by_medium()) for job in jobs), default=1)
             at_once = parts * (workers or default_workers())
-        name = ", ".join(makers)
-        bar = stack.enter_context(tqdm(total=len(items), desc=name, disable=None, bar_format=_BAR))
+        bar = stack.enter_context(_progress(", ".join(makers), len(items), scheduler))
 
         def show() -> None:
-            bar.n = sum(read.values())
-            bar.refresh()
+            if scheduler:
+                bar.tick()
+            else:
+                bar.reach(*_read_of(read, len(items)))
 
         def account(item: str, future: Future[dict[Path, Result]]) -> None:
-            read[item] = 1.0
+            length_s = read.get(item, (0.0, 0.0))[1]
+            read[item] = length_s, length_s
+            bar.update(1 if scheduler else 0)
             show()
             try:
                 _account(items[item], future, summaries, fail_fast)
@@ -201,7 +204,7 @@ def extract_job(
     overwrite: bool = False,
     fail_fast: bool = False,
     run: str = "",
-    read: MutableMapping[str, float] | None = None,
+    read: MutableMapping[str, Read] | None = None,
     stop: threading.Event | None = None,
 ) -> dict[Path, Result]:
     """Do one job: claim the files that are to be made, decode, make them.
@@ -215,7 +218,7 @@ def extract_job(
     overwrite, fail_fast, run
         As for `extract_all` and `action_spotting.io.locks.claim`.
     read
-        Takes, under the job's name, the fraction of the clip read so far, in [0, 1].
+        Takes, under the job's name, how many seconds of the clip are read, and of how many.
     stop
         Ends the work when it is set.
 
@@ -268,7 +271,7 @@ class _Work:
 
     job: Job
     fail_fast: bool
-    read: MutableMapping[str, float]
+    read: MutableMapping[str, Read]
     stop: threading.Event
     results: dict[Path, Result] = field(default_factory=dict)
 
@@ -313,7 +316,7 @@ class _Work:
             if self.stop.is_set():
                 raise CancelledError
             if length_s > 0:
-                self.read[self.job.name] = min(1.0, number * item_s / length_s)
+                self.read[self.job.name] = min(length_s, number * item_s), length_s
             yield item
 
     def write(
@@ -351,6 +354,19 @@ def _decode_audio(
     work(sound.blocks(), BLOCK_ROWS / ROWS_PER_S, lambda: sound.row_count)
     if sound.warning:
         warn(sound.warning)
+
+
+def _progress(name: str, count: int, scheduler: str | None) -> Progress:
+    """Show progress in seconds of media; on a cluster, which does not tell them, in clips."""
+    return Progress(count, name, "clip") if scheduler else Progress(0, name, "s", shown=SECONDS)
+
+
+def _read_of(read: Mapping[str, Read], count: int) -> Read:
+    """Sum up what is read of `count` clips; one not yet begun counts as long as the others."""
+    known = list(read.values())
+    begun = [length_s for _, length_s in known if length_s]
+    mean_s = sum(begun) / len(begun) if begun else 0.0
+    return sum(done_s for done_s, _ in known), sum(begun) + mean_s * (count - len(known))
 
 
 def _make(makers: Mapping[str, Callable[[], Extractor]]) -> dict[str, Extractor]:

@@ -108,7 +108,7 @@ def jobs_of_halves(
     jobs = []
     for half in halves:
         placed = replace(half, root=out or half.root)
-        targets = {placed.feature(name): name for name in features}
+        targets = {placed.target(name): name for name in features}
         jobs.append(Job(partial(half.clip, video, sound_files=sound_files), targets))
     return jobs
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_spotting.backend import load_backend
-from action_spotting.dataset.feature_types import FEATURE_TYPES
+from action_spotting.dataset.feature_types import FEATURE_TYPES, split_rate
 from action_spotting.dataset.features import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
+from action_spotting.extraction.onnx_feature import is_onnx, onnx_feature
 
 if TYPE_CHECKING:
     from action_spotting.audio.extractors import AudioOptions
@@ -40,6 +41,8 @@ class Pretrained:
         What it is, for the provenance, where it is not plain YOLOv5.
     pca
         The files of the PCA and of its average; None: those kept with the model.
+    onnx
+        Networks of features that ExtractONNX made.
     """
 
     resnet: str = "imagenet"
@@ -47,6 +50,7 @@ class Pretrained:
     yolov5: Path | None = None
     yolov5_note: str = ""
     pca: tuple[Path, Path] | None = None
+    onnx: tuple[Path, ...] = ()
 
 
 def make_extractor(
@@ -57,7 +61,8 @@ def make_extractor(
     Parameters
     ----------
     name
-        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``, ``FFT``.
+        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``,
+        ``FFT``, or, with `like`, one that ExtractONNX made.
     pretrained
         The weights to use.
     like
@@ -81,12 +86,15 @@ def make_extractor(
     >>> make_extractor("FFT", Pretrained()).width
     48
     """
-    if name not in _MAKERS:
+    if like and is_onnx(like):
+        return onnx_feature(name, pretrained.onnx, like, gpu=GPU or 0)
+    plain, fps = split_rate(name)
+    if plain not in _MAKERS:
         if name in FEATURE_TYPES:
             raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
         raise UsageError(unknown("feature", name, FEATURE_TYPES))
-    make, option = _MAKERS[name]
-    extractor = make(pretrained, like or {})
+    make, option = _MAKERS[plain]
+    extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
     differences = compare_settings(extractor.settings, like) if like else []
     if differences:
         raise UsageError(

@@ -13,6 +13,9 @@ import keras
 from action_spotting.backend import CPU_FLAGS, backend_name, gpus, has_bfloat16
 from action_spotting.dataset.features import package_versions
 
+MACHINE_FILE = "machine.json"
+"""Hardware and versions that can change the last digits of a training."""
+
 
 def set_up(seed: int) -> None:
     """Seed everything and make every operation give the same result each time."""
@@ -80,4 +83,4 @@ def wants_bfloat16(precision: str) -> bool:
     """Tell whether to compute in bfloat16; ``auto``: where it is done in hardware."""
     if precision != "auto":
         return precision == "bfloat16"
-    return all(has_bfloat16(device) for device in gpus() or [None])
+    return all(map(has_bfloat16, gpus())) if gpus() else has_bfloat16(None)

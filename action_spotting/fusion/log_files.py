@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from action_spotting.errors import UsageError
 from action_spotting.fusion.checkpoint import Epoch
 from action_spotting.io.files import whole_file
 
@@ -20,6 +22,12 @@ def write_log(path: Path, log: Sequence[Epoch]) -> None:
         writer = csv.writer(handle)
         writer.writerow(Epoch.__struct_fields__)
         writer.writerows(msgspec.structs.astuple(row) for row in log)
+
+
+def check_tensorboard(folder: Path | None) -> None:
+    """Raise `UsageError` where TensorBoard's files are asked for and nothing can write them."""
+    if folder and not importlib.util.find_spec("tensorflow"):
+        raise UsageError("--tensorboard: TensorFlow writes its files, and is not installed")
 
 
 def write_tensorboard(folder: Path, row: Epoch) -> None:

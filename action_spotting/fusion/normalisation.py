@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from action_spotting.fusion.split_data import HalfData, read_rows
+from action_spotting.io.progress import Progress
 
 BLOCK_ROWS = 2048
 
@@ -23,7 +23,7 @@ class Normalisation:
 
 
 def fit_normalisation(
-    halves: Sequence[HalfData], modalities: Iterable[str], *, subtract_half_mean: bool
+    halves: Sequence[HalfData], modalities: Collection[str], *, subtract_half_mean: bool
 ) -> tuple[Normalisation, dict[Path, np.ndarray], dict[str, str]]:
     """Compute the normalisation of a training set over all usable rows.
 
@@ -49,7 +49,7 @@ def fit_normalisation(
     std: dict[str, np.ndarray] = {}
     half_means: dict[Path, np.ndarray] = {}
     warnings: dict[str, str] = {}
-    for name in tqdm(modalities, desc="normalise", unit="modality", disable=None):
+    for name in Progress(len(modalities), "normalise", "modality", iterable=modalities):
         count, total, square, between = 0, np.zeros(1), np.zeros(1), np.zeros(1)
         for data in (half for half in halves if name in half.paths):
             path = data.paths[name]

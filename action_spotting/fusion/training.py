@@ -6,7 +6,7 @@ the identical model.
 
 from __future__ import annotations
 
-import importlib.util
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,10 @@ from typing import Any
 import keras
 import msgspec
 import numpy as np
-from tqdm import tqdm
 
 from action_spotting.backend import backend_name
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
-from action_spotting.fusion import device
+from action_spotting.fusion import device, log_files
 from action_spotting.fusion.arrays import assign
 from action_spotting.fusion.calibration import (
     Picker,
@@ -37,7 +36,6 @@ from action_spotting.fusion.checkpoint import (
     write_checkpoint,
 )
 from action_spotting.fusion.chunks import Batches
-from action_spotting.fusion.log_files import LOG_FILE, write_log, write_tensorboard
 from action_spotting.fusion.model import (
     MODEL_FILE,
     RowScores,
@@ -60,11 +58,13 @@ from action_spotting.fusion.split_data import (
 )
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.io.files import write_json
+from action_spotting.io.items import note
 from action_spotting.io.locks import InWork, claim
+from action_spotting.io.progress import Progress
+from action_spotting.io.reasons import grouped
 from action_spotting.io.threads import prefetch
 
-MACHINE_FILE = "machine.json"
-"""Hardware and versions that can change the last digits; no part of the log."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -105,8 +105,8 @@ class TrainingResult:
             f"epoch {self.best_epoch} is the best: tight average-mAP {100 * best['tight']:.1f} % "
             "on the validation games, over the classes with enough events"
         ]
-        lines += [f"  warning  {item}: {text}" for item, text in self.warnings.items()]
-        lines += [f"  LEFT OUT {item}: {text}" for item, text in self.failures.items()]
+        lines += [f"  warning  {line}" for line in grouped(self.warnings)]
+        lines += [f"  LEFT OUT {line}" for line in grouped(self.failures)]
         return "\n".join(lines)
 
 
@@ -171,8 +171,7 @@ def train(
     >>> games = list_games(root, "train"), list_games(root, "valid")  # doctest: +SKIP
     >>> train(root, *games, Path("model"), settings, score=tight).best_epoch  # doctest: +SKIP
     """
-    if tensorboard and not importlib.util.find_spec("tensorflow"):
-        raise UsageError("--tensorboard: TensorFlow writes its files, and is not installed")
+    log_files.check_tensorboard(tensorboard)
     train_set, valid_set = (
         open_split(
             root,
@@ -185,6 +184,7 @@ def train(
         for games in (train_games, valid_games)
     )
     failures = {**train_set.failures, **valid_set.failures}
+    note("train", failures)
     if fail_fast and failures:
         raise InputError("; ".join(failures.values()))
     if not any(len(half.label) for half in train_set.halves):
@@ -199,7 +199,7 @@ def train(
             found = _find_checkpoint(model_dir, resume=resume, overwrite=overwrite)
             training = _Training(train_set, valid_set, settings, score)
             training.begin(model_dir if found else None)
-            write_json(model_dir / MACHINE_FILE, device.describe())
+            write_json(model_dir / device.MACHINE_FILE, device.describe())
             _run_epochs(training, model_dir, tensorboard, after_epoch)
             model = training.finish()
             log = msgspec.to_builtins(training.story.log)
@@ -234,19 +234,17 @@ def _run_epochs(
 ) -> None:
     epochs, batches = training.settings.epochs, training.batches.per_epoch
     begun = len(training.story.log)
-    with tqdm(
-        total=epochs * batches, initial=begun * batches, desc="train", unit="batch", disable=None
-    ) as bar:
+    with Progress(epochs * batches, "train", "batch", initial=begun * batches) as bar:
         for epoch in range(begun, epochs):
             loss = training.run_epoch(epoch, bar.update)
             tight = training.validate(epoch)
-            bar.set_postfix(
-                loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{training.story.best:.3f}"
-            )
+            best = training.story.best
+            bar.set_postfix(loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{best:.3f}")
+            logger.info("train: epoch %d, loss %.4f, tight %.3f", epoch + 1, loss, tight)
             training.save(model_dir)
-            write_log(model_dir / LOG_FILE, training.story.log)
+            log_files.write_log(model_dir / log_files.LOG_FILE, training.story.log)
             if tensorboard:
-                write_tensorboard(tensorboard, training.story.log[-1])
+                log_files.write_tensorboard(tensorboard, training.story.log[-1])
             if after_epoch:
                 after_epoch(epoch + 1)
 

@@ -33,9 +33,6 @@ of pictures, network sessions, which name other files or addresses that would be
 
 MEDIA_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-"""A progress bar over seconds of media."""
-
 _QUIET = (
     *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-y"),
     *("-max_error_rate", "1"),  # what cannot be decoded is left out

@@ -169,6 +169,20 @@ def open_own(path: Path, flags: int) -> int:
     return handle
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a log, whose folder is made if need be; `UsageError` where it cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # One write of one line, at the end wherever that is: others may be writing too.
+        handle = open_own(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def lock(handle: int, *, wait: bool = False) -> bool | None:
     """Take the operating system's lock of an open file, which ends with it.
 

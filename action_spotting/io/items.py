@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import time
 from collections.abc import Callable, Mapping
@@ -9,10 +10,10 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from action_spotting.errors import SOME_FAILED, SpottingError, worded
 from action_spotting.io.locks import InWork
+from action_spotting.io.progress import Progress
+from action_spotting.io.reasons import grouped, short
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,6 +24,43 @@ ITEM_ERRORS = (SpottingError, OSError, MemoryError)
 """What fails one item; any other exception is a defect of ours and ends the run."""
 
 _TICK_S = 0.25
+_LEVELS = {
+    "done": logging.INFO,
+    "skipped": logging.DEBUG,
+    "elsewhere": logging.INFO,
+    "warning": logging.WARNING,
+    "failed": logging.ERROR,
+}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What became of an item, as the attribute ``event`` of its log record.
+
+    Attributes
+    ----------
+    stage, item
+        Their names.
+    state
+        done, skipped, elsewhere, warning or failed.
+    text
+        Why; empty for what is done or skipped.
+    """
+
+    stage: str
+    item: str
+    state: str
+    text: str = ""
+
+
+def note(stage: str, items: Mapping[str, str], state: str = "failed") -> None:
+    """Log what became of items, each with its reason: all that failures files and logs are of."""
+    for item, text in items.items():
+        words = f": {short(item, text)}" if text else ""
+        event = {"event": Event(stage, item, state, text)}
+        logger.log(_LEVELS[state], "%s: %s %s%s", stage, state, item, words, extra=event)
 
 
 @dataclass
@@ -66,26 +104,30 @@ class Summary:
         """
         if isinstance(result, InWork):
             self.elsewhere[item] = str(result)
+            note(self.stage, {item: str(result)}, "elsewhere")
         elif isinstance(result, Exception):
             if fail_fast:
                 raise result
             self.failures[item] = worded(result)
+            note(self.stage, {item: worded(result)})
         else:
             outcome, warning = result
             (self.done if outcome == "done" else self.skipped).append(item)
+            note(self.stage, {item: ""}, outcome)
             if warning:
                 self.warnings[item] = warning
+                note(self.stage, {item: warning}, "warning")
 
     def __str__(self) -> str:
-        """Counts, then each warning and each failure with its reason."""
+        """Counts, then warnings and failures, those with one reason together."""
         others = f"{len(self.elsewhere)} in work elsewhere, " if self.elsewhere else ""
         lines = [
             f"{self.stage}: {len(self.done)} made, {len(self.skipped)} already there, {others}"
             f"{len(self.failures)} failed ({self.seconds:.1f} s)"
         ]
-        lines += [f"  {item}: {text}" for item, text in self.elsewhere.items()]
-        lines += [f"  warning  {item}: {text}" for item, text in self.warnings.items()]
-        lines += [f"  FAILED   {item}: {text}" for item, text in self.failures.items()]
+        lines += [f"  {line}" for line in grouped(self.elsewhere)]
+        lines += [f"  warning  {line}" for line in grouped(self.warnings)]
+        lines += [f"  FAILED   {line}" for line in grouped(self.failures)]
         return "\n".join(lines)
 
 
@@ -120,7 +162,7 @@ def run_items(
     """
     summary = Summary(stage)
     began = time.monotonic()
-    with tqdm(total=len(items), desc=stage, unit=unit, disable=None) as bar:
+    with Progress(len(items), stage, unit) as bar:
 
         def account(name: str, future: Future[Outcome]) -> None:
             try:
@@ -130,7 +172,7 @@ def run_items(
             summary.account(name, result, fail_fast=fail_fast)
             bar.update()
 
-        run_all(items, work, account, workers=workers, pool=pool)
+        run_all(items, work, account, workers=workers, pool=pool, tick=bar.tick)
     summary.seconds = time.monotonic() - began
     return summary
 

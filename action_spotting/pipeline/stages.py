@@ -8,15 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import base_of, pca_of
 from action_spotting.dataset.splits import list_games
 from action_spotting.errors import InputError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import clear_leftovers, jobs_of_halves
-from action_spotting.io.items import Summary
+from action_spotting.io.items import Summary, note
 from action_spotting.io.tables import table
 from action_spotting.pipeline.check import Work, prepare
 from action_spotting.pipeline.demo import demo_plan
@@ -146,37 +144,6 @@ def _summary_table(outcome: Outcome) -> str:
     return table(["stage", "made", "already there", "failed", "time"], rows)
 
 
-def occurring_average(evaluation: Evaluation) -> dict[str, float]:
-    """Give each metric's average-mAP over the classes that occur.
-
-    SoccerNet's own average counts a class that never occurs as 0.
-
-    Parameters
-    ----------
-    evaluation
-        As `score_folder` gives it.
-
-    Returns
-    -------
-    dict of str to float
-        By metric, in [0, 1].
-
-    Examples
-    --------
-    >>> from action_spotting.dataset.events import Events
-    >>> from action_spotting.evaluation.evaluate import score_set
-    >>> from action_spotting.evaluation.game_set import GameSet
-    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
-    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)), metrics=["tight"])
-    >>> round(occurring_average(evaluation)["tight"], 3)
-    1.0
-    """
-    return {
-        metric: float(np.mean(result.per_class[result.visible + result.unshown > 0]))
-        for metric, result in evaluation.results.items()
-    }
-
-
 def _sample(plan: Plan) -> tuple[Plan, Summary]:
     """Make the sample matches and what their features need."""
     from action_spotting.sample import make_sample
@@ -202,6 +169,7 @@ def _stages(plan: Plan) -> list[tuple[str, Callable[[Outcome], list[Summary]]]]:
 def _list_matches(outcome: Outcome) -> list[Summary]:
     """List the halves; those with neither media nor features are left out and named."""
     work = outcome.work
+    note("matches", work.absent)
     for absence in work.absent.values():
         if outcome.plan.fail_fast:
             raise InputError(absence)
@@ -226,15 +194,13 @@ def _extract(outcome: Outcome) -> list[Summary]:
     used = [*(name for name in plan.modalities or () if not pca_of(name)), *made, *work.failures]
     summaries = []
     for name in dict.fromkeys(name for name in used if not pca_of(name)):
-        summary = made.get(name) or Summary(name)
-        summary.skipped += work.there[name]
-        summary.failures |= work.failures[name]
-        summaries.append(summary)
+        summaries.append(_with_others(made.get(name) or Summary(name), work))
     return summaries
 
 
 def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     """Project what is lacking of a reduced feature; the model keeps the PCA that made it."""
+    from action_spotting.reduction.dataset import fitted_on
     from action_spotting.reduction.files import load_pca, save_pca
     from action_spotting.reduction.fitting import fit
     from action_spotting.reduction.projection import reduce_files
@@ -244,19 +210,28 @@ def _reduce(outcome: Outcome, name: str) -> list[Summary]:
     summary, kept = Summary(name), pca_files(plan.model_dir, dims)
     if name in work.pcas:
         keep_pca(work.pcas[name], kept)
-    pairs = {half.feature(name): half.feature(base) for half in work.reduce[name]}
+    pairs = {half.target(name): half.feature(base) for half in work.reduce[name]}
     pairs = {target: source for target, source in pairs.items() if source.exists()}
     if pairs:
         if name not in work.pcas:
             games = set(outcome.games(plan.train_split))
             sources = [half.feature(base) for half in work.halves if half.game in games]
             learnt = [path for path in sources if path.exists()]
-            save_pca(fit(learnt, dims, fail_fast=plan.fail_fast)[0], *kept)
+            pca, fitting = fit(learnt, dims, fail_fast=plan.fail_fast)
+            save_pca(pca, *kept, fitted_on(plan.root, base, plan.train_split, fitting))
         summary = reduce_files(load_pca(*kept), pairs, fail_fast=plan.fail_fast)
         all_here([summary])
+    return [_with_others(replace(summary, stage=name), work)]
+
+
+def _with_others(summary: Summary, work: Work) -> Summary:
+    """Add the files of a feature that were there, or of which none can be made."""
+    name = summary.stage
+    note(name, dict.fromkeys(work.there[name], ""), "skipped")
+    note(name, work.failures[name])
     summary.skipped += work.there[name]
     summary.failures |= work.failures[name]
-    return [replace(summary, stage=name)]
+    return summary
 
 
 def _train(outcome: Outcome) -> list[Summary]:
@@ -302,6 +277,7 @@ def _score(outcome: Outcome) -> list[Summary]:
     outcome.evaluation = evaluation
     here = {*outcome.games(plan.test_split)}
     left_out = {game: why for game, why in evaluation.games.left_out.items() if game in here}
+    note("score", left_out)
     if plan.fail_fast and left_out:
         raise InputError("; ".join(left_out.values()))
     return [Summary("score", done=list(evaluation.games.games), failures=left_out)]
@@ -333,6 +309,7 @@ def closing_text(outcome: Outcome) -> str:
     """
     parts = [_summary_table(outcome)]
     if outcome.evaluation:
+        from action_spotting.evaluation.evaluate import occurring_average
         from action_spotting.evaluation.tables import score_table
 
         averages = occurring_average(outcome.evaluation)

@@ -272,4 +272,5 @@ def _checked(path: Path, read: Callable[[Path], Any]) -> Finding:
 
 
 def _below(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+    """Give a path as seen from the data set; as it is where it lies elsewhere."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,37 @@ import numpy as np
 
 from action_spotting.dataset.features import package_versions
 from action_spotting.errors import InputError
-from action_spotting.io.files import read_json, remove, whole_file, write_json
+from action_spotting.io.files import read_json, remove, typed, whole_file, write_json
 from action_spotting.io.pickles import Fields, read_pickle
 from action_spotting.reduction.pca import PCA
 
 
-def save_pca(pca: PCA, pca_file: Path, scaler_file: Path) -> None:
+@dataclass(frozen=True)
+class FittedOn:
+    """Which files of a split a PCA was fitted on.
+
+    Attributes
+    ----------
+    split
+        Names of the split's games.
+    files
+        How many files it was fitted on.
+    without
+        Those of the split that were not there or not usable, below the data set's folder.
+    """
+
+    split: str
+    files: int
+    without: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say on how much of the split it was fitted."""
+        return f"fitted on {self.files} of {self.files + len(self.without)} files of {self.split}"
+
+
+def save_pca(
+    pca: PCA, pca_file: Path, scaler_file: Path, fitted_on: FittedOn | None = None
+) -> None:
     """Save the two pickles, which the original script reads, and the record.
 
     The arrays are written so that they load with any NumPy; the PCA is written last, so that it
@@ -35,6 +61,7 @@ def save_pca(pca: PCA, pca_file: Path, scaler_file: Path) -> None:
             "rows": pca.rows,
             "sha256": pca.sha256,
             "settings": pca.settings,
+            **({"fitted_on": asdict(fitted_on)} if fitted_on else {}),
             "variance_kept": float(pca.variance_ratio.sum()),
             "versions": package_versions("action_spotting", "numpy", "scikit-learn"),
         },
@@ -83,6 +110,18 @@ def load_pca(pca_file: Path, scaler_file: Path) -> PCA:
         rows if isinstance(rows, int) else 0,
         record.get("settings"),
     )
+
+
+def read_fitted_on(pca_file: Path) -> FittedOn | None:
+    """Read from the record of a PCA what it was fitted on; None: it does not say.
+
+    Raises
+    ------
+    InputError
+        The record is damaged.
+    """
+    found = _record(pca_file).get("fitted_on")
+    return typed(found, FittedOn, str(pca_record_path(pca_file))) if found else None
 
 
 def pca_record_path(pca_file: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from action_spotting.extraction.cluster import run_on_cluster, sum_on_cluster
-from action_spotting.io.items import Summary, run_items
+from action_spotting.io.items import Summary, note, run_items
 from action_spotting.reduction.files import load_pca
 from action_spotting.reduction.fitting import Fitting
 from action_spotting.reduction.pca import PCA, Sums
@@ -46,6 +46,7 @@ def fit_on_cluster(
         )
         sums, rest = sum_on_cluster(scheduler, "PCA fit", groups, work, add)
         fitting.sums.add(sums)
+        note(summary.stage, rest.failures)  # the workers' logs are elsewhere
         _join(summary, rest)
     return fitting.finish(n_components, summary), summary
 

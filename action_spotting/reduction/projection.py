@@ -54,7 +54,8 @@ def reduce_files(
 
     Examples
     --------
-    >>> import tempfile
+    >>> import tempfile, numpy as np
+    >>> from action_spotting.reduction.fitting import fit
     >>> folder = Path(tempfile.mkdtemp())
     >>> source, target = folder / "1_X.npy", folder / "1_X_PCA1.npy"
     >>> np.save(source, np.array([[0, 0], [2, 2], [4, 4]], np.float32))

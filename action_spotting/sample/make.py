@@ -14,7 +14,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from action_spotting.dataset.event_files import UNSHOWN
 from action_spotting.dataset.events import game_time
@@ -23,6 +22,7 @@ from action_spotting.dataset.media import open_media
 from action_spotting.dataset.splits import SPLITS_FILE
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.files import whole_file, write_json
+from action_spotting.io.progress import Progress
 from action_spotting.sample.game import HALF_S, Game, plan_games
 from action_spotting.sample.picture import Painter
 from action_spotting.sample.pitch import HEIGHT, WIDTH
@@ -134,7 +134,7 @@ def _make_videos(root: Path, games: Sequence[Game], workers: int) -> None:
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker)
-    with tqdm(total=len(todo), desc="sample matches", unit="half", disable=None) as bar:
+    with Progress(len(todo), "sample matches", "half") as bar:
         try:
             with _interrupts_held():
                 futures = [pool.submit(write_half, *item) for item in todo]

@@ -19,6 +19,7 @@ from action_spotting.backend import (
     compiled,
     fits,
     full_float32,
+    load_backend,
     use_device,
 )
 from action_spotting.dataset.features import sha256
@@ -165,6 +166,7 @@ def load_network(settings: Settings) -> Network:
         The weights are of another network.
     """
     path = _find_weights(settings)
+    load_backend()
     device = use_device(-1 if settings.engine == "openvino" else settings.gpu)
     engine = _engine(settings.engine, device)
     precision = settings.precision
@@ -329,9 +331,13 @@ def _load_weights(model: Any, path: Path) -> None:
 
 def _mismatch(model: Any, path: Path) -> str | None:
     """Say how the file's layers differ from the model's; None when all are there."""
+    import h5py
+
     try:
         with open_hdf5(path) as file:
             layers = file.get("model_weights", file)
+            if not isinstance(layers, h5py.Group):
+                return "its model_weights are no group of layers"
             for layer in model.layers:
                 want = sorted(tuple(weight.shape) for weight in layer.weights)
                 if want and layer.name not in layers:
@@ -345,9 +351,11 @@ def _mismatch(model: Any, path: Path) -> str | None:
     return None
 
 
-def _arrays(group: Any) -> list[Any]:
+def _arrays(layer: Any) -> list[Any]:
+    """The arrays of a layer; none where a stranger's file has no group at its place."""
     import h5py
 
     arrays: list[Any] = []
-    group.visititems(lambda _, x: arrays.append(x) if isinstance(x, h5py.Dataset) else None)
+    if isinstance(layer, h5py.Group):
+        layer.visititems(lambda _, x: arrays.append(x) if isinstance(x, h5py.Dataset) else None)
     return arrays

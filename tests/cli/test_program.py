@@ -16,13 +16,17 @@ SCRIPTS = {
     "download": "Features/DownloadSoccerNet.py",
     "extract-resnet": "Features/ExtractResNET_TF2.py",
     "extract-yolov5": "Features/ExtractYOLOv5.py",
+    "extract-onnx": "Features/ExtractONNX.py",
+    "convert-released": "Features/ConvertReleased.py",
     "extract-audio": "audio-features-extraction/extract_features.py",
     "reduce": "Features/ReduceFeaturesPCA.py",
     "train": "Models/TrainSpotting.py",
+    "import-head": "Models/ImportHead.py",
     "predict": "Models/PredictSpotting.py",
     "spot": "Models/SpotVideo.py",
     "run": "Models/RunPipeline.py",
     "evaluate": "Evaluation/EvaluateSpotting.py",
+    "compare-heads": "Evaluation/CompareHeads.py",
     "report": "Evaluation/ReportSpotting.py",
     "export": "Evaluation/ExportSpotting.py",
 }
@@ -75,7 +79,7 @@ def test_the_program_lists_its_commands_and_its_version(tmp_path):
 def test_wrong_usage_ends_with_2(tmp_path):
     unknown = run("-m", "action_spotting", "extract_resnet", cwd=tmp_path)
     assert unknown.returncode == 2
-    assert "'extract-resnet'" in unknown.stderr
+    assert "extract-resnet" in unknown.stderr
     assert run("-m", "action_spotting", cwd=tmp_path).returncode == 2
     assert run("-m", "action_spotting", "train", "--nonsense", cwd=tmp_path).returncode == 2
 
@@ -96,6 +100,7 @@ def test_the_shell_completes_commands_and_options(tmp_path):
     assert complete("action-spotting ex", tmp_path) == [
         "extract-resnet",
         "extract-yolov5",
+        "extract-onnx",
         "extract-audio",
         "export",
     ]

@@ -176,7 +176,7 @@ def test_what_one_format_cannot_hold_the_others_do(main, results, spots_of, tmp_
     write_predictions(results / GAMES[0] / "Predictions-v2.json", GAMES[0], many)
     assert main(arguments(results, tmp_path / "out", *ALL)) == 3
     printed = capsys.readouterr().out
-    assert "spots.edl: league/season/A 1 - 0 B: 1200 spots, but a CMX3600 list holds 999" in printed
+    assert "league/season/A 1 - 0 B: spots.edl: 1200 spots, but a CMX3600 list holds 999" in printed
     names = {Path(name).name for name in tree(tmp_path / "out" / GAMES[0])}
     assert names >= {f"spots{chosen.ending}" for n, chosen in FORMATS.items() if n != "edl"}
     assert "spots.edl" not in names

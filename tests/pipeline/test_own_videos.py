@@ -21,7 +21,8 @@ from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import Pretrained
 from action_spotting.io.ffmpeg import ffmpeg_exe
-from action_spotting.pipeline.video import VideoPlan, spot_video
+from action_spotting.pipeline.video import spot_video
+from action_spotting.pipeline.video_plan import VideoPlan
 from action_spotting.visual.frames import FrameOptions, with_frames
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chain")]

@@ -14,7 +14,7 @@ from sklearn import decomposition
 from action_spotting.dataset.features import open_feature, read_record, write_feature
 from action_spotting.errors import InputError, UsageError
 from action_spotting.reduction.dataset import fit_or_load, pairs_of
-from action_spotting.reduction.files import load_pca, plot_variance, save_pca
+from action_spotting.reduction.files import load_pca, plot_variance, read_fitted_on, save_pca
 from action_spotting.reduction.fitting import fit
 from action_spotting.reduction.pca import PCA, Sums, from_sums
 from action_spotting.reduction.projection import reduce_files
@@ -257,6 +257,37 @@ def test_a_dataset_is_fitted_once_and_a_pca_is_never_overwritten(files, tmp_path
     assert len(reduce_files(pca, pairs_of(root, "X", "X_PCA8", "all")).done) == 3
     with pytest.raises(UsageError, match="--features_PCA X"):
         pairs_of(root, "X", "X", "all")
+
+
+def test_a_pca_of_a_part_says_so_and_is_fitted_anew_when_the_rest_has_come(
+    files, tmp_path, capsys, visual_door
+):
+    main = visual_door("ReduceFeaturesPCA").main
+    pca_file, out = tmp_path / "p.pkl", tmp_path / "out"
+    command = ["--soccernet_dirpath", str(tmp_path / "data"), "--features", "X", "--fit_split"]
+    command += ["all", "--pca_file", str(pca_file), "--scaler_file", str(tmp_path / "a.pkl")]
+    command += ["--dim_reduction", "8", "--out_dir_path", str(out)]
+    assert main(command) == 3
+    assert "note" in capsys.readouterr().out
+    part = read_fitted_on(pca_file)
+    assert (part.split, part.files, len(part.without)) == ("all", 3, 3)
+    assert str(part) == "fitted on 3 of 6 files of all"
+    first, reduced = pca_file.read_bytes(), out / "l" / "s" / "g0" / "1_X_PCA8.npy"
+    before = reduced.read_bytes()
+    for path in files:
+        assert main(command) == 3
+        assert pca_file.read_bytes() == first
+        with write_feature(path.with_name("2_X.npy"), 24, {"fps": 2}) as writer:
+            writer.append(rows(300, seed=7))
+    assert main([*command, "--keep_pca"]) == 0
+    assert pca_file.read_bytes() == first
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "the rest of the split has come" in capsys.readouterr().out
+    assert read_fitted_on(pca_file).without == ()
+    assert pca_file.read_bytes() != first
+    assert reduced.read_bytes() != before
+    assert not list((tmp_path / "data").rglob("*PCA8*"))
 
 
 def test_an_interrupted_save_never_pairs_two_fits(files, tmp_path, monkeypatch):

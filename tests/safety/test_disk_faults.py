@@ -184,7 +184,7 @@ command.run(main)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: [Errno 2] No such file")
+    assert done.stderr.startswith("error: /nowhere/at/all: No such file or directory")
     assert "Traceback" not in done.stderr
 
 

@@ -157,7 +157,7 @@ def test_lack_of_memory_and_unreadable_files_cost_their_item_only():
     assert summary.done == ["good"]
     assert summary.failures == {
         "large": "not enough memory (Unable to allocate 9 GiB)",
-        "locked": "[Errno 13] Permission denied: 'game/1.mkv'",
+        "locked": "game/1.mkv: Permission denied",
         "wrong": "not a video",
     }
     with pytest.raises(MemoryError):

@@ -12,6 +12,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -27,9 +28,10 @@ from action_spotting.dataset.splits import list_games
 from action_spotting.dataset.tree import open_tree
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.io.files import MAX_JSON_BYTES, read_bytes, read_json, write_json
+from action_spotting.io.onnx_network import check_graph
 from action_spotting.io.pickles import read_pickle
 from action_spotting.io.zips import read_npz
-from action_spotting.visual.onnx_network import check_graph
+from action_spotting.visual import resnet_network
 
 LITTLE_MIB = 60
 BOMB_BYTES = 256 * 2**20
@@ -51,6 +53,7 @@ def growth_mib(call: str) -> float:
     code = f"""
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from action_spotting.errors import SpottingError
 from action_spotting.dataset.tree import open_tree
 from action_spotting.visual.boxes import read_boxes
@@ -341,6 +344,22 @@ def test_weights_that_lie_in_another_file(kind, tmp_path):
     if kind == "external":
         with h5py.File(path) as file:
             assert file["conv1/kernel:0"][0, 0, 0, 5] == 5
+
+
+@pytest.mark.parametrize("kind", ["number", "type", "no layers"])
+def test_a_layer_that_is_no_group(kind, tmp_path):
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        if kind == "no layers":
+            file["model_weights"] = 7
+        else:
+            file["conv1"] = 7 if kind == "number" else np.dtype("f4")
+    layer = SimpleNamespace(name="conv1", weights=[np.zeros((3, 3))])
+    problem = resnet_network._mismatch(SimpleNamespace(layers=[layer]), path)
+    told = "its model_weights are no group of layers"
+    assert problem == (
+        told if kind == "no layers" else "layer conv1 has the shapes [], expected [(3, 3)]"
+    )
 
 
 def test_weights_that_state_a_terabyte(tmp_path):
