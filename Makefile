@@ -10,7 +10,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 # The modules that users of the Python API meet.
-PUBLIC := $(addprefix action_spotting/, \
+PUBLIC := $(addprefix action_spotting/, backend.py \
   audio/extractors.py \
   audio/fft.py \
   audio/onnx_sound.py \

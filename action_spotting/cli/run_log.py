@@ -24,7 +24,7 @@ LOG_FILE = "runs.jsonl"
 _PACKAGES = [
     "action_spotting",
     "numpy",
-    "tensorflow",
+    *("keras", "tensorflow", "torch", "jax", "openvino"),
     "opencv-python-headless",
     "av",
     "onnxruntime",

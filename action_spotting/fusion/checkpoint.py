@@ -33,14 +33,15 @@ class Epoch(msgspec.Struct):
 class Story(msgspec.Struct):
     """What a checkpoint says beside its arrays.
 
-    `settings`, `train`, `valid`, `dims`, `provenance` and `rates` (of what is resampled) are what
-    a training that goes on must share (an older checkpoint may lack the last three); `best` is the
-    best tight average-mAP so far, `best_epoch` its epoch, from 1.
+    `settings`, `train`, `valid`, `backend`, `dims`, `provenance` and `rates` (of what is resampled)
+    are what a training that goes on must share (an older checkpoint may lack the last three);
+    `best` is the best tight average-mAP so far, `best_epoch` its epoch, from 1.
     """
 
     settings: dict[str, Any]
     train: list[str]
     valid: list[str]
+    backend: str = "tensorflow"
     dims: dict[str, int] | None = None
     provenance: dict[str, Any] | None = None
     rates: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
@@ -60,6 +61,7 @@ class Story(msgspec.Struct):
             for split in ("train", "valid")
             if getattr(self, split) != getattr(other, split)
         ]
+        found += compare_settings(self.backend, other.backend, "back end")
         if self.dims is not None:
             found += compare_settings(other.dims, self.dims, "width")
         if self.provenance is not None:

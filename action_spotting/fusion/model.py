@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from scipy.special import expit
 
+from action_spotting.backend import backend_name, compiled
 from action_spotting.dataset.rate_text import read_rates, write_rates
 from action_spotting.dataset.rates import Rate
 from action_spotting.errors import InputError, UsageError
@@ -33,6 +34,9 @@ from action_spotting.fusion.settings import HeadSettings, read_settings
 from action_spotting.io.files import read_json, typed, write_json
 
 VERSION = 1
+ROWS_AT_ONCE = {"jax": 512}
+"""Rows to a multiple of which a half is filled up: JAX compiles anew for every length."""
+
 MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.npz"
 NETWORKS: dict[str, type[SpottingNetwork] | type[NetVLADNetwork]] = {
@@ -106,7 +110,7 @@ class SpottingModel:
         )
         self.dims = {name: len(std) for name, std in normalisation.std.items()}
         self.network = make_network(settings, self.dims)
-        self._run = tf.function(self.network.run_half, reduce_retracing=True)
+        self._run = compiled(self.network.run_half, self.network.variables)
 
     def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
         """Run the head over a half.
@@ -143,15 +147,17 @@ class SpottingModel:
                 f"there is {', '.join(features) or 'nothing'}"
             )
         rows = min(len(array) for array in known.values())
+        padded = rows + -rows % ROWS_AT_ONCE.get(backend_name(), 1)
         inputs, present = {}, {}
         for name in self.settings.modalities:
-            block = np.zeros((rows, self.dims[name]), dtype=np.float32)
-            usable = np.zeros(rows, dtype=bool)
+            inputs[name] = np.zeros((padded, self.dims[name]), dtype=np.float32)
+            present[name] = np.zeros(padded, dtype=np.float32)
             if name in known:
                 block, usable = self._prepare(name, known[name][:rows])
-            inputs[name] = tf.constant(block)
-            present[name] = tf.constant(usable.astype(np.float32))
-        scores = RowScores(*(output.numpy() for output in self._run(inputs, present)))
+                inputs[name][:rows], present[name][:rows] = block, usable
+        inside = (np.arange(padded) < rows).astype(np.float32)
+        outputs = self._run(inputs, present, inside)
+        scores = RowScores(*(ops.convert_to_numpy(output)[:rows] for output in outputs))
         if not all(np.isfinite(output).all() for output in scores):
             raise InputError("the head gives NaN or infinity: its weights are unusable; train anew")
         return scores
@@ -194,9 +200,9 @@ def make_network(
     """
     network = NETWORKS[settings.head](settings)
     network(
-        {name: tf.zeros((2, 4, dims[name])) for name in settings.modalities},
-        {name: tf.ones((2, 4)) for name in settings.modalities},
-        tf.ones((2, 4)),
+        {name: ops.zeros((2, 4, dims[name])) for name in settings.modalities},
+        {name: ops.ones((2, 4)) for name in settings.modalities},
+        ops.ones((2, 4)),
     )
     return network
 

@@ -6,7 +6,6 @@ the identical model.
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -18,11 +17,11 @@ from typing import Any
 import keras
 import msgspec
 import numpy as np
-import tensorflow as tf
 
+from action_spotting.backend import backend_name
 from action_spotting.dataset.rate_text import write_rates
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
-from action_spotting.fusion import device
+from action_spotting.fusion import device, log_files
 from action_spotting.fusion.arrays import assign
 from action_spotting.fusion.calibration import (
     Scorer,
@@ -53,7 +52,7 @@ from action_spotting.fusion.split_data import (
 )
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
 from action_spotting.fusion.validation import choose_postprocessing, make_picker
-from action_spotting.io.files import whole_file, write_json
+from action_spotting.io.files import write_json
 from action_spotting.io.items import note
 from action_spotting.io.locks import InWork, claim
 from action_spotting.io.progress import Progress
@@ -61,10 +60,6 @@ from action_spotting.io.reasons import grouped
 from action_spotting.io.threads import prefetch
 
 logger = logging.getLogger(__name__)
-
-LOG_FILE = "log.csv"
-MACHINE_FILE = "machine.json"
-"""Hardware and versions that can change the last digits; no part of the log."""
 
 
 @dataclass
@@ -174,6 +169,7 @@ def train(
     >>> games = list_games(root, "train"), list_games(root, "valid")  # doctest: +SKIP
     >>> train(root, *games, Path("model"), settings, score=tight).best_epoch  # doctest: +SKIP
     """
+    log_files.check_tensorboard(tensorboard)
     opened = partial(
         open_split,
         root,
@@ -199,7 +195,7 @@ def train(
             found = _find_checkpoint(model_dir, resume=resume, overwrite=overwrite)
             training = _Training(train_set, valid_set, settings, score)
             training.begin(model_dir if found else None)
-            write_json(model_dir / MACHINE_FILE, device.describe())
+            write_json(model_dir / device.MACHINE_FILE, device.describe())
             _run_epochs(training, model_dir, tensorboard, after_epoch)
             model = training.finish()
             log = msgspec.to_builtins(training.story.log)
@@ -242,9 +238,9 @@ def _run_epochs(
             bar.set_postfix(loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{best:.3f}")
             logger.info("train: epoch %d, loss %.4f, tight %.3f", epoch + 1, loss, tight)
             training.save(model_dir)
-            _write_log(model_dir / LOG_FILE, training.story.log)
+            log_files.write_log(model_dir / log_files.LOG_FILE, training.story.log)
             if tensorboard:
-                _write_tensorboard(tensorboard, training.story.log[-1])
+                log_files.write_tensorboard(tensorboard, training.story.log[-1])
             if after_epoch:
                 after_epoch(epoch + 1)
 
@@ -266,6 +262,7 @@ class _Training:
             settings.as_dict(),
             train_set.games,
             valid_set.games,
+            backend=backend_name(),
             dims=train_set.dims,
             provenance=train_set.provenance,
             rates=write_rates(train_set.rates) or msgspec.UNSET,
@@ -349,21 +346,3 @@ class _Training:
 
     def _weights(self) -> list[np.ndarray]:
         return [v.numpy() for v in self.network.trainable_variables]
-
-
-def _write_log(path: Path, log: Sequence[Epoch]) -> None:
-    """Write the training log as CSV."""
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(Epoch.__struct_fields__)
-        writer.writerows(msgspec.structs.astuple(row) for row in log)
-
-
-def _write_tensorboard(folder: Path, row: Epoch) -> None:
-    # tf.summary.scalar needs TensorBoard to be installed; the events it writes do not.
-    metadata = tf.compat.v1.SummaryMetadata(
-        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
-    )
-    with tf.summary.create_file_writer(str(folder)).as_default(step=row.epoch):
-        for name in ("loss", "tight"):
-            tf.summary.write(name, tf.constant(getattr(row, name), tf.float32), metadata=metadata)

@@ -19,6 +19,7 @@ from action_spotting.backend import (
     compiled,
     fits,
     full_float32,
+    load_backend,
     use_device,
 )
 from action_spotting.dataset.records import sha256
@@ -165,6 +166,7 @@ def load_network(settings: Settings) -> Network:
         The weights are of another network.
     """
     path = _find_weights(settings)
+    load_backend()
     device = use_device(-1 if settings.engine == "openvino" else settings.gpu)
     engine = _engine(settings.engine, device)
     precision = settings.precision

@@ -212,6 +212,17 @@ def test_a_wrong_transform_is_answered():
         ResNetExtractor(SMALL, transform="cropp")
 
 
+def test_openvino_tells_nobody_that_it_is_used():
+    code = (
+        "from action_spotting.visual.resnet_openvino import import_openvino; import_openvino()\n"
+        "from openvino.tools import ovc; print(type(ovc.telemetry).__module__)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert told.stdout.strip() == "openvino.tools.ovc.telemetry_stub"
+
+
 def test_openvino_may_be_missing(monkeypatch):
     monkeypatch.setattr(resnet_network.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="OpenVINO is not installed; pip install openvino"):
