@@ -44,9 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="input side (default: the export's, or 640)",
     )
     detection.add_argument("--batch_size", type=command.BATCH, default=8, help="frames a call")
-    detection.add_argument(
-        "--GPU", type=command.GPU, default=0, help="index of the GPU; -1: the CPU"
-    )
+    command.add_gpu(detection)
     options.add_frames(parser)
     options.add_running(parser)
     return parser

@@ -48,14 +48,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = command.data_set(args)
 
-    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.dataset.splits import list_games
+    from action_spotting.pipeline.model_files import check_models
+
+    check_models([Path(folder) for folder in args.model_dir])
+    games, out = list_games(root, args.split), Path(args.out)
+    load_backend()  # what needs no network is checked
     from action_spotting.fusion.prediction import load_models, predict
 
     models = load_models([Path(folder) for folder in args.model_dir])
-    games, out = list_games(root, args.split), Path(args.out)
     log_run(out, "predict", argv)
     output.add(folder=out)
     if args.ablate:

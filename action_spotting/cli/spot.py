@@ -6,10 +6,14 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from action_spotting.cli import command, output
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS
+
+if TYPE_CHECKING:
+    from action_spotting.pipeline.video_plan import VideoPlan
 
 EXAMPLE = "%(prog)s first.mp4 second.mp4 --model_dir model --out my_match"
 
@@ -50,7 +54,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="where the second half begins in one video of a whole match, such as 1:02:30",
     )
-    what.add_argument("--out", type=Path, required=True, metavar="DIR", help="the match's folder")
+    what.add_argument("--out", type=Path, metavar="DIR", help="the match's folder")
+    what.add_argument(
+        "--estimate",
+        action="store_true",
+        help="make nothing; try a short part of the video and say what the whole would cost here: "
+        "time, memory, disk, each step",
+    )
     what.add_argument("--overwrite", action="store_true", help="make the features anew")
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -113,39 +123,49 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the door; returns the exit code."""
-    args = build_parser().parse_args(argv)
-    pca = (args.pca_file, args.scaler_file)
-    if any(pca) and not all(pca):
-        raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if not (args.out or args.estimate):
+        parser.error("the following arguments are required: --out")
+    plan = _plan(args)
+    if args.estimate:
+        from action_spotting.pipeline.estimate import estimate
+
+        found = estimate(plan)
+        output.add(estimate=found.to_json())
+        print(found)
+        return 0
     from action_spotting.cli.run_log import log_run
-    from action_spotting.extraction.registry import Pretrained
     from action_spotting.io.items import note
     from action_spotting.pipeline.show import closing_text
     from action_spotting.pipeline.video import spot_video
-    from action_spotting.pipeline.video_plan import VideoPlan
 
-    outcome = spot_video(
-        VideoPlan(
-            videos=tuple(args.videos),
-            model_dirs=tuple(args.model_dir),
-            out=args.out,
-            second_half_start_s=args.second_half_start,
-            pretrained=Pretrained(
-                args.resnet_weights,
-                args.vggish_weights,
-                args.yolov5_weights,
-                pca=pca if all(pca) else None,
-            ),
-            threshold=args.threshold,
-            overwrite=args.overwrite,
-            exports=tuple(args.export),
-            highlights=args.highlights,
-            overlay=args.overlay,
-        ),
-        partial(log_run, args.out, "spot", argv),
-    )
+    outcome = spot_video(plan, partial(log_run, args.out, "spot", argv))
     note("show", outcome.failures)
     output.add(files=outcome.files, spots=len(outcome.spots), shown=len(outcome.rows))
     output.add(notes=outcome.notices)
     print(closing_text(outcome))
     return outcome.exit_code
+
+
+def _plan(args: argparse.Namespace) -> VideoPlan:
+    """Give what is asked for."""
+    from action_spotting.extraction.registry import Pretrained
+    from action_spotting.pipeline.video_plan import VideoPlan
+
+    pca = (args.pca_file, args.scaler_file)
+    if any(pca) and not all(pca):
+        raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
+    weights = (args.resnet_weights, args.vggish_weights, args.yolov5_weights)
+    return VideoPlan(
+        videos=tuple(args.videos),
+        model_dirs=tuple(args.model_dir),
+        out=args.out or Path(),
+        second_half_start_s=args.second_half_start,
+        pretrained=Pretrained(*weights, pca=pca if all(pca) else None),
+        threshold=args.threshold,
+        overwrite=args.overwrite,
+        exports=tuple(args.export),
+        highlights=args.highlights,
+        overlay=args.overlay,
+    )

@@ -98,13 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = command.data_set(args)
 
-    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.classes import actions, read_classes
     from action_spotting.dataset.splits import list_games
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.settings import make_settings
-    from action_spotting.fusion.training import train
+    from action_spotting.fusion.split_data import check_modalities
 
     version = args.label_version
     classes = read_classes(Path(args.classes), version) if args.classes else actions(version)
@@ -115,11 +114,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = make_settings(
         args.preset, modalities=tuple(args.modalities), classes=classes, **given
     )
+    train_games, valid_games = (list_games(root, s) for s in (args.train_split, args.valid_split))
+    check_modalities(root, [*train_games, *valid_games], settings.modalities)
+    load_backend()  # what needs no network is checked
+    from action_spotting.fusion.training import train
+
     log_run(Path(args.model_dir), "train", argv)
     result = train(
         root,
-        list_games(root, args.train_split),
-        list_games(root, args.valid_split),
+        train_games,
+        valid_games,
         Path(args.model_dir),
         settings,
         score=partial(average_map, metric="tight"),

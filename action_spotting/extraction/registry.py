@@ -6,6 +6,7 @@ What each feature is, those that only SoccerNet made included, is in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from action_spotting.dataset.feature_types import FEATURE_TYPES, split_rate
 from action_spotting.dataset.features import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
+from action_spotting.io.pretrained import WeightsUnavailable
 
 if TYPE_CHECKING:
     from action_spotting.audio.extractors import AudioOptions
@@ -87,7 +89,11 @@ def make_extractor(
             raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
         raise UsageError(unknown("feature", name, FEATURE_TYPES))
     make, option = _MAKERS[plain]
-    extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
+    try:
+        extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
+    except (UsageError, WeightsUnavailable) as error:
+        words = re.sub(r"(?<!export\.py )--weights\b", f"--{option}", str(error))
+        raise type(error)(words) from error
     differences = compare_settings(extractor.settings, like) if like else []
     if differences:
         raise UsageError(
@@ -128,7 +134,7 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
     return YOLOv5Extractor(
         DetectorSettings(
             pretrained.yolov5,
-            gpu=GPU or 0,
+            gpu=GPU,
             note=(like.get("weights") or {}).get("note", pretrained.yolov5_note),
             **_some(like, "conf", "ball_conf", "iou", "imgsz"),
         ),

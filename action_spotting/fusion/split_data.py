@@ -124,7 +124,7 @@ def open_split(
     >>> open_split(root, games, ["FFT"], classes=ACTIONS_V2).dims  # doctest: +SKIP
     {'FFT': 48}
     """
-    _check_modalities(root, games, modalities)
+    check_modalities(root, games, modalities)
     data, first = SplitData(), dict[str, Path]()
     for game in games:
         try:
@@ -319,7 +319,23 @@ def _open_half(
     return data
 
 
-def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:
+def check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:
+    """Check that each modality lies in some of the games.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    games
+        Games below it.
+    modalities
+        Names of features.
+
+    Raises
+    ------
+    UsageError
+        One is in none of them; the nearest existing one is named.
+    """
     found = {name for game in games for n in (1, 2) for name in Half(root, game, n).features()}
     if not found:
         raise UsageError(

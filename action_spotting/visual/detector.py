@@ -50,7 +50,7 @@ class DetectorSettings:
     batch_size
         Frames a call; an export of fixed batch size overrules it.
     gpu
-        Index of the GPU; -1: the CPU. Without a GPU provider the CPU is used.
+        Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
     note
         Free text for the provenance, such as what the weights are.
     """
@@ -61,7 +61,7 @@ class DetectorSettings:
     iou: float = 0.45
     imgsz: int | None = None
     batch_size: int = 8
-    gpu: int = -1
+    gpu: int | None = -1
     note: str = ""
 
     def __post_init__(self) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.errors import InputError
+from action_spotting.errors import InputError, UsageError
 from action_spotting.io.files import read_bytes
+from action_spotting.io.gpus import why_none
 
 MAX_ONNX_BYTES = 2**30
 MAX_INPUT_BYTES = 2 * 2**30
@@ -28,7 +29,7 @@ class OnnxNetwork:
     path
         The ``.onnx`` file, all of it in one file.
     gpu
-        Index of the GPU; -1, or no GPU provider: the CPU.
+        Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
 
     Attributes
     ----------
@@ -48,14 +49,17 @@ class OnnxNetwork:
         floats.
     """
 
-    def __init__(self, path: Path, gpu: int = -1) -> None:
+    def __init__(self, path: Path, gpu: int | None = -1) -> None:
         import onnxruntime
 
         self.path = path
         check_graph(path)
         providers: list[Any] = ["CPUExecutionProvider"]
-        if gpu >= 0 and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu}))
+        has_gpus = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+        if gpu is not None and gpu >= 0 and not has_gpus:
+            raise UsageError(f"--GPU {gpu}: {why_none('onnxruntime')}; --GPU -1 is the CPU")
+        if gpu != -1 and has_gpus:
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu or 0}))
         try:
             self._session = onnxruntime.InferenceSession(str(path), providers=providers)
         except _runtime_errors() as error:
