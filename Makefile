@@ -13,6 +13,7 @@ LOWEST := .venv-lowest
 PUBLIC := $(addprefix action_spotting/, \
   audio/extractors.py \
   audio/fft.py \
+  audio/onnx_sound.py \
   audio/vggish.py \
   audio/waveform.py \
   dataset/classes.py \
@@ -22,6 +23,7 @@ PUBLIC := $(addprefix action_spotting/, \
   dataset/feature_types.py \
   dataset/features.py \
   dataset/layout.py \
+  dataset/match_names.py \
   dataset/media.py \
   dataset/packets.py \
   dataset/splits.py \
@@ -29,11 +31,13 @@ PUBLIC := $(addprefix action_spotting/, \
   dataset/tree.py \
   evaluation/evaluate.py \
   evaluation/report.py \
+  evaluation/report_game.py \
   evaluation/scoring.py \
   evaluation/tables.py \
   evaluation/tally.py \
   export/batch.py \
   export/challenge.py \
+  export/clips.py \
   export/overlay.py \
   export/reel.py \
   export/registry.py \
@@ -42,16 +46,28 @@ PUBLIC := $(addprefix action_spotting/, \
   export/timeline.py \
   extraction/driver.py \
   extraction/job.py \
+  extraction/onnx_encoder.py \
+  extraction/onnx_feature.py \
   extraction/registry.py \
   fusion/ablation.py \
   fusion/calibration.py \
+  fusion/combination.py \
+  fusion/combining.py \
+  fusion/ensemble.py \
   fusion/model.py \
   fusion/postprocessing.py \
   fusion/prediction.py \
+  fusion/published/catalogue.py \
+  fusion/published/fetching.py \
+  fusion/published/importing.py \
+  fusion/published/model.py \
+  fusion/published/notes.py \
+  fusion/published/settings.py \
   fusion/settings.py \
   fusion/split_data.py \
   fusion/training.py \
   pipeline/check.py \
+  pipeline/compare.py \
   pipeline/plan.py \
   pipeline/show.py \
   pipeline/stages.py \
@@ -60,8 +76,13 @@ PUBLIC := $(addprefix action_spotting/, \
   reduction/fitting.py \
   reduction/pca.py \
   reduction/projection.py \
+  visual/camera_vector.py \
   visual/frames.py \
+  visual/onnx_frames.py \
+  visual/picture_input.py \
   visual/readers.py \
+  visual/released.py \
+  visual/released_json.py \
   visual/resnet.py \
   visual/transforms.py \
   visual/yolov5.py \

@@ -43,6 +43,9 @@ setup(
             "otio-cmx3600-adapter>=1.0",
             "kloppy>=3.15",
             "moviepy>=2.1",  # holds pillow below 12
+            "openpyxl>=3.1",
+            # drives the machine's Chromium through the report; without one those tests are skipped
+            "playwright>=1.49",
         ],
     },
 )

@@ -27,10 +27,9 @@ from action_spotting.dataset.feature_types import is_audio
 from action_spotting.dataset.features import open_feature, read_record, write_feature
 from action_spotting.dataset.layout import Half, labels_path
 from action_spotting.dataset.splits import list_games
-from action_spotting.evaluation.evaluate import score_folder
+from action_spotting.evaluation.evaluate import occurring_average, score_folder
 from action_spotting.io.files import write_json
 from action_spotting.io.tables import table
-from action_spotting.pipeline.stages import occurring_average
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import wave
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from action_spotting.dataset.feature_types import AUDIO
 from action_spotting.dataset.layout import side_path
 from action_spotting.errors import UsageError, unknown
 from action_spotting.io.files import whole_file
+
+if TYPE_CHECKING:
+    from action_spotting.audio.onnx_sound import SoundSettings
+    from action_spotting.extraction.onnx_encoder import EncoderSettings
 
 VGGISH_NAMES = {"soccer": "VGGish", "standard": "VGGish_standard"}
 """The feature that a variant of VGGish makes."""
@@ -47,7 +51,7 @@ class AudioOptions:
         }
 
 
-class _Variant(Protocol):
+class Variant(Protocol):
     """What turns half-seconds of sound into rows."""
 
     dims: int
@@ -74,7 +78,7 @@ class AudioExtractor:
     medium = AUDIO
 
     def __init__(
-        self, variant: _Variant, decoding: AudioOptions | None = None, *, keep_wav: bool = False
+        self, variant: Variant, decoding: AudioOptions | None = None, *, keep_wav: bool = False
     ) -> None:
         self.width = variant.dims
         self.decoding = decoding or AudioOptions()
@@ -178,6 +182,34 @@ def fft_extractor(
     from action_spotting.audio.fft import Fft
 
     return AudioExtractor(Fft(), decoding, keep_wav=keep_wav)
+
+
+def onnx_extractor(
+    encoder: EncoderSettings, sound: SoundSettings, *, decoding: AudioOptions | None = None
+) -> AudioExtractor:
+    """Make the extractor of any frozen ONNX audio network: ``1_<name>_audio.npy``.
+
+    Parameters
+    ----------
+    encoder
+        The network, and which of its numbers make a row.
+    sound
+        How sound becomes its input.
+    decoding
+        As for `AudioExtractor`.
+
+    Returns
+    -------
+    AudioExtractor
+
+    Raises
+    ------
+    UsageError, InputError
+        As `action_spotting.audio.onnx_sound.OnnxSound`.
+    """
+    from action_spotting.audio.onnx_sound import OnnxSound
+
+    return AudioExtractor(OnnxSound(encoder, sound), decoding)
 
 
 def _keeping(stream: Iterable[np.ndarray], path: Path) -> Iterator[np.ndarray]:

@@ -8,18 +8,16 @@ Google's own use of the network: 0.96 s, 128 numbers, PCA, 8 bits.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from action_spotting.audio import vggish_weights
 from action_spotting.audio.mel import BANDS, HOP, WINDOW, log_mel
-from action_spotting.audio.waveform import ROW_SAMPLES
+from action_spotting.audio.waveform import around
 from action_spotting.dataset.features import sha256
 from action_spotting.io import pretrained
 
@@ -216,36 +214,3 @@ class Standard:
         low, high = QUANTISED
         whitened = np.clip((embeddings - self._means) @ self._vectors.T, low, high)
         return np.floor((whitened - low) * (255 / (high - low))).astype(np.float32)
-
-
-def around(blocks: Iterable[np.ndarray], samples: int) -> Iterator[np.ndarray]:
-    """Widen each half-second to `samples` around its middle, with silence at both ends.
-
-    Parameters
-    ----------
-    blocks
-        Arrays ``(n, 8000)`` that follow one another.
-    samples
-        Even; at most three half-seconds.
-
-    Yields
-    ------
-    ndarray, shape (n, samples)
-        As many rows a block as came in.
-
-    Examples
-    --------
-    >>> block = np.repeat([[1.0], [2.0]], 8000, axis=1)
-    >>> [window[[0, 4799, -1]].tolist() for window in next(around([block], 15600))]
-    [[0.0, 1.0, 2.0], [1.0, 2.0, 0.0]]
-    """
-    side = (samples - ROW_SAMPLES) // 2
-    before = np.zeros(side, np.float32)
-    current: np.ndarray | None = None
-    for following in itertools.chain(blocks, [None]):
-        if current is not None:
-            after = np.zeros(side, np.float32) if following is None else following[0][:side]
-            line = np.concatenate([before, current.ravel(), after])
-            yield sliding_window_view(line, samples)[::ROW_SAMPLES]
-            before = current[-1][-side:]
-        current = following

@@ -6,10 +6,13 @@ is digital silence. Everything is a stream: memory does not grow with the length
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from action_spotting.audio.decode import SoundTrack, open_sound
 from action_spotting.dataset.features import ROW_TOLERANCE
@@ -311,3 +314,37 @@ def regroup(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
         waiting, count = [line[whole:]], count - whole
     if count:
         yield np.concatenate(waiting)
+
+
+def around(blocks: Iterable[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    """Give each half-second as `samples` around its middle, with silence at both ends.
+
+    Parameters
+    ----------
+    blocks
+        Arrays ``(n, 8000)`` that follow one another.
+    samples
+        Even; less or more than a half-second.
+
+    Yields
+    ------
+    ndarray, shape (n, samples)
+        As many rows a block as came in.
+
+    Examples
+    --------
+    >>> block = np.repeat([[1.0], [2.0]], 8000, axis=1)
+    >>> [window[[0, 4799, -1]].tolist() for window in next(around([block], 15600))]
+    [[0.0, 1.0, 2.0], [1.0, 2.0, 0.0]]
+    """
+    side = (samples - ROW_SAMPLES) // 2
+    silence = np.zeros(max(0, side), np.float32)
+    line, waiting = silence, deque[int]()
+    for block in itertools.chain(blocks, [None]):
+        line = np.concatenate([line, silence if block is None else block.ravel()])
+        waiting.extend([len(block)] if block is not None else [])
+        while waiting and len(line) >= waiting[0] * ROW_SAMPLES + 2 * len(silence):
+            count = waiting.popleft() * ROW_SAMPLES
+            part = line[max(0, -side) : count + len(silence) + side]
+            yield sliding_window_view(part, samples)[::ROW_SAMPLES]
+            line = line[count:]

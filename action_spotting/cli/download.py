@@ -1,19 +1,23 @@
 """Download SoccerNet's labels, features and videos, and check what is complete.
 
-Labels and features are free. Videos need SoccerNet's non-disclosure agreement, which gives a
-password for the EXRCS drive or access for an account at Hugging Face (huggingface-cli login). The
-password is read from $SOCCERNET_PASSWORD or asked for, never taken from the command line. A run
-that was interrupted goes on where it ended."""
+All of it is on Hugging Face. Labels and features are free; videos need SoccerNet's non-disclosure
+agreement, which gives access for an account there (hf auth login). For the old server the
+password is read from $SOCCERNET_PASSWORD or asked for, never taken from the command line.
+Checksums are verified, revisions go into downloads.json, and a run that was interrupted goes on
+where it ended."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 import os
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
-from action_spotting.cli import command
+from action_spotting.cli import command, output
 from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.errors import SOME_FAILED
 from action_spotting.io.files import expanded
 
 EXAMPLE = (
@@ -30,17 +34,19 @@ def build_parser() -> argparse.ArgumentParser:
     where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder, made anew")
     where.add_argument(
         "--source",
-        choices=("HuggingFace", "EXRCSDrive"),
+        choices=("HuggingFace", "OSL", "EXRCSDrive"),
         default="HuggingFace",
-        help="EXRCSDrive: the old server, with the password of the agreement",
+        help="OSL: OpenSportsLab's copy of ResNET_TF2_PCA512 and baidu_soccer_embeddings there; "
+        "EXRCSDrive: SoccerNet's old server (it has refused connections since August 2026), with "
+        "the password of the agreement",
     )
     what = parser.add_argument_group("what")
     what.add_argument(
         "--what",
         nargs="+",
-        choices=("labels", "features", "videos"),
+        choices=("labels", "features", "videos", "ball"),
         default=["labels"],
-        help="kinds of files",
+        help="kinds of files; ball: the ball-action set, one zip a split",
     )
     what.add_argument(
         "--split",
@@ -56,10 +62,25 @@ def build_parser() -> argparse.ArgumentParser:
         "--features",
         nargs="+",
         default=["ResNET_TF2_PCA512"],
-        help="such as ResNET_TF2, ResNET_TF2_PCA512, baidu_soccer_embeddings",
+        metavar="NAME",
+        help="of ResNET_TF2, ResNET_TF2_PCA512, baidu_soccer_embeddings, "
+        "player_boundingbox_maskrcnn, field_calib_ccbv",
     )
     what.add_argument("--label_version", type=int, choices=(1, 2), default=2, help="of the labels")
+    what.add_argument(
+        "--labels",
+        nargs="+",
+        choices=("v1", "v2", "v3", "cameras", "caption"),
+        default=[],
+        help="kinds of labels (default: that of --label_version)",
+    )
+    what.add_argument(
+        "--ball_year", type=int, choices=(2023, 2024, 2025), default=2025, help="of the ball set"
+    )
     what.add_argument("--check", action="store_true", help="only say what is complete")
+    what.add_argument(
+        "--dry_run", action="store_true", help="only say what would be fetched, and its size"
+    )
     command.add_fail_fast(what)
     return parser
 
@@ -76,9 +97,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         name
         for what in args.what
         for name in file_names(
-            what, video=args.video, features=args.features, version=args.label_version
+            what,
+            video=args.video,
+            features=args.features,
+            version=args.label_version,
+            labels=args.labels,
+            year=args.ball_year,
         )
     ]
+    if args.dry_run:
+        return dry_run(root, files, args.split, args.source)
     if args.check:
         summary = check(root, files, args.split, fail_fast=args.fail_fast)
     else:
@@ -98,3 +126,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     print(summary)
     return summary.exit_code
+
+
+def dry_run(
+    root: Path, files: Sequence[str], splits: Sequence[str], source: str, **where: str
+) -> int:
+    """Print each file that would be fetched with its megabytes, then the sums; fetch nothing."""
+    from action_spotting.dataset.download import plan
+
+    planned = plan(root, files, splits, source=source, **where)
+    fetched = {name: item.remote.size for name, item in planned.items() if item.remote}
+    for name, size in fetched.items():
+        print(f"{size / 1e6:10.1f} MB  {name}")
+    reasons = Counter(item.reason for item in planned.values() if item.reason)
+    there = sum(item.there for item in planned.values())
+    output.add(files=fetched, bytes=sum(fetched.values()), there=there, reasons=dict(reasons))
+    print(f"{len(fetched)} files, {sum(fetched.values()) / 1e9:.2f} GB; {there} already there")
+    for reason, count in reasons.items():
+        print(f"{count} files cannot be had: {reason}")
+    return SOME_FAILED if reasons else 0

@@ -75,7 +75,7 @@ def add_frames(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Add which frames are taken; gives the group, for more."""
     frames = parser.add_argument_group("frames")
     frames.add_argument(
-        "--FPS",
+        *("--FPS", "--fps"),
         type=command.number(float, 0.001, 1000),
         default=2.0,
         help="rows a second; other than 2, the features' name has it: ResNET_5fps_TF2",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from action_spotting.backend import load_backend
 from action_spotting.cli import command, output
+from action_spotting.cli.model_options import add_model, heads_of
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --split test\n"
     "      --model_dir models/fusion --out predictions --zip predictions.zip"
 )
+
+
+COMBINATION_FILE = "combination.json"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -22,10 +26,16 @@ def build_parser() -> argparse.ArgumentParser:
     where.add_argument("--soccernet_dirpath", required=True, help="the dataset folder")
     command.add_features_dirpath(where)
     where.add_argument("--split", nargs="+", default=["test"], help="games to predict")
-    where.add_argument(
-        "--model_dir", nargs="+", required=True, help="model folder; several make an ensemble"
-    )
     where.add_argument("--out", required=True, help="folder for the predictions")
+    heads = parser.add_argument_group("model")
+    add_model(heads)
+    heads.add_argument(
+        "--choose_on",
+        nargs="+",
+        metavar="SPLIT",
+        help="choose weights and calibration of several heads on these games, which have labels "
+        f"and which none was trained on; they are kept in --out as {COMBINATION_FILE}",
+    )
     what = parser.add_argument_group("what")
     what.add_argument(
         "--zip", metavar="FILE", help="zip the predictions for SoccerNet's challenge server"
@@ -51,16 +61,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.dataset.splits import list_games
-    from action_spotting.pipeline.model_files import check_models
 
-    check_models([Path(folder) for folder in args.model_dir])
     games, out = list_games(root, args.split), Path(args.out)
-    load_backend()  # what needs no network is checked
+    found = heads_of(args)  # from here on there are networks
     from action_spotting.fusion.prediction import load_models, predict
+    from action_spotting.fusion.published.notes import notes_of, write_notice
 
-    models = load_models([Path(folder) for folder in args.model_dir])
+    models = load_models(found.folders, args.combination)
     log_run(out, "predict", argv)
     output.add(folder=out)
+    for note in found.notes + notes_of(models.models, {}):
+        print(f"note: {note}")
+    write_notice(out, models.models)
+    if args.choose_on:
+        models = _choose(root, list_games(root, args.choose_on), models, out)
     if args.ablate:
         from action_spotting.evaluation.scoring import average_map
         from action_spotting.fusion.ablation import ablate
@@ -87,3 +101,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if others:
             print("note: " + STRANGERS.format(len(others), others[0]))
     return summary.exit_code
+
+
+def _choose(root: Path, games: Sequence[str], models: Any, out: Path) -> Any:
+    """Choose weights and calibration on games, keep them, and tell them."""
+    from functools import partial
+
+    from action_spotting.evaluation.scoring import average_map
+    from action_spotting.fusion.combination import write_combination
+    from action_spotting.fusion.combining import choose_combination
+
+    score = partial(average_map, metric="tight")
+    combined, summary = choose_combination(root, games, models, score=score)
+    write_combination(out / COMBINATION_FILE, combined.combination)
+    weights = ", ".join(f"{weight:.2f}" for weight in combined.combination.weights)
+    print(f"{summary}\nweights: {weights}; kept in {out / COMBINATION_FILE}")
+    return combined

@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--output", type=Path, default=Path("report.html"), help="the report, one file"
     )
-    out.add_argument("--title", default="Action spotting", help="its heading")
+    out.add_argument("--title", help="its heading (default: teams and score of a single game)")
     out.add_argument(
         "--note", action="append", default=[], help="a sentence to show on top; may be repeated"
     )

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action_spotting.cli import command, output
+from action_spotting.cli.model_options import add_model, heads_of
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS
 
 if TYPE_CHECKING:
     from action_spotting.pipeline.video_plan import VideoPlan
 
-EXAMPLE = "%(prog)s first.mp4 second.mp4 --model_dir model --out my_match"
+EXAMPLE = "%(prog)s first.mp4 second.mp4 --model spivak-resnet --out my_match"
 
 
 def seconds(text: str) -> float:
@@ -31,6 +32,17 @@ def seconds(text: str) -> float:
     if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 1:02:30 or 3750")
     return sum(part * 60**power for power, part in enumerate(reversed(parts)))
+
+
+def threshold(text: str) -> str:
+    """Check ``auto`` or a number from 0 to 1 (an argparse type).
+
+    >>> threshold("auto"), threshold("0.5")
+    ('auto', '0.5')
+    """
+    if text != "auto":
+        command.SHARE(text)
+    return text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,18 +73,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="make nothing; try a short part of the video and say what the whole would cost here: "
         "time, memory, disk, each step",
     )
+    what.add_argument("--title", help="how the match is called (default: as its files are)")
     what.add_argument("--overwrite", action="store_true", help="make the features anew")
     model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model_dir",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="DIR",
-        help="a trained head; several make an ensemble",
-    )
+    add_model(model)
     model.add_argument(
         "--threshold",
+        type=threshold,
         default="auto",
         help="confidence from which the table and the report show a spot: auto (each class's "
         "best-F1 threshold on the validation games) or a number; the predictions keep all",
@@ -92,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--overlay", type=Path, metavar="FILE.mp4", help="the video with its spots on the picture"
     )
+    show.add_argument("--clips", type=Path, metavar="DIR", help="one short video a spot")
     weights = parser.add_argument_group("pretrained weights (those of the model's training)")
     weights.add_argument(
         "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
@@ -117,6 +125,14 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="the average that goes with it, such as average_512_TF2.pkl",
+    )
+    weights.add_argument(
+        "--onnx",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the networks of features that ExtractONNX made for the model's training",
     )
     return parser
 
@@ -156,16 +172,26 @@ def _plan(args: argparse.Namespace) -> VideoPlan:
     pca = (args.pca_file, args.scaler_file)
     if any(pca) and not all(pca):
         raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
-    weights = (args.resnet_weights, args.vggish_weights, args.yolov5_weights)
+    heads = heads_of(args, with_pca=not all(pca))
     return VideoPlan(
         videos=tuple(args.videos),
-        model_dirs=tuple(args.model_dir),
+        model_dirs=heads.folders,
+        combination=args.combination,
+        notes=tuple(heads.notes),
         out=args.out or Path(),
         second_half_start_s=args.second_half_start,
-        pretrained=Pretrained(*weights, pca=pca if all(pca) else None),
+        pretrained=Pretrained(
+            args.resnet_weights,
+            args.vggish_weights,
+            args.yolov5_weights,
+            pca=pca if all(pca) else None,
+            onnx=tuple(args.onnx),
+        ),
         threshold=args.threshold,
         overwrite=args.overwrite,
         exports=tuple(args.export),
         highlights=args.highlights,
         overlay=args.overlay,
+        clips=args.clips,
+        title=args.title,
     )

@@ -9,7 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from action_spotting.errors import UsageError
+
 PICTURE, AUDIO = "picture", "audio"
+
+AUDIO_SUFFIX = "_audio"
+"""Ends the name of a feature of one's own that is made from the audio."""
 
 MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 """The features that a head is trained on unless others are named."""
@@ -17,6 +22,7 @@ MODALITIES = ("ResNET_TF2_PCA512", "VGGish", "FFT", "YOLOv5")
 USUAL_FPS = 2.0
 """Rows a second of a feature whose name has no rate."""
 
+_OWN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _RATE = re.compile(r"_(?P<fps>\d{1,4}(\.\d{1,6})?)fps(?=_|$)")
 _PCA = re.compile(r"(?P<source>.+)_PCA(?P<dims>[1-9]\d*)")
 
@@ -46,6 +52,8 @@ class FeatureType:
 FEATURE_TYPES = {
     "ResNET_TF2": FeatureType(PICTURE, 2048),
     "YOLOv5": FeatureType(PICTURE, 64),
+    "MaskRCNN": FeatureType(PICTURE, 64),
+    "CCBV": FeatureType(PICTURE, 20),
     "VGGish": FeatureType(AUDIO, 512, offset_s=0.25),
     "VGGish_standard": FeatureType(AUDIO, 128, offset_s=0.25),
     "FFT": FeatureType(AUDIO, 48, offset_s=0.25),
@@ -185,7 +193,8 @@ def is_audio(name: str) -> bool:
     Parameters
     ----------
     name
-        Of any feature; an unknown one counts as made from the video.
+        Of any feature; one that is not in `FEATURE_TYPES` is made from the audio where its name
+        ends in ``_audio``, else from the video.
 
     Returns
     -------
@@ -194,8 +203,44 @@ def is_audio(name: str) -> bool:
 
     Examples
     --------
-    >>> is_audio("VGGish_standard"), is_audio("VGGish_PCA64"), is_audio("YOLOv5")
-    (True, True, False)
+    >>> [is_audio(name) for name in ("VGGish_PCA64", "YOLOv5", "DINOv3", "PANNs_audio_PCA64")]
+    [True, False, False, True]
     """
-    known = feature_type(name)
-    return known is not None and known.medium == AUDIO
+    known, base = feature_type(name), base_of(name)
+    return known.medium == AUDIO if known else base.endswith(AUDIO_SUFFIX)
+
+
+def own_name(name: str, medium: str) -> str:
+    """Give the name of a feature that somebody makes with a network of their own.
+
+    Parameters
+    ----------
+    name
+        As it was chosen: letters, digits, ``_``, ``-`` and ``.``.
+    medium
+        `PICTURE` or `AUDIO`, whose features' names end in ``_audio``.
+
+    Returns
+    -------
+    str
+        The name in ``1_<name>.npy``.
+
+    Raises
+    ------
+    UsageError
+        No name of a file, that of another feature, or one that says it is reduced by PCA.
+
+    Examples
+    --------
+    >>> own_name("DINOv3", PICTURE), own_name("PANNs", AUDIO)
+    ('DINOv3', 'PANNs_audio')
+    """
+    whole = name + AUDIO_SUFFIX * (medium == AUDIO and not name.endswith(AUDIO_SUFFIX))
+    if not _OWN.fullmatch(name) or pca_of(name):
+        raise UsageError(
+            f"--name {name[:80]!r}: expected letters, digits, _ - and . that do not end in "
+            "_PCA and a number, such as DINOv3"
+        )
+    if feature_type(whole) or (medium == PICTURE and is_audio(whole)):
+        raise UsageError(f"--name {name}: that is the name of another kind of feature")
+    return whole

@@ -375,7 +375,7 @@ def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]
     -------
     list of str
         One difference each; empty where one of the media is that of the record, where there are no
-        media, or where the record names none or the boxes of an earlier detection.
+        media, or where the record names none, or boxes or calibrations instead.
 
     Examples
     --------
@@ -386,7 +386,8 @@ def compare_sources(record: Mapping[str, Any], there: Sequence[Mapping[str, Any]
     if not isinstance(source, Mapping) or source in there or not there:
         return []
     name = str(source.get("file"))
-    if name.endswith(".npz"):  # the boxes of an earlier detection
+    made_of_boxes = name.endswith((".npz", ".json"))  # of a detection, or as released
+    if made_of_boxes and all(other["file"] != name for other in there):
         return []
     return compare_settings(source, next((s for s in there if s["file"] == name), there[0]))
 

@@ -34,6 +34,7 @@ SOUND_SUFFIXES = (
 
 LABEL_FILES = {1: "Labels.json", 2: "Labels-v2.json"}
 PREDICTION_FILES = {1: "Predictions-v1.json", 2: "Predictions-v2.json"}
+JSON_FEATURES = ("player_boundingbox_maskrcnn", "field_calib_ccbv")
 MAX_INI_BYTES = 2**16
 _FEATURE_FILE = re.compile(r"([1-9]\d*)_(.+)\.npy")
 _MEDIA_FILE = re.compile(r"([12])(_.*)?\.[^.]+")
@@ -254,6 +255,32 @@ def feature_path(folder: Path, half: int | str, name: str) -> Path:
         ``<folder>/<half>_<name>.npy``.
     """
     return folder / f"{half}_{name}.npy"
+
+
+def released_path(folder: Path, half: int, name: str) -> Path:
+    """Compose the path of a feature as SoccerNet released it: boxes and calibrations are JSON.
+
+    Parameters
+    ----------
+    folder
+        The game's folder.
+    half
+        The half's number.
+    name
+        The feature, such as ``ResNET_TF2`` or ``field_calib_ccbv``.
+
+    Returns
+    -------
+    pathlib.Path
+        ``<folder>/<half>_<name>.npy`` or ``.json``.
+
+    Examples
+    --------
+    >>> released_path(Path("game"), 1, "field_calib_ccbv").as_posix()
+    'game/1_field_calib_ccbv.json'
+    """
+    path = feature_path(folder, half, name)
+    return path.with_suffix(".json") if name in JSON_FEATURES else path
 
 
 def parse_feature(path: Path) -> tuple[int, str] | None:

@@ -322,3 +322,33 @@ def _interval_fields(intervals: Intervals | Comparison) -> dict[str, Any]:
 def _plain(content: Any) -> Any:
     """Arrays as lists, and NaN, which JSON has no word for, as null."""
     return msgspec.json.decode(msgspec.json.encode(content, enc_hook=lambda array: array.tolist()))
+
+
+def occurring_average(evaluation: Evaluation) -> dict[str, float]:
+    """Give each metric's average-mAP over the classes that occur.
+
+    SoccerNet's own average counts a class that never occurs as 0.
+
+    Parameters
+    ----------
+    evaluation
+        As `score_folder` gives it.
+
+    Returns
+    -------
+    dict of str to float
+        By metric, in [0, 1].
+
+    Examples
+    --------
+    >>> from action_spotting.dataset.events import Events
+    >>> from action_spotting.evaluation.game_set import GameSet
+    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
+    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)), metrics=["tight"])
+    >>> round(occurring_average(evaluation)["tight"], 3)
+    1.0
+    """
+    return {
+        metric: float(np.mean(result.per_class[result.visible + result.unshown > 0]))
+        for metric, result in evaluation.results.items()
+    }

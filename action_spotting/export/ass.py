@@ -66,13 +66,13 @@ class Caption:
 
 
 def caption_of(moment: Moment, start_ms: int, end_ms: int) -> Caption:
-    """Word a moment: its name; half, time and confidence behind it.
+    """Word a moment: its name; half, time and how sure it is behind it.
 
     >>> caption_of(Moment(2, 61000, 0, "Goal", "Goal", 0.934), 0, 1).subtitle
-    'H2 01:01  93%'
+    'H2 01:01  0.93'
     """
     half, _, time = moment.game_time.partition(" - ")
-    return Caption(start_ms, end_ms, moment.name, f"H{half} {time}  {moment.confidence:.0%}")
+    return Caption(start_ms, end_ms, moment.name, f"H{half} {time}  {moment.certainty}")
 
 
 def ass_track(captions: Sequence[Caption], size: tuple[int, int]) -> str:
@@ -92,7 +92,7 @@ def ass_track(captions: Sequence[Caption], size: tuple[int, int]) -> str:
 
     Examples
     --------
-    >>> track = ass_track([Caption(61_000, 65_000, "Goal", "H1 01:01  93%")], (1280, 720))
+    >>> track = ass_track([Caption(61_000, 65_000, "Goal", "H1 01:01  0.93")], (1280, 720))
     >>> track.splitlines()[-1][:36]
     'Dialogue: 0,0:01:01.00,0:01:05.00,Ca'
     """

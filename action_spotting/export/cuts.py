@@ -101,7 +101,7 @@ def choose_cuts(
     chosen = sorted(able, key=lambda m: (-worth(m), m.match_ms, m.label))[:top]
     cuts: list[Cut] = []
     for moment in sorted(chosen, key=lambda m: (m.half, m.position_ms, m.label)):
-        cut = _cut(timeline, moment, window, media[moment.half])
+        cut = cut_around(timeline, moment, window, media[moment.half])
         if cut.end_ms <= cut.start_ms:
             continue
         if cuts and cuts[-1].half == cut.half and cut.start_ms <= cuts[-1].end_ms:
@@ -110,7 +110,8 @@ def choose_cuts(
     return cuts
 
 
-def _cut(timeline: Timeline, moment: Moment, window: Window, path: Path) -> Cut:
+def cut_around(timeline: Timeline, moment: Moment, window: Window, path: Path) -> Cut:
+    """Give the stretch of a media file around a moment, with the moment's caption."""
     half = timeline.half(moment.half)
     to_file = half.file_ms - half.offset_ms
     start, end = (t + to_file for t in window.around(timeline, moment))

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from action_spotting.errors import UsageError, unknown
 from action_spotting.export.formats.chapters import export_chapters
-from action_spotting.export.formats.csv_table import export_csv
+from action_spotting.export.formats.csv_table import export_csv, export_csv_semicolon
 from action_spotting.export.formats.edl import export_edl
 from action_spotting.export.formats.json_list import export_json
 from action_spotting.export.formats.osl import export_osl
 from action_spotting.export.formats.otio import export_otio
 from action_spotting.export.formats.sportscode import export_sportscode
 from action_spotting.export.formats.subtitles import export_srt, export_vtt
+from action_spotting.export.formats.xlsx import export_xlsx
 from action_spotting.export.selection import Window, split_files
 from action_spotting.export.timeline import Timeline
 from action_spotting.io.files import whole_file
@@ -32,7 +33,7 @@ class Format:
     Attributes
     ----------
     export
-        ``(timeline, window) -> text``.
+        ``(timeline, window) -> text``, or bytes.
     ending
         What the file's name ends with.
     opens_in
@@ -42,14 +43,16 @@ class Format:
         beside the one on the match clock.
     """
 
-    export: Callable[[Timeline, Window | None], str]
+    export: Callable[[Timeline, Window | None], str | bytes]
     ending: str
     opens_in: str
     per_media: bool = False
 
 
 FORMATS: dict[str, Format] = {
-    "csv": Format(export_csv, ".csv", "spreadsheets"),
+    "csv": Format(export_csv, ".csv", "data frames"),
+    "csv_semicolon": Format(export_csv_semicolon, ".semicolon.csv", "spreadsheets"),
+    "xlsx": Format(export_xlsx, ".xlsx", "Excel, LibreOffice"),
     "json": Format(export_json, ".json", "own programs"),
     "osl": Format(export_osl, ".osl.json", "OpenSportsLab tools"),
     "vtt": Format(export_vtt, ".vtt", "web players", per_media=True),
@@ -129,15 +132,18 @@ def write_exports(
         for stem, part in files.items():
             path = folder / (stem + chosen.ending)
             try:
-                text = chosen.export(part, window)
+                made = chosen.export(part, window)
             except UsageError as error:
                 problems.append(f"{path.name}: {error}")
                 continue
-            # a name that is no UTF-8 stays itself where there are escapes for it
-            errors = "backslashreplace" if text.startswith("{") else "replace"
             with whole_file(path) as temporary:
-                temporary.write_bytes(text.encode("utf-8", errors))
+                temporary.write_bytes(made if isinstance(made, bytes) else _encoded(made))
             written.append(path)
     if problems:
         raise UsageError("; ".join(problems))
     return written
+
+
+def _encoded(text: str) -> bytes:
+    """A name that is no UTF-8 stays itself where there are escapes for it."""
+    return text.encode("utf-8", "backslashreplace" if text.startswith("{") else "replace")

@@ -1,14 +1,15 @@
-"""The frames of a match's most confident spots as small JPEG images."""
+"""The frames of a match's most confident spots, of all its classes, as small JPEG images."""
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
 from action_spotting.errors import InputError
+from action_spotting.export.cuts import CLASS_WEIGHTS
 from action_spotting.export.footage import EARLY_S, FINE, Footage, read_footage, run_in, work_folder
-from action_spotting.export.selection import select
 from action_spotting.export.timeline import Moment, Timeline
 
 LOOK_BACK_S = 1.0
@@ -16,7 +17,10 @@ LOOK_BACK_S = 1.0
 
 
 def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tuple[Moment, bytes]]:
-    """Give the frames of the `n` most confident moments, in the order of the match.
+    """Give the frames of `n` moments, in the order of the match.
+
+    The most confident of each class first, then the second of each, and so on; of the classes
+    those that weigh most in a reel first.
 
     Parameters
     ----------
@@ -47,8 +51,7 @@ def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tup
     >>> moment, jpeg = thumbnails(timeline, n=1)[0]  # doctest: +SKIP
     """
     media = {half.number: half.clip.path for half in timeline.halves if half.clip}
-    able = tuple(moment for moment in timeline.moments if moment.half in media)
-    chosen = select(Timeline("", timeline.halves, able, ()), threshold=0, top=n).moments
+    chosen = _over_classes([m for m in timeline.moments if m.half in media], n)
     pictures: list[tuple[Moment, bytes]] = []
     with work_folder() as folder:
         for path, of_file in groupby(chosen, key=lambda moment: media[moment.half]):
@@ -58,6 +61,17 @@ def thumbnails(timeline: Timeline, n: int = 12, *, width: int = 320) -> list[tup
                 found = _frames(folder, footage, times_s, width)
                 pictures += [(m, data) for m, data in zip(group, found, strict=True) if data]
     return pictures
+
+
+def _over_classes(moments: list[Moment], n: int) -> list[Moment]:
+    """At most `n` of the moments, in their order, the classes in turn."""
+    place: Counter[str] = Counter()
+    ranked = []
+    for i in sorted(range(len(moments)), key=lambda i: -moments[i].confidence):
+        label = moments[i].label
+        ranked.append((place[label], -CLASS_WEIGHTS.get(label, 1.0), i))
+        place[label] += 1
+    return [moments[i] for i in sorted(i for _, _, i in sorted(ranked)[:n])]
 
 
 def _frames(folder: Path, footage: Footage, times_s: list[float], width: int) -> list[bytes | None]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.layout import relative
 from action_spotting.dataset.media import Clip, open_media, origin_s
@@ -85,6 +87,8 @@ class Moment:
         In [0, 1].
     index
         Where the spot stands in the `Events` it was made from.
+    probability
+        That it is right, in [0, 1]; None where no calibration says it.
     """
 
     half: int
@@ -94,6 +98,14 @@ class Moment:
     name: str
     confidence: float
     index: int = 0
+    probability: float | None = None
+
+    @property
+    def certainty(self) -> str:
+        """How sure it is, for people: its probability in percent, else its confidence."""
+        if self.probability is None:
+            return f"{self.confidence:.2f}"
+        return f"{self.probability:.0%}".replace("%", " %")
 
     @property
     def game_time(self) -> str:
@@ -157,6 +169,7 @@ def build_timeline(
     clips: Mapping[int, Clip | None],
     *,
     folder: Path | None = None,
+    probability: np.ndarray | None = None,
 ) -> Timeline:
     """Bring a match's spots and its media together.
 
@@ -171,6 +184,8 @@ def build_timeline(
         media, which then counts 45 minutes, or up to its last spot.
     folder
         Where the exports will lie: media are named relative to it; by file name alone without.
+    probability
+        That each spot is right, in [0, 1], float ``(n,)``; None: unknown.
 
     Returns
     -------
@@ -195,7 +210,7 @@ def build_timeline(
         for number in set(spots.half.tolist())
     }
     halves = _lay_out(clips, last_ms, folder)
-    moments = _moments(spots, {half.number: half for half in halves})
+    moments = _moments(spots, {half.number: half for half in halves}, probability)
     moved = sum(int(spots.position_ms[m.index]) != m.position_ms for m in moments)
     return Timeline(game, halves, moments, spots.classes, moved)
 
@@ -267,13 +282,18 @@ def _usual_rate(fps: float) -> float:
     return near if abs(near - fps) <= 0.0015 * near else fps
 
 
-def _moments(spots: Events, halves: Mapping[int, HalfMedia]) -> tuple[Moment, ...]:
+def _moments(
+    spots: Events, halves: Mapping[int, HalfMedia], probability: np.ndarray | None
+) -> tuple[Moment, ...]:
     moments = []
     columns = (spots.half, spots.position_ms, spots.label, spots.confidence)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    for index, (half, position, label, confidence) in enumerate(rows):
+    chances = [None] * len(spots) if probability is None else probability.tolist()
+    rows = zip(*(column.tolist() for column in columns), chances, strict=True)
+    for index, (half, position, label, confidence, chance) in enumerate(rows):
         media, name = halves[half], spots.classes[label]
         position = max(0, min(position, media.duration_ms))
         at = media.offset_ms + position
-        moments.append(Moment(half, position, at, name, plain_name(name), confidence, index))
+        moments.append(
+            Moment(half, position, at, name, plain_name(name), confidence, index, chance)
+        )
     return tuple(sorted(moments, key=lambda m: (m.match_ms, m.half, m.label, -m.confidence)))

@@ -38,3 +38,8 @@ def clock(ms: int, separator: str = ".") -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{thousandths:03d}"
+
+
+def rounded(share: float | None) -> float | None:
+    """Round a confidence or a probability to the six digits that files have; None stays None."""
+    return None if share is None else round(share, 6)

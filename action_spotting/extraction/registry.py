@@ -18,6 +18,7 @@ from action_spotting.dataset.feature_types import FEATURE_TYPES, split_rate
 from action_spotting.dataset.features import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
+from action_spotting.extraction.onnx_feature import is_onnx, onnx_feature
 from action_spotting.io.pretrained import WeightsUnavailable
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Pretrained:
         What it is, for the provenance, where it is not plain YOLOv5.
     pca
         The files of the PCA and of its average; None: those kept with the model.
+    onnx
+        Networks of features that ExtractONNX made.
     """
 
     resnet: str = "imagenet"
@@ -49,6 +52,7 @@ class Pretrained:
     yolov5: Path | None = None
     yolov5_note: str = ""
     pca: tuple[Path, Path] | None = None
+    onnx: tuple[Path, ...] = ()
 
 
 def make_extractor(
@@ -59,7 +63,8 @@ def make_extractor(
     Parameters
     ----------
     name
-        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``, ``FFT``.
+        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``,
+        ``FFT``, or, with `like`, one that ExtractONNX made.
     pretrained
         The weights to use.
     like
@@ -83,6 +88,8 @@ def make_extractor(
     >>> make_extractor("FFT", Pretrained()).width
     48
     """
+    if like and is_onnx(like):
+        return onnx_feature(name, pretrained.onnx, like, gpu=GPU)
     plain, fps = split_rate(name)
     if plain not in _MAKERS:
         if name in FEATURE_TYPES:

@@ -15,7 +15,9 @@ from action_spotting.dataset.events import Events
 from action_spotting.dataset.layout import labels_path
 from action_spotting.errors import UsageError
 from action_spotting.fusion.calibration import Scorer
-from action_spotting.fusion.prediction import Ensemble, predict_game
+from action_spotting.fusion.ensemble import Ensemble
+from action_spotting.fusion.prediction import predict_game
+from action_spotting.fusion.published.model import PublishedModel
 from action_spotting.io.files import whole_file, write_json
 from action_spotting.io.items import Summary, run_items
 from action_spotting.io.tables import table
@@ -178,10 +180,13 @@ def ablate(
 
 def _learned_weights(models: Ensemble) -> dict[str, np.ndarray]:
     """Give the weights by class that a single head with branches has learned, as fractions."""
-    settings = models.models[0].settings
-    if len(models.models) > 1 or settings.head != "dense" or settings.fusion == "embedding":
+    head = models.models[0]
+    if len(models.models) > 1 or isinstance(head, PublishedModel):
         return {}
-    weights = np.asarray(models.models[0].network.summand_weights)
+    settings = head.settings
+    if settings.head != "dense" or settings.fusion == "embedding":
+        return {}
+    weights = np.asarray(head.network.summand_weights)
     names = ([TRUNK] if settings.fusion == "hybrid" else []) + list(settings.modalities)
     return dict(zip(names, weights / weights.sum(axis=0), strict=True))
 

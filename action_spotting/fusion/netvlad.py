@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from keras import Model, initializers, layers
+from keras import Model, layers
 
+from action_spotting.fusion.pooling import Pool, Projection
 from action_spotting.fusion.settings import HeadSettings
 
 CLUSTERS = 32
@@ -24,40 +25,6 @@ PROJECTION = 512
 WINDOWS_AT_ONCE = 512
 
 Tensors = Mapping[str, Any]
-
-
-class Pool(layers.Layer):
-    """NetVLAD (Arandjelović et al., CVPR 2016): soft-assigned residuals of rows of length 1."""
-
-    def __init__(self, clusters: int, dims: int) -> None:
-        super().__init__()
-        first, second = (initializers.RandomNormal(stddev=dims**-0.5) for _ in range(2))
-        self._assign = layers.Dense(clusters, use_bias=False, kernel_initializer=first)
-        self._centres = self.add_weight(name="centres", shape=(clusters, dims), initializer=second)
-
-    def call(self, x: Any) -> Any:
-        """Pool rows ``(batch, rows, dims)`` to ``(batch, clusters * dims)``."""
-        x = tf.math.l2_normalize(x, axis=-1)
-        share = tf.nn.softmax(self._assign(x), axis=-1)
-        pooled = tf.einsum("btk,btd->bkd", share, x)
-        residual = pooled - tf.reduce_sum(share, axis=1)[:, :, None] * self._centres
-        residual = tf.math.l2_normalize(residual, axis=2)
-        flat = tf.reshape(residual, (-1, residual.shape[1] * residual.shape[2]))
-        return tf.math.l2_normalize(flat, axis=1)
-
-
-class Projection(layers.Dense):
-    """To `units` numbers a row; rows of that width stay as they are."""
-
-    def build(self, input_shape: Any) -> None:
-        """Make the weights, if there are to be any."""
-        self._as_it_is = input_shape[-1] == self.units
-        if not self._as_it_is:
-            super().build(input_shape)
-
-    def call(self, x: Any) -> Any:
-        """Project rows ``(batch, rows, dims)``."""
-        return x if self._as_it_is else super().call(x)
 
 
 class NetVLADNetwork(Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,196 +13,26 @@ from action_spotting.dataset.features import check_media
 from action_spotting.dataset.layout import Half, predictions_path
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.fusion.arrays import write_arrays
-from action_spotting.fusion.model import (
-    RowScores,
-    SpottingModel,
-    load_model,
-    pick_peaks,
-    smooth_rows,
-)
-from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
-from action_spotting.fusion.postprocessing import Postprocessing, to_spots
+from action_spotting.fusion.combination import read_combination
+from action_spotting.fusion.ensemble import Ensemble, mean_scores
+from action_spotting.fusion.model import load_model
+from action_spotting.fusion.peak_picking import NO_PEAKS
+from action_spotting.fusion.postprocessing import to_spots
+from action_spotting.fusion.published.model import kind_of, load_published
 from action_spotting.fusion.split_data import check_provenance, open_features, provenance_of
 from action_spotting.io.items import Summary, run_items
 
-ALIKE = ("classes", "fps", "label_version", "soft_nms")
-"""Settings that the heads of an ensemble must share."""
 
-
-class Ensemble:
-    """Heads whose outputs are averaged, each smoothed and displaced with its own settings.
-
-    One head is an ensemble of one.
-
-    Parameters
-    ----------
-    models
-        The heads, one or more.
-
-    Attributes
-    ----------
-    classes, fps, label_version
-        As in their settings.
-    modalities
-        All modalities that any of them takes.
-    postprocessing
-        The mean of theirs.
-
-    Raises
-    ------
-    UsageError
-        The heads differ in classes, rows a second, label version or the kind of suppression.
-    """
-
-    def __init__(self, models: Sequence[SpottingModel]) -> None:
-        self.models = list(models)
-        first = self.models[0].settings
-        for model in self.models[1:]:
-            for name in ALIKE:
-                one, other = getattr(first, name), getattr(model.settings, name)
-                if one != other:
-                    both = "" if name == "classes" else f" ({one} and {other})"
-                    raise UsageError(f"the models differ in {name}{both}; an ensemble needs one")
-        self.classes = first.classes
-        self.fps, self.label_version = first.fps, first.label_version
-        names = [name for model in self.models for name in model.settings.modalities]
-        self.modalities = tuple(dict.fromkeys(names))
-        self.postprocessing = _average([model.postprocessing for model in self.models])
-
-    def run(self, features: Mapping[str, np.ndarray]) -> list[tuple[SpottingModel, RowScores]]:
-        """Run the heads over a half, leaving out those whose modalities are all missing.
-
-        Parameters
-        ----------
-        features
-            Raw rows ``(rows, dims)`` by modality.
-
-        Returns
-        -------
-        list
-            Each head with its outputs.
-
-        Raises
-        ------
-        UsageError, InputError
-            As `SpottingModel.score_rows`.
-        """
-        usable = [m for m in self.models if set(m.settings.modalities) & set(features)]
-        return [(model, model.score_rows(features)) for model in usable or self.models]
-
-    def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
-        """Average the outputs of the heads for every row of a half.
-
-        Parameters
-        ----------
-        features
-            Raw rows ``(rows, dims)`` by modality.
-
-        Returns
-        -------
-        RowScores
-            As `SpottingModel.score_rows`.
-
-        Raises
-        ------
-        UsageError, InputError
-            As `SpottingModel.score_rows`.
-
-        Examples
-        --------
-        >>> load_models([Path("models/fusion")]).score_rows({"FFT": rows})  # doctest: +SKIP
-        """
-        return mean_scores(self.run(features))
-
-    def peaks(self, outputs: Sequence[tuple[SpottingModel, RowScores]]) -> Peaks:
-        """Pick the spots of a half from its outputs.
-
-        Parameters
-        ----------
-        outputs
-            Result of `run`.
-
-        Returns
-        -------
-        Peaks
-            Times in seconds, classes and confidences.
-        """
-        moved = []
-        for model, scores in outputs:
-            logits, displacement_s = smooth_rows(scores, model.settings)
-            by_s = model.postprocessing.displacement_scale * displacement_s
-            moved.append((model, RowScores(logits, by_s)))
-        settings, windows_s = self.models[0].settings, self.postprocessing.nms_windows_s
-        return pick_peaks(mean_scores(moved), settings, windows_s, displacement_scale=1.0)
-
-    def spot_half(
-        self, features: Mapping[str, np.ndarray], *, half: int = 1, probability: bool = False
-    ) -> Events:
-        """Spot the events of one half.
-
-        Parameters
-        ----------
-        features
-            Raw rows ``(rows, dims)`` by modality; modalities may be missing.
-        half
-            Number of the half, 1 or 2; the result carries it.
-        probability
-            Give the probability that a spot is right (for people) instead of the confidences spread
-            for the 200-threshold AP (for scoring). `thresholds` refer to the latter.
-
-        Returns
-        -------
-        Events
-            Times in ms since the half's start, confidences in [0, 1].
-
-        Raises
-        ------
-        UsageError, InputError
-            As `SpottingModel.score_rows`.
-
-        Examples
-        --------
-        >>> models = load_models([Path("models/fusion")])  # doctest: +SKIP
-        >>> spots = models.spot_half({"FFT": np.load("1_FFT.npy")}, half=1)  # doctest: +SKIP
-        >>> spots.position_ms, spots.confidence  # doctest: +SKIP
-        """
-        peaks, chosen = self.peaks(self.run(features)), self.postprocessing
-        mapping = chosen.probability if probability else chosen.spread
-        return to_spots([NO_PEAKS] * (half - 1) + [peaks], mapping, self.classes)
-
-    @property
-    def thresholds(self) -> np.ndarray:
-        """Confidence of each class with the best F1 on the validation games, ``(classes,)``."""
-        return self.postprocessing.threshold
-
-
-def mean_scores(outputs: Sequence[tuple[SpottingModel, RowScores]]) -> RowScores:
-    """Average heads: the logits of all, the displacements of those that learn any.
-
-    Parameters
-    ----------
-    outputs
-        Heads with their outputs, as of `Ensemble.run`.
-
-    Returns
-    -------
-    RowScores
-        ``(rows, classes)``.
-    """
-    moving = [x for model, x in outputs if model.settings.displacement_s] or [outputs[0][1]]
-    return RowScores(
-        np.mean([x.logits for _, x in outputs], axis=0),
-        np.mean([x.displacement_s for x in moving], axis=0),
-    )
-
-
-def load_models(folders: Sequence[Path]) -> Ensemble:
-    """Load one model folder or several.
+def load_models(folders: Sequence[Path], combination: Path | None = None) -> Ensemble:
+    """Load one model folder or several, trained here or imported.
 
     Parameters
     ----------
     folders
-        Model folders that a training has written.
+        Model folders that a training or ``ImportHead`` has written.
+    combination
+        A file with the weights and calibration of these heads, as ``PredictSpotting --choose_on``
+        writes it; None: equal weights.
 
     Returns
     -------
@@ -222,19 +52,9 @@ def load_models(folders: Sequence[Path]) -> Ensemble:
     >>> models = load_models([Path("models/fusion")])  # doctest: +SKIP
     >>> models.spot_half({"FFT": rows}).position_ms  # doctest: +SKIP
     """
-    return Ensemble([load_model(folder) for folder in folders])
-
-
-def _average(chosen: Sequence[Postprocessing]) -> Postprocessing:
-    tops = [c.top for c in chosen if c.top is not None]
-    return Postprocessing(
-        np.mean([c.nms_windows_s for c in chosen], axis=0),
-        float(np.mean([c.displacement_scale for c in chosen])),
-        float(np.mean(tops)) if tops else None,
-        np.mean([c.threshold for c in chosen], axis=0),
-        float(np.mean([c.temperature for c in chosen])),
-        float(np.mean([c.offset for c in chosen])),
-    )
+    heads = [load_published(f) if kind_of(f) else load_model(f) for f in folders]
+    classes = len(heads[0].settings.classes)
+    return Ensemble(heads, read_combination(combination, classes) if combination else None)
 
 
 def predict(
@@ -336,7 +156,7 @@ def predict_game(
     --------
     >>> spots, warnings = predict_game(root, game, models)  # doctest: +SKIP
     """
-    halves = {n: _open_half(Half(root, game, n), models, without) for n in (1, 2)}
+    halves = {n: open_half(Half(root, game, n), models, without) for n in (1, 2)}
     if not any(features for features, _ in halves.values()):
         raise InputError(f"{root / game}: no feature file of {', '.join(models.modalities)}")
     peaks = []
@@ -353,10 +173,32 @@ def predict_game(
     return to_spots(peaks, models.postprocessing.spread, models.classes), warnings
 
 
-def _open_half(
+def open_half(
     half: Half, models: Ensemble, without: Sequence[str]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Open the features of a half that `models` take; gives them and warnings."""
+    """Open the features of a half.
+
+    Parameters
+    ----------
+    half
+        The half.
+    models
+        The head or heads.
+    without
+        Modalities to treat as missing.
+
+    Returns
+    -------
+    dict, list
+        Rows by modality, and warnings.
+
+    Raises
+    ------
+    InputError
+        A file is damaged, or of another video.
+    UsageError
+        The features were made with other settings than those of the training.
+    """
     paths = {name: half.feature(name) for name in models.modalities if name not in without}
     present = {name: path for name, path in paths.items() if path.exists()}
     if not present:

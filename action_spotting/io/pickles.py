@@ -1,4 +1,4 @@
-"""Pickles of strangers: numbers, arrays and the fields of a PCA are read, nothing is executed.
+"""Pickles of strangers: numbers, arrays and fields of scikit-learn's are read, nothing is executed.
 
 A pickle is a program. Each name in it stands for a reader of ours, never for what it names: a class
 with ``__setstate__`` or a bound method, of which a pickle can set no attributes.
@@ -10,7 +10,7 @@ import io
 import pickle
 import pickletools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from action_spotting.io.files import read_bytes
 MAX_PICKLE_BYTES = 256 * 2**20
 MAX_STEPS = 10_000
 """Of a pickle; a PCA has some hundred."""
+
+PCA_CLASSES = ("sklearn.decomposition._pca.PCA", "sklearn.decomposition.pca.PCA")
 
 _NUMBERS = re.compile(r"[<>=|]?[fiub]\d{1,2}")
 _CUT_SHORT = (
@@ -42,8 +44,12 @@ class Fields:
         self.values = {name: _plain(value) for name, value in state.items()}
 
 
-def read_pickle(path: Path) -> Any:
-    """Read a pickle of a PCA (as `Fields`) or of an array (as ``numpy.ndarray``).
+def read_pickle(
+    path: Path, classes: Sequence[str] = PCA_CLASSES, what: str = "a PCA or an average"
+) -> Any:
+    """Read a pickle of a scikit-learn object (as `Fields`) or of an array (``numpy.ndarray``).
+
+    `classes` are the full names that the object's class has had, `what` names it in the error.
 
     Raises
     ------
@@ -55,13 +61,43 @@ def read_pickle(path: Path) -> Any:
             f"{path}: no such file; without --transform_only it is fitted and saved there"
         )
     data = read_bytes(path, MAX_PICKLE_BYTES)
+    return parse_pickle(data, str(path), what, dict.fromkeys(classes, Fields))
+
+
+def parse_pickle(
+    data: bytes,
+    where: str,
+    what: str,
+    readers: Mapping[str, Any],
+    persistent: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Read the bytes of a pickle.
+
+    Parameters
+    ----------
+    data
+        The pickle.
+    where, what
+        Its origin, and what it is expected to be, for the error.
+    readers
+        What stands for each further name that it may have: a class without ``__reduce__``, or a
+        bound method.
+    persistent
+        Gives what a persistent identifier stands for; None: there are none.
+
+    Raises
+    ------
+    InputError
+        Cut short, or with a name in it that is not known.
+    """
     try:
         if any(count >= MAX_STEPS for count, _ in enumerate(pickletools.genops(data))):
             raise pickle.UnpicklingError(f"it has more than {MAX_STEPS} steps")
-        return _plain(_NumbersOnly(io.BytesIO(data), encoding="latin1").load())
+        reader = _NumbersOnly(io.BytesIO(data), readers, persistent)
+        return _plain(reader.load())
     except _CUT_SHORT as error:
         reason = str(error)[:200]
-        raise InputError(f"{path}: not a pickle of a PCA or an average ({reason})") from error
+        raise InputError(f"{where}: not a pickle of {what} ({reason})") from error
 
 
 class _Type:
@@ -127,9 +163,15 @@ class _NumbersOnly(pickle._Unpickler):
         pickle.TUPLE3[0]: _tuple_of(3),
     }
 
-    def __init__(self, source: io.BytesIO, *, encoding: str) -> None:
-        super().__init__(source, encoding=encoding)
+    def __init__(
+        self,
+        source: io.BytesIO,
+        readers: Mapping[str, Any],
+        persistent: Callable[[Any], Any] | None,
+    ) -> None:
+        super().__init__(source, encoding="latin1")
         self._left = len(source.getbuffer())
+        self._persistent = persistent
         self._readers = {
             "numpy.ndarray": _Array,
             "numpy.dtype": _Type,
@@ -140,8 +182,7 @@ class _NumbersOnly(pickle._Unpickler):
             "builtins.bytearray": self._same,
             "builtins.object": Fields,
             "copyreg._reconstructor": Fields,
-            "sklearn.decomposition._pca.PCA": Fields,
-            "sklearn.decomposition.pca.PCA": Fields,
+            **readers,
         }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -152,6 +193,11 @@ class _NumbersOnly(pickle._Unpickler):
                 f"it names {module}.{name}, which numbers do not need and which is not executed"
             )
         return self._readers[known]
+
+    def persistent_load(self, name: Any) -> Any:
+        if self._persistent is None:
+            raise pickle.UnpicklingError("it names something outside the file")
+        return self._persistent(name)
 
     def _empty(self, *_: Any) -> _Array:
         return _Array()

@@ -24,7 +24,10 @@ from action_spotting.io.progress import Progress
 TIMEOUT_S = 20
 """Without any answer."""
 MAX_BYTES = 2 * 2**30
+BLOCK_BYTES = 2**16
 WAIT_S = 0.5
+GIT = "git"
+"""Kind of digest: SHA-1 of a file as Git names its content."""
 HDF5_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError)
 """What h5py raises for a file that is damaged."""
 
@@ -44,7 +47,8 @@ class PretrainedFile:
     url
         Where it is published.
     digest
-        ``"md5:…"`` or ``"sha256:…"`` of the whole file, as its publisher states it.
+        ``"md5:…"`` or ``"sha256:…"`` of the whole file, or ``"git:…"`` as of ``git hash-object``,
+        as its publisher states it; empty: none is known.
     option
         The door's option that names another file, for the error.
     """
@@ -105,45 +109,88 @@ def find(file: PretrainedFile, folder: Path | None = None) -> Path:
 
 
 def _download(file: PretrainedFile, target: Path) -> None:
-    """Download `file` with a progress bar; it appears only when its digest is right."""
+    """Download `file` with a progress bar; it appears only when its digest is right.
+
+    Where the server allows it, what a broken transfer has brought is kept, ``.<name>.partial``, and
+    the next one goes on behind it.
+    """
     import requests
 
-    headers = {"User-Agent": "action_spotting", "Accept-Encoding": "identity"}
+    begun = target.with_name(f".{target.name}.partial")
     try:
-        with (
-            requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer,
-            whole_file(target) as part,
-            part.open("wb") as handle,
-            Progress(None, file.name, "B", unit_scale=True) as bar,
-        ):
-            answer.raise_for_status()
-            if not answer.url.startswith(("https:", file.url.partition("/")[0])):
-                raise requests.RequestException(f"it is redirected to {answer.url}")
-            bar.total = answer.raw.length_remaining
-            for block in chain((b"",), answer.iter_content(2**20)):  # b"": too large from the first
-                handle.write(block)
-                bar.update(len(block))
-                if max(bar.total or 0, handle.tell()) > MAX_BYTES:
-                    raise requests.RequestException(f"it is larger than {MAX_BYTES} bytes")
-            handle.flush()
-            problem = _mismatch(part, file.digest)
-            if problem:
-                kind = answer.headers.get("Content-Type", "of no stated kind")
-                raise requests.RequestException(f"what came is {kind}: {problem}")
+        with whole_file(target) as part:
+            if begun.exists():
+                begun.replace(part)
+            resumable = [bool(part.stat().st_size)]
+            try:
+                _receive(file, part, resumable)
+            except BaseException:
+                if resumable[0] and part.stat().st_size:
+                    part.replace(begun)
+                raise
     except (requests.RequestException, ValueError) as error:  # ValueError: no address at all
         reason: BaseException = error
         while reason.__context__:  # the first cause says more than what wraps it
             reason = reason.__context__
+        kept = "what has come is kept; " if begun.exists() else ""
         raise WeightsUnavailable(
-            f"{file.name} is not here and cannot be downloaded ({reason or repr(reason)}). Fetch "
-            f"{file.url} and put it at {target}, or name a file of your own with {file.option}"
+            f"{file.name} is not here and cannot be downloaded ({kept}{reason or repr(reason)}). "
+            f"Fetch {file.url} and put it at {target}, or name a file of your own with "
+            f"{file.option}"
         ) from error
+
+
+def _receive(file: PretrainedFile, part: Path, resumable: list[bool]) -> None:
+    """Append to `part` what is lacking of the file; `resumable` tells whether to keep it so."""
+    import requests
+
+    headers = {"User-Agent": "action_spotting", "Accept-Encoding": "identity"}
+    done = part.stat().st_size
+    if done:
+        headers["Range"] = f"bytes={done}-"
+    with (
+        requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT_S) as answer,
+        part.open("ab") as handle,
+        Progress(None, file.name, "B", unit_scale=True) as bar,
+    ):
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            resumable[0] = False
+        answer.raise_for_status()
+        if not answer.url.startswith(("https:", file.url.partition("/")[0])):
+            raise requests.RequestException(f"it is redirected to {answer.url}")
+        if answer.status_code != requests.codes.partial_content:
+            handle.truncate(0)
+            done = 0
+        ranges = answer.headers.get("Accept-Ranges", "") == "bytes"
+        resumable[0] = bool(file.digest) and (ranges or done > 0)
+        if answer.raw.length_remaining is not None:
+            bar.total = done + answer.raw.length_remaining
+        bar.update(done)
+        for block in chain(
+            (b"",), answer.iter_content(BLOCK_BYTES)
+        ):  # b"": too large from the first
+            handle.write(block)
+            bar.update(len(block))
+            if max(bar.total or 0, handle.tell()) > MAX_BYTES:
+                resumable[0] = False
+                raise requests.RequestException(f"it is larger than {MAX_BYTES} bytes")
+        handle.flush()
+        resumable[0] = False
+        problem = _mismatch(part, file.digest)
+        if problem:
+            kind = answer.headers.get("Content-Type", "of no stated kind")
+            raise requests.RequestException(f"what came is {kind}: {problem}")
 
 
 def _mismatch(path: Path, digest: str) -> str | None:
     kind, _, want = digest.partition(":")
+    if not digest:
+        return None
     with open_plain(path) as handle:
-        digester = partial(hashlib.new, kind, usedforsecurity=False)
+        digester = partial(hashlib.new, "sha1" if kind == GIT else kind, usedforsecurity=False)
+        if kind == GIT:
+            start = f"blob {path.stat().st_size}\0".encode()
+            digester = partial(digester, start)
         have = hashlib.file_digest(handle, digester).hexdigest()
     if have == want:
         return None

@@ -21,6 +21,8 @@ from action_spotting.io.files import check_plain
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_TEXT, _CHECKSUM_BYTES = 7, 4
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 _FLOAT_VALUES = {1: (5, "<f4"), 2: (6, "<f8")}  # field of a TensorProto with a list of values
 _MOST_DIMS = 8
@@ -46,6 +48,12 @@ class Checkpoint:
     path
         The one file of version 1, or the common beginning of the files of version 2.
 
+    Attributes
+    ----------
+    layer_names
+        In what Keras has saved, the name that the layer and its variable had
+        (``conv/kernel``) of each key (``layer_with_weights-0/kernel/…``); else empty.
+
     Raises
     ------
     UsageError
@@ -66,6 +74,8 @@ class Checkpoint:
             raise UsageError(f"weights {str(path)!r}: no such file or checkpoint")
         try:
             self._tensors = dict(_bundle(path) if path not in self.files else _single_file(path))
+            graph = self._tensors.pop(_GRAPH, None)
+            self.layer_names = _layer_names(graph.data) if graph else {}
         except (_Damaged, struct.error, IndexError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not a TensorFlow checkpoint ({error})") from error
 
@@ -101,7 +111,8 @@ def _bundle(path: Path) -> Iterator[tuple[str, _Tensor]]:
             continue
         fields = _fields(value)
         numbers = _integers(fields)
-        dtype = _DTYPES.get(numbers.get(1, 0))
+        is_graph = numbers.get(1, 0) == _TEXT and bytes(key) == _GRAPH.encode()
+        dtype = "u1" if is_graph else _DTYPES.get(numbers.get(1, 0))
         if dtype is None or any(number == 7 for number, _ in fields):  # text, or slices
             continue
         shard = numbers.get(3, 0)
@@ -111,7 +122,26 @@ def _bundle(path: Path) -> Iterator[tuple[str, _Tensor]]:
             shards[shard] = _map(path.with_name(f"{path.name}.data-{shard:05}-of-{count:05}"))
         start, size = numbers.get(4, 0), numbers.get(5, 0)
         data = shards[shard][start : start + size]
-        yield _text(key), _tensor(dtype, _shape(fields, 2), data, size)
+        shape = (size,) if is_graph else _shape(fields, 2)
+        yield _text(key), _tensor(dtype, shape, data, size)
+
+
+def _layer_names(text: memoryview) -> dict[str, str]:
+    """Read the full names in a ``TrackableObjectGraph``, one text behind its length and checksum.
+
+    Its field 1 are nodes, whose field 2 are variables: 2 the full name, 3 the key.
+    """
+    length, at = _varint(text, 0)
+    graph = text[at + _CHECKSUM_BYTES :]
+    if length != len(graph):
+        raise _Damaged("its object graph is cut short")
+    names = {}
+    for node in _messages(_fields(graph), 1):
+        for variable in _messages(node, 2):
+            texts = {number: value for number, value in variable if number in (2, 3)}
+            if len(texts) == 2:
+                names[_text(texts[3])] = _text(texts[2])
+    return names
 
 
 def _single_file(path: Path) -> Iterator[tuple[str, _Tensor]]:

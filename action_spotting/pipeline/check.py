@@ -228,7 +228,10 @@ class _Check:
             if name not in self.work.lacking[half]:
                 self.work.lacking[half].append(name)
             return True
-        reason = self.media[half] or "missing, and not made here"
+        reason = (
+            self.media[half]
+            or "missing, and not made by this command (ExtractONNX and DownloadSoccerNet do)"
+        )
         self.work.failures[name][str(half.feature(name))] = reason
         return False
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from action_spotting.dataset.events import game_time
+import numpy as np
+
+from action_spotting.dataset.events import Events, game_time
 from action_spotting.dataset.layout import relative
 from action_spotting.dataset.media import Clip
-from action_spotting.errors import SpottingError
+from action_spotting.errors import SpottingError, UsageError
 from action_spotting.io.tables import table
 from action_spotting.pipeline.video_plan import VideoOutcome, VideoPlan
+
+if TYPE_CHECKING:
+    from action_spotting.evaluation.report_game import Game
+    from action_spotting.export.timeline import Timeline
 
 
 def check_outputs(plan: VideoPlan) -> None:
@@ -25,7 +32,8 @@ def check_outputs(plan: VideoPlan) -> None:
     Raises
     ------
     UsageError
-        An unknown format, a video that is no mp4, or two that would be one file.
+        An unknown format, a video that is no mp4, two that would be one file, or a file where a
+        folder is expected.
     """
     from action_spotting.export.footage import check_target
     from action_spotting.export.overlay import overlay_paths
@@ -37,13 +45,14 @@ def check_outputs(plan: VideoPlan) -> None:
         check_target(path, plan.videos)
     if plan.highlights:
         check_target(plan.highlights, plan.videos, overlays)
+    if plan.clips and plan.clips.exists() and not plan.clips.is_dir():
+        raise UsageError(f"--clips {plan.clips}: is a file; a folder is expected")
 
 
 def show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> None:
-    """Write report, exports, highlights and overlay of the spots that reach their thresholds.
+    """Write report, exports and videos of the spots that reach their thresholds.
 
-    An export, highlights or an overlay that fails does not stop the others; its reason goes to
-    ``outcome.failures``.
+    What fails does not stop the others; its reason goes to ``outcome.failures``.
 
     Parameters
     ----------
@@ -59,34 +68,25 @@ def show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> N
     SpottingError
         The media cannot be read, or the report cannot be written.
     """
-    from action_spotting.evaluation.report import Game, write_report
     from action_spotting.export.registry import write_exports
-    from action_spotting.export.thumbnails import thumbnails
     from action_spotting.export.timeline import build_timeline
 
-    title, seen = plan.videos[0].stem, outcome.spots.take(outcome.rows)
-    timeline = build_timeline(title, seen, clips, folder=plan.out)
+    rows = outcome.rows
+    seen, probability = outcome.spots.take(rows), outcome.probability[rows]
+    timeline = build_timeline(plan.name, seen, clips, folder=plan.out, probability=probability)
     if timeline.moved:
         outcome.notices.append(f"{timeline.moved} spots outside their half are shown at its end")
-    if not timeline.moments and (plan.highlights or plan.overlay):
-        outcome.notices.append("no spot reaches its threshold: no highlights, no overlay")
-    report = Game(
-        title,
-        seen,
-        probability=outcome.probability[outcome.rows],
-        videos={number: relative(clip.path, plan.out) for number, clip in clips.items()},
-        starts_s={half.number: (half.lead_ms + half.file_ms) / 1000 for half in timeline.halves},
-        pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(timeline)],
-    )
-    path = plan.out / "report.html"
-    write_report(path, [report], title=title, notes=outcome.notices)
-    outcome.files["report"] = path
+    if not timeline.moments and (plan.highlights or plan.overlay or plan.clips):
+        outcome.notices.append("no spot reaches its threshold: no highlights, overlay or clips")
+    game = _game_of(plan, clips, timeline, seen, probability)
+    _report(plan, game, outcome)  # first of all: what follows may take long
     for name in plan.exports:
         with _alone(name, outcome):
             for path in write_exports(timeline, [name], plan.out):
                 outcome.files[path.name] = path
     if timeline.moments:
         _make_videos(plan, timeline, outcome)
+    _report(plan, game, outcome)  # once more, with links to what was made
 
 
 def spots_table(outcome: VideoOutcome) -> str:
@@ -104,8 +104,6 @@ def spots_table(outcome: VideoOutcome) -> str:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from action_spotting.dataset.events import Events
     >>> spots = Events([1], [61_500], [2], confidence=[0.4])
     >>> print(spots_table(VideoOutcome(spots, np.array([0.3]), np.full(17, 0.5))))
     no spot reaches its class's threshold; 1 weaker spots are in the predictions only (see ...)
@@ -148,7 +146,41 @@ def closing_text(outcome: VideoOutcome) -> str:
     return "\n\n".join(parts)
 
 
-def _make_videos(plan: VideoPlan, timeline: Any, outcome: VideoOutcome) -> None:
+def _game_of(
+    plan: VideoPlan,
+    clips: Mapping[int, Clip],
+    timeline: Timeline,
+    seen: Events,
+    probability: np.ndarray,
+) -> Game:
+    """The match as the report shows it."""
+    from action_spotting.evaluation.report_game import Game
+    from action_spotting.export.thumbnails import thumbnails
+
+    halves = timeline.halves
+    return Game(
+        plan.name,
+        seen,
+        videos={number: relative(clip.path, plan.out) for number, clip in clips.items()},
+        starts_s={half.number: (half.lead_ms + half.file_ms) / 1000 for half in halves},
+        lengths_s={half.number: half.duration_ms / 1000 for half in halves},
+        pictures=[(moment.index, jpeg) for moment, jpeg in thumbnails(timeline)],
+        probability=probability,
+    )
+
+
+def _report(plan: VideoPlan, game: Game, outcome: VideoOutcome) -> None:
+    """Write the report with links to all files that are there."""
+    from action_spotting.evaluation.report import write_report
+
+    links = {p.name: relative(p, plan.out) for p in outcome.files.values() if p.suffix != ".html"}
+    path = plan.out / "report.html"
+    write_report(path, [replace(game, files=links)], title=plan.title, notes=outcome.notices)
+    outcome.files["report"] = path
+
+
+def _make_videos(plan: VideoPlan, timeline: Timeline, outcome: VideoOutcome) -> None:
+    from action_spotting.export.clips import clips
     from action_spotting.export.overlay import overlay
     from action_spotting.export.reel import highlights
 
@@ -160,6 +192,11 @@ def _make_videos(plan: VideoPlan, timeline: Any, outcome: VideoOutcome) -> None:
         with _alone("overlay", outcome):
             for path in overlay(timeline, plan.overlay):
                 outcome.files[path.name] = path
+    if plan.clips:
+        with _alone("clips", outcome):
+            made = clips(timeline, plan.clips)
+            outcome.files["clips"] = plan.clips
+            outcome.failures |= made.failures
 
 
 @contextlib.contextmanager

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import base_of, pca_of
 from action_spotting.dataset.splits import list_games
@@ -144,37 +142,6 @@ def _summary_table(outcome: Outcome) -> str:
     total = sum(seconds for _, seconds, _ in outcome.stages)
     rows.append(["total", "", "", "", f"{total:.1f} s"])
     return table(["stage", "made", "already there", "failed", "time"], rows)
-
-
-def occurring_average(evaluation: Evaluation) -> dict[str, float]:
-    """Give each metric's average-mAP over the classes that occur.
-
-    SoccerNet's own average counts a class that never occurs as 0.
-
-    Parameters
-    ----------
-    evaluation
-        As `score_folder` gives it.
-
-    Returns
-    -------
-    dict of str to float
-        By metric, in [0, 1].
-
-    Examples
-    --------
-    >>> from action_spotting.dataset.events import Events
-    >>> from action_spotting.evaluation.evaluate import score_set
-    >>> from action_spotting.evaluation.game_set import GameSet
-    >>> labels, spots = Events([1], [60_000], [2]), Events([1], [60_400], [2], confidence=[0.9])
-    >>> evaluation = score_set(GameSet(("A - B",), (labels,), (spots,)), metrics=["tight"])
-    >>> round(occurring_average(evaluation)["tight"], 3)
-    1.0
-    """
-    return {
-        metric: float(np.mean(result.per_class[result.visible + result.unshown > 0]))
-        for metric, result in evaluation.results.items()
-    }
 
 
 def _sample(plan: Plan) -> tuple[Plan, Summary]:
@@ -342,6 +309,7 @@ def closing_text(outcome: Outcome) -> str:
     """
     parts = [_summary_table(outcome)]
     if outcome.evaluation:
+        from action_spotting.evaluation.evaluate import occurring_average
         from action_spotting.evaluation.tables import score_table
 
         averages = occurring_average(outcome.evaluation)

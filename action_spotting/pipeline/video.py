@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from action_spotting.dataset.layout import feature_path, predictions_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import GPU
-from action_spotting.fusion.split_data import open_features
+from action_spotting.fusion.split_data import open_features, provenance_of
 from action_spotting.pipeline.features import FeaturePlan, make_features
 from action_spotting.pipeline.model_files import check_models
 from action_spotting.pipeline.show import check_outputs, show
@@ -61,11 +61,12 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     from action_spotting.fusion.peak_picking import NO_PEAKS
     from action_spotting.fusion.postprocessing import to_spots
     from action_spotting.fusion.prediction import load_models
+    from action_spotting.fusion.published.notes import write_notice
 
     use_device(GPU)  # before TensorFlow runs the head, after which it cannot be chosen any more
-    models = load_models(plan.model_dirs)
+    models = load_models(plan.model_dirs, plan.combination)
     thresholds = parse_threshold(plan.threshold, models.thresholds)
-    notices: list[str] = []
+    notices = list(plan.notes)
     wanted = FeaturePlan(
         out=plan.out,
         clips=clips,
@@ -77,6 +78,7 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     )
     modalities = make_features(wanted, notices, begin)
     opened = [_open_half(plan.out, number, modalities, models.fps) for number in clips]
+    notices += _head_notes(plan.out, clips, models)
     peaks = [models.peaks(models.run(half)) if half else NO_PEAKS for half in opened]
     chosen = models.postprocessing
     spots = to_spots(peaks, chosen.spread, models.classes)
@@ -85,6 +87,8 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots)
     outcome.files["predictions"] = path
+    if notice := write_notice(plan.out, models.models):
+        outcome.files["heads"] = notice
     show(plan, clips, outcome)
     return outcome
 
@@ -133,6 +137,15 @@ def _open_half(
     paths = {name: feature_path(folder, number, name) for name in modalities}
     there = {name: path for name, path in paths.items() if path.exists()}
     return open_features(there, fps) if there else {}
+
+
+def _head_notes(folder: Path, numbers: Iterable[int], models: Any) -> list[str]:
+    """Say whose heads these are, and whether their features were made with random weights."""
+    from action_spotting.fusion.published.notes import notes_of
+
+    found = [(name, feature_path(folder, n, name)) for name in models.modalities for n in numbers]
+    records = {name: provenance_of(path) for name, path in found if path.exists()}
+    return notes_of(models.models, records)
 
 
 def _common_provenance(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from action_spotting.dataset.events import Events
+from action_spotting.dataset.match_names import heading
 from action_spotting.errors import SOME_FAILED
 from action_spotting.extraction.registry import Pretrained
 
@@ -39,6 +40,14 @@ class VideoPlan:
         Files for other tools: of `action_spotting.export.registry.FORMATS`.
     highlights, overlay
         Videos to make (mp4), or None.
+    clips
+        Folder that gets one clip a spot, or None.
+    title
+        How the match is called; None: see `name`.
+    combination
+        Weights and calibration of several heads, or None: equal weights.
+    notes
+        What the user should know of the choice of the model.
 
     Examples
     --------
@@ -58,6 +67,23 @@ class VideoPlan:
     exports: tuple[str, ...] = ()
     highlights: Path | None = None
     overlay: Path | None = None
+    clips: Path | None = None
+    title: str | None = None
+    combination: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The title; else the folder of a video that SoccerNet named; else what the user named.
+
+        That is a single video's name without its ending, or, of several, the match's folder.
+        """
+        first = self.videos[0]
+        if self.title:
+            return self.title
+        if heading(first.parent.name).about:
+            return first.parent.name
+        return first.stem if len(self.videos) == 1 else self.out.resolve().name or first.stem
 
 
 @dataclass

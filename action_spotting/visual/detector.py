@@ -16,8 +16,9 @@ import numpy as np
 
 from action_spotting.dataset.features import sha256
 from action_spotting.errors import InputError, UsageError
+from action_spotting.io.onnx_network import OnnxNetwork
 from action_spotting.visual.boxes import BALL, PERSON
-from action_spotting.visual.onnx_network import MAX_INPUT_BYTES, OnnxNetwork
+from action_spotting.visual.picture_input import picture_input
 
 NAMES = ("person", "sports ball")
 COCO_IDS = (0, 32)
@@ -28,8 +29,9 @@ MAX_BOXES = 300
 MAX_NAMES = 2**16
 """Characters of an export's list of class names."""
 
+DEFAULT_SIDE = 640
+
 _PAD = 114
-_DEFAULT_SIDE = 640
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))  # n … x, and n6 … x6
 
 
@@ -119,7 +121,10 @@ class Detector:
         self._settings = settings
         self._network = _open_network(settings)
         self.device = self._network.device
-        self.batch_size, self.side = _input_size(settings, self._network.shape)
+        shape = self._network.shape
+        side = settings.imgsz or (None if any(shape[2:]) else DEFAULT_SIDE)
+        taken = picture_input(settings.weights, shape, side, settings.batch_size, option="--imgsz")
+        self.batch_size, self.side = taken.batch_size, taken.side
         blank = np.zeros((self.batch_size, self.side, self.side, 3), np.uint8)
         classes = _check_output(settings.weights, self._predict(blank), self.side)
         self._ids = _class_ids(self._network, classes)
@@ -270,32 +275,6 @@ def _class_ids(network: OnnxNetwork, classes: int) -> tuple[int, int]:
             f"{classes} classes, counted from 0"
         )
     return person, ball
-
-
-def _input_size(settings: DetectorSettings, shape: tuple[int | None, ...]) -> tuple[int, int]:
-    """Give the batch size and the side to use: the export's where it fixes them."""
-    path = settings.weights
-    if len(shape) != 4 or shape[1] not in (3, None):
-        raise InputError(
-            f"{path}: not a YOLOv5 export: its input is {shape}, expected (batch, 3, height, width)"
-        )
-    batch, _, fixed, width = shape
-    if fixed and settings.imgsz and fixed != settings.imgsz:
-        raise UsageError(
-            f"--imgsz {settings.imgsz}: {path} was exported for {fixed}; leave --imgsz "
-            "out, or export it with --dynamic"
-        )
-    if fixed and width and width != fixed:
-        raise InputError(f"{path}: its input is {shape}; a square one is expected")
-    batch = settings.batch_size if batch is None else batch
-    side = fixed or settings.imgsz or _DEFAULT_SIDE
-    need = 12 * batch * side * side  # float32, three channels
-    if batch < 1 or need > MAX_INPUT_BYTES:
-        raise InputError(
-            f"{path}: {batch} pictures of {side} x {side} a call take {need / 2**30:.1f} GB, of "
-            f"{MAX_INPUT_BYTES / 2**30:.0f} allowed; a smaller --batch_size or --imgsz"
-        )
-    return batch, side
 
 
 def _check_output(path: Path, output: np.ndarray, side: int) -> int:

@@ -16,13 +16,17 @@ SCRIPTS = {
     "download": "Features/DownloadSoccerNet.py",
     "extract-resnet": "Features/ExtractResNET_TF2.py",
     "extract-yolov5": "Features/ExtractYOLOv5.py",
+    "extract-onnx": "Features/ExtractONNX.py",
+    "convert-released": "Features/ConvertReleased.py",
     "extract-audio": "audio-features-extraction/extract_features.py",
     "reduce": "Features/ReduceFeaturesPCA.py",
     "train": "Models/TrainSpotting.py",
+    "import-head": "Models/ImportHead.py",
     "predict": "Models/PredictSpotting.py",
     "spot": "Models/SpotVideo.py",
     "run": "Models/RunPipeline.py",
     "evaluate": "Evaluation/EvaluateSpotting.py",
+    "compare-heads": "Evaluation/CompareHeads.py",
     "report": "Evaluation/ReportSpotting.py",
     "export": "Evaluation/ExportSpotting.py",
 }
@@ -96,6 +100,7 @@ def test_the_shell_completes_commands_and_options(tmp_path):
     assert complete("action-spotting ex", tmp_path) == [
         "extract-resnet",
         "extract-yolov5",
+        "extract-onnx",
         "extract-audio",
         "export",
     ]

@@ -22,6 +22,7 @@ def no_network(monkeypatch):
 def test_names_of_a_games_files():
     assert download.file_names("labels") == ["Labels-v2.json"]
     assert download.file_names("labels", version=1) == ["Labels.json"]
+    assert download.file_names("labels", labels=["v3"]) == ["Labels-v3.json"]
     assert download.file_names("videos") == ["1_224p.mkv", "2_224p.mkv"]
     with pytest.raises(UsageError, match="did you mean 'labels'"):
         download.file_names("label")

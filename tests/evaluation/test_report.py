@@ -22,7 +22,8 @@ from action_spotting.evaluation.diagnosis import calibrate, diagnose
 from action_spotting.evaluation.evaluate import score_set
 from action_spotting.evaluation.figures import calibration_curve, save_figures, to_svg
 from action_spotting.evaluation.game_set import GameSet
-from action_spotting.evaluation.report import Game, games_of, write_report
+from action_spotting.evaluation.report import games_of, write_report
+from action_spotting.evaluation.report_game import Game
 
 SVG = "{http://www.w3.org/2000/svg}"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -141,6 +142,47 @@ def test_the_policy_knows_style_and_script_by_their_hash(tmp_path, evaluation):
     assert not [name for name in Page(text).attributes if name == "style" or name[:2] == "on"]
 
 
+def test_a_probability_is_never_called_a_confidence(tmp_path):
+    known = Game("known", spots(0.9, 0.2), probability=np.array([0.4, 0.1]), pictures=[(0, PNG)])
+    write_report(tmp_path / "known.html", [known])
+    write_report(tmp_path / "unknown.html", [replace(known, probability=None)])
+    text, other = ((tmp_path / f"{name}.html").read_text() for name in ("known", "unknown"))
+    (game,), (bare,) = (data_of(page)["games"] for page in (text, other))
+    assert (game["measure"], bare["measure"]) == ("probability", "confidence")
+    assert game["halves"][0]["spots"] == [[0, 0, 0.4, 1, 0.9], [1000, 0, 0.1, 1, 0.2]]
+    assert bare["halves"][0]["spots"] == [[0, 0, 0.9, 1], [1000, 0, 0.2, 1]]
+    assert "1 - 00:00 · 40 %" in text
+    assert "1 - 00:00 · 0.90" in other
+    assert "probable" not in other[other.index("<body>") : other.index("<script")]
+
+
+def test_the_heading_names_teams_and_score(tmp_path):
+    game = Game("epl/2014-2015/2015-02-21 - 18-00 Chelsea 1 - 1 Burnley", spots(0.9))
+    for title, heading in ((None, "Chelsea 1 – 1 Burnley"), ("Sunday's <match>", "Sunday")):
+        write_report(tmp_path / "r.html", [game], title=title)
+        text = (tmp_path / "r.html").read_text()
+        assert f"<h1>{heading}" in text
+        assert "2015-02-21 · epl 2014-2015" in text
+    assert "Chelsea 1 – 1 Burnley · 2015-02-21" in text
+
+
+def test_links_lead_to_the_files_beside_the_report(tmp_path):
+    game = Game("m", spots(0.9), files={"spots <1>.csv": "a dir/spots #1.csv"})
+    write_report(tmp_path / "r.html", [game])
+    text = (tmp_path / "r.html").read_text()
+    assert '<a href="a%20dir/spots%20%231.csv">spots &lt;1&gt;.csv</a>' in text
+
+
+def test_the_score_is_first_that_of_the_classes_that_occur(tmp_path):
+    labels = Events([1, 1], [10_000, 50_000], [2, 13])
+    found = Events([1, 1], [10_000, 50_000], [2, 13], confidence=[0.9, 0.8])
+    text = write(tmp_path / "r.html", score_set(game_set([labels], [found])))
+    assert '<p class="big">100.0<span> %</span></p>' in text
+    assert "over the 2 classes that occur" in text
+    assert "Over all 17, absent ones as 0, as SoccerNet counts: 11.8" in text
+    assert text.index('class="big"') < text.index('id="desk"') < text.index("<h2>Classes")
+
+
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", os.fsdecode(b"m\xff.mkv"), "<i>\u2028"])
 def test_a_report_takes_any_name(name, tmp_path):
     game = Game(name, spots(0.9), videos={1: name.replace("\ud800", "x")})
@@ -154,20 +196,14 @@ def test_a_report_takes_any_name(name, tmp_path):
     assert video == name.replace("\ud800", "x")
 
 
-def test_a_game_without_any_spot(tmp_path):
-    write_report(tmp_path / "r.html", [Game("empty", spots())])
-    assert "nothing was spotted" in (tmp_path / "r.html").read_text()
-
-
 def test_the_most_confident_of_very_many_spots_are_drawn(tmp_path):
-    many = spots(*np.linspace(0, 1, 1500))
+    many = spots(*np.linspace(0, 1, 12_000))
     write_report(tmp_path / "r.html", [Game("dense", many)])
     text = (tmp_path / "r.html").read_text()
     drawn = data_of(text)["games"][0]["halves"][0]["spots"]
-    assert len(drawn) == 1000
-    assert min(row[2] for row in drawn) >= 0.333
-    assert "the 1000 most confident spots are drawn; 500 more" in text
-    assert "The 200 most confident; 1300 more" in text
+    assert len(drawn) == 10_000
+    assert min(row[2] for row in drawn) >= 0.166
+    assert "the 10000 most confident spots are here; 2000 more" in text
 
 
 def test_a_thumbnail_must_be_a_picture(tmp_path):

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
+import openpyxl
 import opentimelineio as otio
 import pysubs2
 import pytest
@@ -22,6 +24,7 @@ from kloppy import sportscode
 from action_spotting.dataset.events import Events
 from action_spotting.dataset.media import Clip
 from action_spotting.errors import UsageError
+from action_spotting.export.formats.csv_table import HEADER
 from action_spotting.export.registry import FORMATS, check_formats, write_exports
 from action_spotting.export.selection import Window
 from action_spotting.export.timeline import Timeline, build_timeline
@@ -41,6 +44,18 @@ def read_csv(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
         table = list(csv.DictReader(handle))
     assert {row["game"] for row in table} <= {timeline.game}
     return [(int(row["match_ms"]), row["name"]) for row in table]
+
+
+def read_csv_semicolon(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        table = list(csv.DictReader(handle, delimiter=";"))
+    return [(int(row["match_ms"]), row["name"].removeprefix("'")) for row in table]
+
+
+def read_xlsx(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
+    header, *table = openpyxl.load_workbook(path)["spots"].iter_rows(values_only=True)
+    assert header == HEADER
+    return [(row[4], row[6]) for row in table]
 
 
 def read_json(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
@@ -141,6 +156,8 @@ def read_otio(path: Path, timeline: Timeline) -> list[tuple[int, str]]:
 
 READERS = {
     "csv": read_csv,
+    "csv_semicolon": read_csv_semicolon,
+    "xlsx": read_xlsx,
     "json": read_json,
     "osl": read_osl,
     "vtt": read_vtt,
@@ -210,7 +227,9 @@ def test_the_same_spots_give_the_same_bytes(name, timelines, tmp_path):
         assert str(tmp_path).encode() not in b"".join(one)
 
 
-@pytest.mark.parametrize("name", ["vtt", "srt", "sportscode", "csv", "edl", "chapters"])
+@pytest.mark.parametrize(
+    "name", ["vtt", "srt", "sportscode", "csv", "csv_semicolon", "xlsx", "edl", "chapters"]
+)
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10, deadline=None
 )
@@ -278,6 +297,37 @@ def test_an_edl_holds_999_events(timelines):
 def test_the_csv_has_one_line_a_spot(timelines):
     text = FORMATS["csv"].export(timelines["no media"], None)
     assert len(list(csv.reader(io.StringIO(text)))) == 7
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1+1", "\t=1", "\n=1", "http://x"]
+)
+def test_no_cell_of_a_spreadsheet_is_a_formula(name, timelines, tmp_path):
+    hostile = replace(timelines["first half alone"], game=name)
+    table, sheet = write_exports(hostile, ["csv_semicolon", "xlsx"], tmp_path)
+    with table.open(encoding="utf-8-sig", newline="") as handle:
+        _, row = csv.reader(handle, delimiter=";")
+    assert row[0] == (name if name.startswith("http") else "'" + name)
+    cell = openpyxl.load_workbook(sheet)["spots"]["A2"]
+    assert (cell.data_type, cell.value, cell.hyperlink) == ("s", name.strip(), None)
+
+
+def test_tables_hold_confidence_and_probability_side_by_side(spots_of, tmp_path):
+    spots = spots_of((1, 0, "Goal", 0.9), (1, 5, "Foul", 0.25))
+    known = build_timeline("m", spots, {}, probability=np.array([0.725, 0.5]))
+    paths = write_exports(known, ["csv", "csv_semicolon", "json", "xlsx", "srt"], tmp_path)
+    plain, local, own, sheet, subtitles = paths[:5]
+    assert plain.read_text().splitlines()[1].endswith("Goal,Goal,0.900000,0.725000")
+    assert local.read_text(encoding="utf-8-sig").splitlines()[1].endswith("0,900000;0,725000")
+    first = json.loads(own.read_text())["spots"][0]
+    assert (first["confidence"], first["probability"]) == (0.9, 0.725)
+    cells = openpyxl.load_workbook(sheet)["spots"][2]
+    assert [cell.value for cell in cells[7:]] == [0.9, 0.725]
+    assert cells[8].number_format == "0 %"
+    assert "Goal (1 - 00:00, 72 %)" in subtitles.read_text()
+    unknown = write_exports(build_timeline("m", spots, {}), ["csv", "json"], tmp_path)
+    assert unknown[0].read_text().splitlines()[1].endswith("0.900000,")
+    assert json.loads(unknown[1].read_text())["spots"][0]["probability"] is None
 
 
 def test_unknown_formats_are_answered_with_the_nearest():

@@ -9,10 +9,10 @@ import pytest
 from scipy.special import logit
 
 from action_spotting.errors import UsageError
+from action_spotting.fusion.ensemble import Ensemble, mean_scores
 from action_spotting.fusion.model import RowScores
 from action_spotting.fusion.peak_picking import smooth
 from action_spotting.fusion.postprocessing import Postprocessing
-from action_spotting.fusion.prediction import Ensemble, mean_scores
 from action_spotting.fusion.settings import make_settings
 
 SETTINGS = make_settings("small", modalities=("FFT",), classes=("Goal",), smooth_s=0.0)

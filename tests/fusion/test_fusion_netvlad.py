@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from action_spotting.fusion.netvlad import NetVLADNetwork, Pool
+from action_spotting.fusion.netvlad import NetVLADNetwork
+from action_spotting.fusion.pooling import Pool
 from action_spotting.fusion.settings import make_settings
 
 

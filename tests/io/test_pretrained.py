@@ -99,6 +99,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"220 smtp ready\r\n")
         self.close_connection = True
 
+    def broken(self) -> None:
+        """Breaks off at first; goes on from where it is asked to."""
+        begin = int(self.headers.get("Range", "bytes=0-")[6:-1])
+        stop = len(CONTENT) if begin else 700_000
+        self.send_response(206 if begin else 200)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(CONTENT) - begin))
+        self.end_headers()
+        self.wfile.write(CONTENT[begin:stop])
+        self.close_connection = True
+
     def packed(self) -> None:
         self.answer(b"no gzip at all", Content_Encoding="gzip")
 
@@ -176,6 +187,30 @@ def test_what_a_bad_network_does_is_told_as_it_is(how, reason, cache, server):
         assert text not in str(told.value)
     assert f"Fetch {file.url} and put it at {cache / 'net.h5'}" in str(told.value)
     assert not list(cache.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["right", "wrong"])
+def test_a_broken_transfer_goes_on_where_it_was(kind, cache, server):
+    file = PretrainedFile("net.h5", f"{server}/broken", DIGEST)
+    begun = cache / ".net.h5.partial"
+    with pytest.raises(WeightsUnavailable, match="what has come is kept; .*more expected"):
+        find(file)
+    assert 600_000 < begun.stat().st_size <= 700_000
+    if kind == "right":
+        assert find(file).read_bytes() == CONTENT
+    else:
+        begun.write_bytes(b"other bytes")
+        with pytest.raises(WeightsUnavailable, match="md5 is .*, expected"):
+            find(file)
+    assert not begun.exists()
+
+
+def test_a_digest_of_git_s_or_none(cache, server):
+    blob = hashlib.sha1(b"blob %d\0%s" % (len(CONTENT), CONTENT)).hexdigest()
+    assert find(PretrainedFile("a.h5", f"{server}/well", f"git:{blob}")).exists()
+    with pytest.raises(UsageError, match="git is .*, expected 00"):
+        find(PretrainedFile("a.h5", f"{server}/well", "git:00"))
+    assert find(PretrainedFile("b.h5", f"{server}/well", "")).exists()
 
 
 def test_without_network_the_error_says_what_to_do(cache):

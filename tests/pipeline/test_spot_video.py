@@ -98,7 +98,8 @@ def test_the_report_comes_first_and_what_fails_stops_only_itself(tone_video, tmp
     assert "FAILED edl: spots.edl: tone: 1200 spots" in closing_text(outcome)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "data:image/jpeg" in page
-    assert '<td class="n">0.900</td><td class="n">0.16</td>' in page  # the 200th spot's
+    assert "[199,2,0.166,1,0.9]" in page.replace(" ", "")  # the 200th spot's probability
+    assert '<a href="spots.csv">spots.csv</a>' in page
 
 
 def test_the_table_has_the_spots_above_their_thresholds_with_probabilities():
@@ -145,6 +146,35 @@ def test_halves_of_one_file_meet_where_the_second_starts(tone_video, tmp_path):
         clips_of(plan([tone_video], tmp_path, second_half_start_s=99.0))
     with pytest.raises(UsageError, match="two videos"):
         clips_of(plan([tone_video] * 3, tmp_path))
+
+
+def test_the_match_is_called_as_the_user_says_or_as_its_files_are(tmp_path):
+    names = [
+        (["a/final.mp4"], None, "final"),
+        (["a/1.mp4", "a/2.mp4"], None, "my_match"),
+        (["a/1.mp4", "a/2.mp4"], "Cup", "Cup"),
+        (["x/2015-02-21 - 18-00 A 1 - 0 B/1.mkv"], None, "2015-02-21 - 18-00 A 1 - 0 B"),
+    ]
+    for videos, title, name in names:
+        assert plan(map(Path, videos), tmp_path / "my_match", title=title).name == name
+
+
+def test_a_file_where_the_clips_should_go_is_told_first(tone_video, tmp_path):
+    (tmp_path / "clips").touch()
+    made = plan([tone_video], tmp_path / "out", clips=tmp_path / "clips")
+    with pytest.raises(UsageError, match="is a file; a folder is expected"):
+        spot_video(made)
+
+
+@pytest.mark.slow
+def test_a_clip_a_spot_beside_the_report(tone_video, tmp_path):
+    outcome = VideoOutcome(Events([1], [500], [2], [0.9]), np.array([0.7]), np.full(17, 0.5))
+    made = plan([tone_video], tmp_path, clips=tmp_path / "clips", title="A & B")
+    show(made, {1: Clip(tone_video)}, outcome)
+    assert [path.name for path in (tmp_path / "clips").iterdir()] == ["1_00-00_Goal.mp4"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<a href="clips">clips</a>' in page
+    assert "<h1>A &amp; B</h1>" in page
 
 
 @pytest.mark.parametrize("text", ["-0.1", "1.5", "high", "nan"])

@@ -371,7 +371,7 @@ def onnx_export(folder: Path) -> Target:
     import onnx
     from onnx import TensorProto, helper
 
-    from action_spotting.visual.onnx_network import check_graph
+    from action_spotting.io.onnx_network import check_graph
 
     tensor = helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
     node = helper.make_node("Add", ["x", "w"], ["y"])

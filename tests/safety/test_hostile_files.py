@@ -28,10 +28,10 @@ from action_spotting.dataset.splits import list_games
 from action_spotting.dataset.tree import open_tree
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.io.files import MAX_JSON_BYTES, read_bytes, read_json, write_json
+from action_spotting.io.onnx_network import check_graph
 from action_spotting.io.pickles import read_pickle
 from action_spotting.io.zips import read_npz
 from action_spotting.visual import resnet_network
-from action_spotting.visual.onnx_network import check_graph
 
 LITTLE_MIB = 60
 BOMB_BYTES = 256 * 2**20

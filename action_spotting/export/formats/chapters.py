@@ -26,7 +26,7 @@ def export_chapters(timeline: Timeline, window: Window | None = None) -> str:
     for half in timeline.halves:
         titles.setdefault(half.offset_ms, []).append(f"Half {half.number}")
     for m in timeline.moments:
-        titles.setdefault(m.match_ms, []).append(f"{m.name} ({m.game_time}, {m.confidence:.2f})")
+        titles.setdefault(m.match_ms, []).append(f"{m.name} ({m.game_time}, {m.certainty})")
     starts = sorted(titles)
     end = max([timeline.end_ms, *(start + 1 for start in starts[-1:])])
     lines = [";FFMETADATA1", f"title={_escape(timeline.game)}"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from action_spotting.export.selection import Window
 from action_spotting.export.timeline import HalfMedia, Timeline
+from action_spotting.export.wording import rounded
 
 
 def export_json(timeline: Timeline, window: Window | None = None) -> str:
@@ -23,7 +24,8 @@ def export_json(timeline: Timeline, window: Window | None = None) -> str:
             "match_ms": m.match_ms,
             "label": m.label,
             "name": m.name,
-            "confidence": round(m.confidence, 6),
+            "confidence": rounded(m.confidence),
+            "probability": rounded(m.probability),
         }
         for m in timeline.moments
     ]

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from action_spotting.export.formats.edl import frames, start_frame
 from action_spotting.export.selection import Window, split_files
 from action_spotting.export.timeline import HalfMedia, Moment, Timeline
+from action_spotting.export.wording import rounded
 
 METADATA_KEY = "action_spotting"
 
@@ -72,12 +73,13 @@ def _marker(moment: Moment, media: HalfMedia) -> dict[str, Any]:
         "label": moment.label,
         "half": moment.half,
         "position_ms": moment.position_ms,
-        "confidence": round(moment.confidence, 6),
+        "confidence": rounded(moment.confidence),
+        "probability": rounded(moment.probability),
     }
     return {
         "OTIO_SCHEMA": "Marker.2",
         "name": moment.name,
-        "comment": f"{moment.game_time}, {moment.confidence:.2f}",
+        "comment": f"{moment.game_time}, {moment.certainty}",
         "color": "RED",
         "marked_range": _range(moment.match_ms, moment.match_ms, media),
         "metadata": {METADATA_KEY: exact},

@@ -42,10 +42,12 @@ def _instance(parent: ET.Element, number: int, span: tuple[int, int], moment: Mo
     ET.SubElement(instance, "start").text = _seconds(span[0])
     ET.SubElement(instance, "end").text = _seconds(span[1])
     ET.SubElement(instance, "code").text = moment.name
+    sure = {} if moment.probability is None else {"Probability": moment.certainty}
     for group, text in (
         ("Half", str(moment.half)),
         ("Time", moment.game_time.partition(" - ")[2]),
         ("Confidence", f"{moment.confidence:.2f}"),
+        *sure.items(),
         ("Spot", _seconds(moment.match_ms)),
     ):
         label = ET.SubElement(instance, "label")

@@ -40,4 +40,4 @@ def _span(moment: Moment, separator: str) -> str:
 
 
 def _line(moment: Moment) -> str:
-    return one_line(f"{moment.name} ({moment.game_time}, {moment.confidence:.2f})")
+    return one_line(f"{moment.name} ({moment.game_time}, {moment.certainty})")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.errors import InputError, UsageError
+from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import read_bytes
 from action_spotting.io.gpus import why_none
 
@@ -30,6 +30,9 @@ class OnnxNetwork:
         The ``.onnx`` file, all of it in one file.
     gpu
         Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
+    output
+        The output that is wanted, or any array inside the network, such as what goes into its
+        classifier; empty: the first output.
 
     Attributes
     ----------
@@ -39,21 +42,28 @@ class OnnxNetwork:
         Of the input: float32 or float16.
     metadata
         What the export wrote beside the network.
+    output
+        Name of the output that calls give.
     device
         The provider that runs it.
 
     Raises
     ------
     InputError
-        Not ONNX, numbers kept in other files, control flow, or an input that is no array of
-        floats.
+        Not ONNX, numbers kept in other files, control flow, no output, or an input that is no
+        array of floats.
+    UsageError
+        No such output.
     """
 
-    def __init__(self, path: Path, gpu: int | None = -1) -> None:
+    def __init__(self, path: Path, gpu: int | None = -1, output: str = "") -> None:
         import onnxruntime
 
         self.path = path
-        check_graph(path)
+        model = check_graph(path)
+        self.output = _choose_output(path, model.graph, output)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what fails is raised
         providers: list[Any] = ["CPUExecutionProvider"]
         has_gpus = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
         if gpu is not None and gpu >= 0 and not has_gpus:
@@ -61,7 +71,9 @@ class OnnxNetwork:
         if gpu != -1 and has_gpus:
             providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu or 0}))
         try:
-            self._session = onnxruntime.InferenceSession(str(path), providers=providers)
+            self._session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=providers
+            )
         except _runtime_errors() as error:
             raise InputError(f"{path}: not an ONNX network ({_brief(error)})") from error
         self.device: str = self._session.get_providers()[0]
@@ -77,7 +89,7 @@ class OnnxNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Give the first output for `batch`, an array of the input's shape.
+        """Give the chosen output for `batch`, an array of the input's shape.
 
         Returns
         -------
@@ -91,24 +103,36 @@ class OnnxNetwork:
         """
         try:
             with self._lock:
-                output = self._session.run(None, {self._name: batch.astype(self.dtype, copy=False)})
+                inputs = {self._name: batch.astype(self.dtype, copy=False)}
+                (answer,) = self._session.run([self.output], inputs)
         except _runtime_errors() as error:
             raise InputError(f"{self.path}: does not run ({_brief(error)})") from error
-        first = output[0] if output else None
-        if not isinstance(first, np.ndarray) or first.dtype.kind != "f":
-            raise InputError(f"{self.path}: its first output is no array of floats")
-        if first.ndim == 0 or len(first) != len(batch):
+        if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f":
+            raise InputError(f"{self.path}: its output {self.output} is no array of floats")
+        if answer.ndim == 0 or len(answer) != len(batch):
             raise InputError(
-                f"{self.path}: answers {len(batch)} pictures with an output of shape "
-                f"{first.shape}; export it with a free batch size"
+                f"{self.path}: answers a batch of {len(batch)} with an output of shape "
+                f"{answer.shape}; export it with a free batch size"
             )
-        if not np.isfinite(first).all():
+        if not np.isfinite(answer).all():
             raise InputError(f"{self.path}: its output is not finite")
-        return first.astype(np.float32, copy=False)
+        return answer.astype(np.float32, copy=False)
 
 
-def check_graph(path: Path) -> None:
-    """Refuse control flow, and numbers kept in other files, which the network names itself."""
+def _choose_output(path: Path, graph: Any, output: str) -> str:
+    """Give the name of the output that is wanted, made one where it lies inside the network."""
+    names = [entry.name for entry in graph.output]
+    if not names:
+        raise InputError(f"{path}: has no output")
+    if output and output not in names:
+        if not any(output in node.output for node in graph.node):
+            raise UsageError(f"{path}: {unknown('output', output, names)}")
+        graph.output.add().name = output
+    return output or names[0]
+
+
+def check_graph(path: Path) -> Any:
+    """Read a network; refuse control flow, and numbers in other files, which it names itself."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -125,6 +149,7 @@ def check_graph(path: Path) -> None:
                 f"{path}: has control flow ({', '.join(loops)}), which may never end; export it "
                 "without"
             )
+    return model
 
 
 def _graphs(graphs: list[Any]) -> Iterator[Any]:

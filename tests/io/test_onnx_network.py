@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from action_spotting.errors import InputError
+from action_spotting.io.onnx_network import OnnxNetwork
 from action_spotting.visual.detector import Detector, DetectorSettings
-from action_spotting.visual.onnx_network import OnnxNetwork
 
 FLOAT = TensorProto.FLOAT
 
@@ -73,7 +73,7 @@ def test_no_input_two_inputs_and_text_are_refused(tmp_path):
     ("node", "kind", "shape", "message"),
     [
         (helper.make_node("ReduceMean", ["x"], ["y"], keepdims=0), FLOAT, [], "output of shape"),
-        (helper.make_node("ReduceMean", ["x"], ["y"], axes=[0]), FLOAT, None, "answers 2 pictures"),
+        (helper.make_node("ReduceMean", ["x"], ["y"], axes=[0]), FLOAT, None, "a batch of 2"),
         (helper.make_node("Log", ["x"], ["y"]), FLOAT, None, "not finite"),
         (helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT64), TensorProto.INT64, None,
          "no array of floats"),

@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+"""``action-spotting extract-onnx`` as a script of the clone; see ``--help``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from action_spotting.cli import command
+from action_spotting.cli.extract_onnx import main
+
+if __name__ == "__main__":
+    command.run(main)
