@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action_spotting.cli import command, output
-from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.errors import SOME_FAILED, UsageError
 from action_spotting.io.files import expanded
 

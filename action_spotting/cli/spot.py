@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--title", help="how the match is called (default: as its files are)")
     what.add_argument("--overwrite", action="store_true", help="make the features anew")
     model = parser.add_argument_group("model")
-    add_model(model)
+    add_model(model, default=True)
     model.add_argument(
         "--threshold",
         type=threshold,
@@ -143,7 +144,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not (args.out or args.estimate):
         parser.error("the following arguments are required: --out")
+    from action_spotting.cli.run_log import log_run
+    from action_spotting.io.items import note
+    from action_spotting.pipeline.show import closing_text
+    from action_spotting.pipeline.video import clips_of, spot_video
+
     plan = _plan(args)
+    clips_of(plan)  # what is no video is told before a head is fetched
+    heads = heads_of(args, video=True)
+    plan = replace(plan, model_dirs=heads.folders, notes=tuple(heads.notes))
     if args.estimate:
         from action_spotting.pipeline.estimate import estimate
 
@@ -151,11 +160,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         output.add(estimate=found.to_json())
         print(found)
         return 0
-    from action_spotting.cli.run_log import log_run
-    from action_spotting.io.items import note
-    from action_spotting.pipeline.show import closing_text
-    from action_spotting.pipeline.video import spot_video
-
     outcome = spot_video(plan, partial(log_run, args.out, "spot", argv))
     note("show", outcome.failures)
     output.add(files=outcome.files, spots=len(outcome.spots), shown=len(outcome.rows))
@@ -165,19 +169,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plan(args: argparse.Namespace) -> VideoPlan:
-    """Give what is asked for."""
+    """Plan what is asked for, without the heads."""
     from action_spotting.extraction.registry import Pretrained
     from action_spotting.pipeline.video_plan import VideoPlan
 
     pca = (args.pca_file, args.scaler_file)
     if any(pca) and not all(pca):
         raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
-    heads = heads_of(args, with_pca=not all(pca))
     return VideoPlan(
         videos=tuple(args.videos),
-        model_dirs=heads.folders,
+        model_dirs=(),
         combination=args.combination,
-        notes=tuple(heads.notes),
         out=args.out or Path(),
         second_half_start_s=args.second_half_start,
         pretrained=Pretrained(

@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.layout import VIDEO_STEMS, Half, feature_name, side_path
+from action_spotting.dataset.layout import Half, feature_name, side_path
 from action_spotting.dataset.media import LONGEST_S, Clip
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.errors import InputError
 from action_spotting.io.files import check_plain, open_plain, read_json, whole_file, write_json
 from action_spotting.io.zips import BAD_ARRAY

@@ -21,6 +21,7 @@ from action_spotting.extraction.registry import Pretrained, make_extractor
 from action_spotting.io.items import Summary
 from action_spotting.io.pretrained import WeightsUnavailable
 from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
+from action_spotting.reduction import released
 from action_spotting.reduction.files import load_pca
 from action_spotting.reduction.pca import PCA
 from action_spotting.reduction.projection import reduce_files
@@ -160,7 +161,7 @@ class _Todo:
         if reduced:
             again = {*lacking, *plan.lacking(name, settings)}
             if again:
-                pca = _load_pca(plan, reduced[1], settings.get("pca"))
+                pca = _load_pca(plan, name, reduced[1], settings.get("pca"))
                 at = partial(feature_path, plan.out)
                 self.projections.append((pca, {at(n, name): at(n, base) for n in again}))
         if extractor:
@@ -179,8 +180,11 @@ def _with_sound(plan: FeaturePlan, notices: list[str]) -> list[str]:
     return [name for name in plan.modalities if name not in silent]
 
 
-def _load_pca(plan: FeaturePlan, dims: int, like: Mapping[str, Any] | None) -> PCA:
+def _load_pca(plan: FeaturePlan, name: str, dims: int, like: Mapping[str, Any] | None) -> PCA:
+    """Load the PCA of a reduced feature; of the released one, which has no record, SoccerNet's."""
     files = plan.pretrained.pca or find_pca(plan.model_dirs, dims)
+    if files is None and name == released.FEATURE and not like:
+        files = released.released_pca()
     if files is None:
         raise UsageError(
             f"no model folder has {' and '.join(path.name for path in pca_files(Path(), dims))} "
