@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from action_spotting.errors import UsageError, unknown
+from action_spotting.io.gpus import why_none
+
+logger = logging.getLogger(__name__)
 
 BACKENDS = ("tensorflow", "torch", "jax")
 """In the order of preference, where ``KERAS_BACKEND`` does not choose."""
@@ -176,11 +180,16 @@ def use_device(gpu: int | None) -> Device:
     if gpu is None:
         gpu = 0 if there else -1
     if gpu >= len(there):
-        seen = f"sees {len(there)}, counted from 0" if there else "sees no GPU here"
-        raise UsageError(f"--GPU {gpu}: Keras on {backend_name()} {seen}; -1 is the CPU")
+        seen = f"it sees {len(there)}, counted from 0" if there else why_none(backend_name())
+        raise UsageError(
+            f"--GPU {gpu}: {backend_name()} has no such GPU: {seen}; --GPU -1 is the CPU"
+        )
     if backend_name() == "tensorflow":
         _show_tensorflow(gpu)
-    return Device(gpu, has_bfloat16(there[gpu] if gpu >= 0 else None))
+    device = Device(gpu, has_bfloat16(there[gpu] if gpu >= 0 else None))
+    of = there[gpu].name if gpu >= 0 else f"{backend_name()} sees {len(there) or 'no'} GPU"
+    logger.info("networks run on %s (%s)", device, of)
+    return device
 
 
 def _show_tensorflow(gpu: int) -> None:

@@ -62,10 +62,10 @@ def test_a_back_end_that_is_not_there_is_told(monkeypatch, installed, given, the
 def test_a_gpu_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(backend, "gpus", list)
     assert str(backend.use_device(None)) == str(backend.use_device(-1)) == "CPU"
-    with pytest.raises(UsageError, match="--GPU 0: Keras on .* sees no GPU here; -1 is the CPU"):
+    with pytest.raises(UsageError, match="--GPU 0: .* NVIDIA driver.*; --GPU -1 is the CPU"):
         backend.use_device(0)
     monkeypatch.setattr(backend, "gpus", lambda: [backend.Gpu("one", (9, 0))] * 2)
-    with pytest.raises(UsageError, match="--GPU 2: Keras on .* sees 2, counted from 0"):
+    with pytest.raises(UsageError, match="--GPU 2: .*: it sees 2, counted from 0"):
         backend.use_device(2)
 
 

@@ -280,10 +280,29 @@ def number(kind: type, least: float, most: float) -> Callable[[str], Any]:
     return parse
 
 
+def gpu(text: str) -> int | None:
+    """Parse ``--GPU``: ``auto`` or an index, -1 for the CPU (an argparse type).
+
+    >>> gpu("auto"), gpu("0"), gpu("-1")
+    (None, 0, -1)
+    """
+    return None if text == "auto" else int(number(int, -1, 1023)(text))
+
+
+def add_gpu(group: argparse._ArgumentGroup) -> None:
+    """Add ``--GPU``."""
+    group.add_argument(
+        "--GPU",
+        type=gpu,
+        default="auto",
+        help="index of the GPU, an error where it cannot be used; -1: the CPU; auto: the first GPU "
+        "there, or the CPU, and says which",
+    )
+
+
 COUNT = number(int, 1, 2**31 - 1)
 WORKERS = number(int, 1, 1024)
 BATCH = number(int, 1, 4096)
 SEED = number(int, 0, 2**32 - 1)
-GPU = number(int, -1, 1023)
 SHARE = number(float, 0, 1)
 SECONDS = number(float, 0, LONGEST_S)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from action_spotting.backend import load_backend, use_device
 from action_spotting.cli import command, output
-from action_spotting.io.files import existing_folder
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath SoccerNet --split test\n"
@@ -23,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--soccernet_dirpath", required=True, help="the dataset folder, with features and labels"
     )
+    command.add_features_dirpath(what)
     what.add_argument("--split", default="test", help="games that no head was trained on")
     what.add_argument(
         "--models",
@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
-    root = existing_folder(args.soccernet_dirpath, "--soccernet_dirpath")
+    root = command.data_set(args)
     load_backend()
     use_device(None)
     from action_spotting.cli.run_log import log_run

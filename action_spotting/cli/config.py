@@ -52,12 +52,13 @@ def words_of(parser: argparse.ArgumentParser, command: str, words: Sequence[str]
     if path is None:
         return list(words)
     options = _named(parser)
+    others = {w.lstrip("-"): a for a in options.values() for w in a.option_strings}
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
     found: list[str] = []
     for name, value in _section(path, command).items():
-        if name not in options:
+        action = options.get(name) or others.get(name)
+        if action is None:
             raise UsageError(f"{path}: {unknown(f'option of {command}', name, options)}")
-        action = options[name]
         if not action.option_strings:
             _default(action, _texts(path, name, value))
         elif not (isinstance(action, argparse._AppendAction) and given & {*action.option_strings}):
@@ -69,7 +70,7 @@ def remember(parser: argparse.ArgumentParser, command: str, options: argparse.Na
     """Keep the options of this run for `write`."""
     values = {name: getattr(options, a.dest, None) for name, a in _named(parser).items()}
     _known[command] = set(values)
-    _last[command] = {n: _plain(v) for n, v in values.items() if v not in (None, [], False)}
+    _last[command] = {n: _plain(v) for n, v in values.items() if v is not None and v != []}
 
 
 def has_option(name: str) -> bool:

@@ -14,11 +14,15 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from action_spotting.cli import command, output
 from action_spotting.dataset.media_names import VIDEO_STEMS
-from action_spotting.errors import SOME_FAILED
+from action_spotting.errors import SOME_FAILED, UsageError
 from action_spotting.io.files import expanded
+
+if TYPE_CHECKING:
+    from action_spotting.io.items import Summary
 
 EXAMPLE = (
     "%(prog)s --soccernet_dirpath data --what labels features\n"
@@ -112,9 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         password = None
         if "videos" in args.what and args.source == "EXRCSDrive":
-            password = os.environ.get(PASSWORD) or getpass.getpass(
-                "password of the SoccerNet agreement: "
-            )
+            password = os.environ.get(PASSWORD) or _ask()
         log_run(root, "download", argv)
         summary = download(
             root,
@@ -124,8 +126,33 @@ def main(argv: Sequence[str] | None = None) -> int:
             password=password,
             fail_fast=args.fail_fast,
         )
-    print(summary)
+    rows = completeness(root, files, args.split, summary)
+    output.add(complete=rows)
+    print(_table(rows), summary, sep="\n\n")
     return summary.exit_code
+
+
+def completeness(
+    root: Path, files: Sequence[str], splits: Sequence[str], summary: Summary
+) -> list[dict[str, str | int]]:
+    """Count the complete files by split and kind."""
+    from action_spotting.dataset.download import game_files
+
+    whole = {*summary.done, *summary.skipped}
+    counts: dict[tuple[str, str], Counter[bool]] = {}
+    for name, (split, path) in game_files(root, files, splits).items():
+        counts.setdefault((split, path.name), Counter())[name in whole] += 1
+    return [
+        {"split": split, "file": name, "complete": found[True], "lacking": found[False]}
+        for (split, name), found in counts.items()
+    ]
+
+
+def _table(rows: Sequence[dict[str, str | int]]) -> str:
+    from action_spotting.io.tables import table
+
+    lines = [[f"{row['split']}: {row['file']}", row["complete"], row["lacking"]] for row in rows]
+    return table(["split: file", "complete", "lacking"], lines)
 
 
 def dry_run(
@@ -145,3 +172,10 @@ def dry_run(
     for reason, count in reasons.items():
         print(f"{count} files cannot be had: {reason}")
     return SOME_FAILED if reasons else 0
+
+
+def _ask() -> str:
+    try:
+        return getpass.getpass("password of the SoccerNet agreement: ")
+    except EOFError as error:
+        raise UsageError(f"nobody is here to ask for the password: set ${PASSWORD}") from error

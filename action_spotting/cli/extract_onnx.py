@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         "numbers; an output of one vector is taken as it is",
     )
     network.add_argument("--batch_size", type=command.BATCH, default=16, help="inputs a call")
-    network.add_argument("--GPU", type=command.GPU, default=0, help="index of the GPU; -1: the CPU")
+    command.add_gpu(network)
     network.add_argument(
         "--mean", type=NUMBER, nargs="+", help="3 numbers or 1 (default: ImageNet's; audio: 0)"
     )

@@ -59,9 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     network.add_argument(
         "--batch_size", type=_batch, metavar="N", help="frames a call, or auto: 16; 256 on a GPU"
     )
-    network.add_argument(
-        "--GPU", type=command.GPU, help="index of the GPU; -1: the CPU (left out: the first there)"
-    )
+    command.add_gpu(network)
     options.add_running(parser)
     return parser
 

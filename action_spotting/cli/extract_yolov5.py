@@ -48,9 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=command.BATCH,
         help="frames a call (default: 8 of 640 x 640, fewer of larger: the memory stays the same)",
     )
-    detection.add_argument(
-        "--GPU", type=command.GPU, default=0, help="index of the GPU; -1: the CPU"
-    )
+    command.add_gpu(detection)
     options.add_frames(parser)
     options.add_running(parser)
     return parser

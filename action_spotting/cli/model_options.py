@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from action_spotting.backend import load_backend, use_device
 from action_spotting.errors import UsageError
+from action_spotting.pipeline.model_files import check_models
 
 LIST = "list"
 
@@ -67,11 +68,12 @@ def heads_of(args: argparse.Namespace, *, video: bool = False) -> Heads:
         raise UsageError(
             "no head: name one with --model or --model_dir (--model list prints names)"
         )
-    load_backend()
+    own = [Path(folder) for folder in args.model_dir]
+    check_models(own)
+    load_backend()  # what needs no network is checked
     from action_spotting.fusion.published.fetching import model_folders
 
     use_device(None)  # before TensorFlow runs anything, after which it cannot be chosen any more
-    own = [Path(folder) for folder in args.model_dir]
     wanted = args.model or not own
     folders, notes = model_folders(args.model) if wanted else ([], [])
     return Heads((*folders, *own), notes)

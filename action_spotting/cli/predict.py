@@ -59,16 +59,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = command.data_set(args)
 
-    found = heads_of(args)
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.layout import predictions_path
     from action_spotting.dataset.rate_text import parse_rates
     from action_spotting.dataset.splits import list_games
+
+    games, out = list_games(root, args.split), Path(args.out)
+    found = heads_of(args)  # from here on there are networks
     from action_spotting.fusion.prediction import load_models, predict
     from action_spotting.fusion.published.notes import notes_of, write_notice
 
     models = load_models(found.folders, args.combination, parse_rates(args.rate))
-    games, out = list_games(root, args.split), Path(args.out)
     log_run(out, "predict", argv)
     output.add(folder=out)
     for note in found.notes + notes_of(models.models, {}):

@@ -35,6 +35,17 @@ def seconds(text: str) -> float:
     return sum(part * 60**power for power, part in enumerate(reversed(parts)))
 
 
+def threshold(text: str) -> str:
+    """Check ``auto`` or a number from 0 to 1 (an argparse type).
+
+    >>> threshold("auto"), threshold("0.5")
+    ('auto', '0.5')
+    """
+    if text != "auto":
+        command.SHARE(text)
+    return text
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command."""
     parser = command.parser(
@@ -56,13 +67,20 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="where the second half begins in one video of a whole match, such as 1:02:30",
     )
-    what.add_argument("--out", type=Path, required=True, metavar="DIR", help="the match's folder")
+    what.add_argument("--out", type=Path, metavar="DIR", help="the match's folder")
+    what.add_argument(
+        "--estimate",
+        action="store_true",
+        help="make nothing; try a short part of the video and say what the whole would cost here: "
+        "time, memory, disk, each step",
+    )
     what.add_argument("--title", help="how the match is called (default: as its files are)")
     what.add_argument("--overwrite", action="store_true", help="make the features anew")
     model = parser.add_argument_group("model")
     add_model(model, default=True)
     model.add_argument(
         "--threshold",
+        type=threshold,
         default="auto",
         help="confidence from which the table and the report show a spot: auto (each class's "
         "best-F1 threshold on the validation games) or a number; the predictions keep all",
@@ -122,7 +140,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the door; returns the exit code."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if not (args.out or args.estimate):
+        parser.error("the following arguments are required: --out")
     from action_spotting.cli.run_log import log_run
     from action_spotting.io.items import note
     from action_spotting.pipeline.show import closing_text
@@ -132,6 +153,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     clips_of(plan)  # what is no video is told before a head is fetched
     heads = heads_of(args, video=True)
     plan = replace(plan, model_dirs=heads.folders, notes=tuple(heads.notes))
+    if args.estimate:
+        from action_spotting.pipeline.estimate import estimate
+
+        found = estimate(plan)
+        output.add(estimate=found.to_json())
+        print(found)
+        return 0
     outcome = spot_video(plan, partial(log_run, args.out, "spot", argv))
     note("show", outcome.failures)
     output.add(files=outcome.files, spots=len(outcome.spots), shown=len(outcome.rows))
@@ -152,7 +180,7 @@ def _plan(args: argparse.Namespace) -> VideoPlan:
         videos=tuple(args.videos),
         model_dirs=(),
         combination=args.combination,
-        out=args.out,
+        out=args.out or Path(),
         second_half_start_s=args.second_half_start,
         pretrained=Pretrained(
             args.resnet_weights,

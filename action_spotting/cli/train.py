@@ -115,15 +115,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     root = command.data_set(args)
 
-    load_backend()
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.classes import actions, read_classes
     from action_spotting.dataset.rate_text import parse_rates, told_rates
     from action_spotting.dataset.splits import list_games
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.settings import make_settings
-    from action_spotting.fusion.split_data import find_rates
-    from action_spotting.fusion.training import train
+    from action_spotting.fusion.split_data import check_modalities, find_rates
 
     version = args.label_version
     classes = read_classes(Path(args.classes), version) if args.classes else actions(version)
@@ -134,9 +132,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     train_games, valid_games = (list_games(root, s) for s in (args.train_split, args.valid_split))
     modalities = args.modalities or _modalities_of(root, [*train_games, *valid_games])
     settings = make_settings(args.preset, modalities=tuple(modalities), classes=classes, **given)
+    check_modalities(root, [*train_games, *valid_games], settings.modalities)
     rates = parse_rates(args.rate)
     if resampled := find_rates(root, train_games, settings.modalities, settings.fps, rates):
         print(told_rates(resampled, settings.fps))
+    load_backend()  # what needs no network is checked
+    from action_spotting.fusion.training import train
+
     log_run(Path(args.model_dir), "train", argv)
     result = train(
         root,

@@ -26,7 +26,12 @@ from action_spotting.io.progress import Progress
 if TYPE_CHECKING:
     from distributed import Client
 
+logger = logging.getLogger(__name__)
+
 CONNECT_S = 10
+TOLD_S = 10
+"""How long a scheduler may be without a worker before that is said."""
+
 WORKER_S = 300
 """How long to wait for the first worker; a batch system may have to start it."""
 
@@ -138,13 +143,30 @@ def connected(scheduler: str) -> Iterator[Client]:
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=WORKER_S)
+            _wait_for_worker(client, scheduler)
         except OutOfTime as error:
             raise UsageError(
                 f"the scheduler at {scheduler} has had no worker for {WORKER_S} s; start some with "
                 f"`dask worker {scheduler}`"
             ) from error
         yield client
+
+
+def _wait_for_worker(client: Client, scheduler: str) -> None:
+    """Wait for the first worker; after `TOLD_S` say so."""
+    from distributed import TimeoutError as OutOfTime
+
+    with contextlib.suppress(OutOfTime):
+        client.wait_for_workers(1, timeout=TOLD_S)
+        return
+    logger.warning(
+        "the scheduler at %s has no worker yet; start some with `dask worker %s`; waiting up to "
+        "%d s more",
+        scheduler,
+        scheduler,
+        WORKER_S - TOLD_S,
+    )
+    client.wait_for_workers(1, timeout=WORKER_S - TOLD_S)
 
 
 def check_workers(client: Client, files: Iterable[str], *needed: Callable[..., Any]) -> None:

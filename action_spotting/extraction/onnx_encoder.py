@@ -45,7 +45,7 @@ class EncoderSettings:
     output: str = ""
     pool: str = "mean"
     batch_size: int = 16
-    gpu: int = -1
+    gpu: int | None = -1
 
     def __post_init__(self) -> None:
         if self.pool not in POOLS:

@@ -31,7 +31,7 @@ def is_onnx(like: Mapping[str, Any]) -> bool:
 
 
 def onnx_feature(
-    name: str, files: Sequence[Path], like: Mapping[str, Any], *, gpu: int = -1
+    name: str, files: Sequence[Path], like: Mapping[str, Any], *, gpu: int | None = -1
 ) -> Extractor:
     """Make the extractor of an ONNX feature, as it was made for a model's training.
 

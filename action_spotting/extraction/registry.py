@@ -6,6 +6,7 @@ What each feature is, those that only SoccerNet made included, is in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from action_spotting.dataset.records import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
 from action_spotting.extraction.onnx_feature import is_onnx, onnx_feature
+from action_spotting.io.pretrained import WeightsUnavailable
 
 if TYPE_CHECKING:
     from action_spotting.audio.extractors import AudioOptions
@@ -87,14 +89,18 @@ def make_extractor(
     48
     """
     if like and is_onnx(like):
-        return onnx_feature(name, pretrained.onnx, like, gpu=GPU or 0)
+        return onnx_feature(name, pretrained.onnx, like, gpu=GPU)
     plain, fps = split_rate(name)
     if plain not in _MAKERS:
         if name in FEATURE_TYPES:
             raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
         raise UsageError(unknown("feature", name, FEATURE_TYPES))
     make, option = _MAKERS[plain]
-    extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
+    try:
+        extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
+    except (UsageError, WeightsUnavailable) as error:
+        words = re.sub(r"(?<!export\.py )--weights\b", f"--{option}", str(error))
+        raise type(error)(words) from error
     differences = compare_settings(extractor.settings, like) if like else []
     if differences:
         raise UsageError(
@@ -135,7 +141,7 @@ def _yolov5(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
     return YOLOv5Extractor(
         DetectorSettings(
             pretrained.yolov5,
-            gpu=GPU or 0,
+            gpu=GPU,
             note=(like.get("weights") or {}).get("note", pretrained.yolov5_note),
             **_some(like, "conf", "ball_conf", "iou", "imgsz"),
         ),

@@ -101,7 +101,7 @@ def open_split(
     >>> open_split(root, games, ["FFT"], classes=ACTIONS_V2).dims  # doctest: +SKIP
     {'FFT': 48}
     """
-    _check_modalities(root, games, modalities)
+    check_modalities(root, games, modalities)
     data, first = (
         SplitData(rates=find_rates(root, games, modalities, fps, rates)),
         dict[str, Path](),
@@ -239,7 +239,23 @@ def provenance_of(path: Path) -> Any:
     return record and record["settings"]
 
 
-def _check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:
+def check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:
+    """Check that each modality lies in some of the games.
+
+    Parameters
+    ----------
+    root
+        The dataset folder.
+    games
+        Games below it.
+    modalities
+        Names of features.
+
+    Raises
+    ------
+    UsageError
+        One is in none of them; the nearest existing one is named.
+    """
     found = {name for game in games for n in (1, 2) for name in Half(root, game, n).features()}
     if not found:
         raise UsageError(

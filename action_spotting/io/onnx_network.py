@@ -11,6 +11,7 @@ import numpy as np
 
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import read_bytes
+from action_spotting.io.gpus import why_none
 
 MAX_ONNX_BYTES = 2**30
 MAX_INPUT_BYTES = 2 * 2**30
@@ -28,7 +29,7 @@ class OnnxNetwork:
     path
         The ``.onnx`` file, all of it in one file.
     gpu
-        Index of the GPU; -1, or no GPU provider: the CPU.
+        Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
     output
         The output that is wanted, or any array inside the network, such as what goes into its
         classifier; empty: the first output.
@@ -55,7 +56,7 @@ class OnnxNetwork:
         No such output.
     """
 
-    def __init__(self, path: Path, gpu: int = -1, output: str = "") -> None:
+    def __init__(self, path: Path, gpu: int | None = -1, output: str = "") -> None:
         import onnxruntime
 
         self.path = path
@@ -64,8 +65,11 @@ class OnnxNetwork:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what fails is raised
         providers: list[Any] = ["CPUExecutionProvider"]
-        if gpu >= 0 and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu}))
+        has_gpus = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+        if gpu is not None and gpu >= 0 and not has_gpus:
+            raise UsageError(f"--GPU {gpu}: {why_none('onnxruntime')}; --GPU -1 is the CPU")
+        if gpu != -1 and has_gpus:
+            providers.insert(0, ("CUDAExecutionProvider", {"device_id": gpu or 0}))
         try:
             self._session = onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=providers

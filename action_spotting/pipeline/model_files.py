@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from action_spotting.errors import UsageError
 from action_spotting.io.files import whole_file
 
+MODEL_FILE = "model.json"
 DETECTOR = "yolov5_standin.onnx"
+
+
+def check_models(folders: Sequence[Path]) -> None:
+    """Raise `UsageError` for a folder that holds no model, before any network is loaded."""
+    for folder in folders:
+        if not (folder / MODEL_FILE).exists():
+            raise UsageError(
+                f"{folder}: no {MODEL_FILE}; name a folder that TrainSpotting has written with "
+                "--model_dir"
+            )
 
 
 def assets_folder(model_dir: Path) -> Path:

@@ -17,6 +17,7 @@ from action_spotting.extraction.registry import GPU
 from action_spotting.fusion.half_data import open_features
 from action_spotting.fusion.split_data import provenance_of
 from action_spotting.pipeline.features import FeaturePlan, make_features
+from action_spotting.pipeline.model_files import check_models
 from action_spotting.pipeline.show import check_outputs, show
 from action_spotting.pipeline.video_plan import AUTO, VideoOutcome, VideoPlan
 
@@ -55,6 +56,8 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     """
     clips = clips_of(plan)
     check_outputs(plan)
+    check_models(plan.model_dirs)
+    parse_threshold(plan.threshold, np.zeros(1))
     load_backend()
     from action_spotting.fusion.peak_picking import NO_PEAKS
     from action_spotting.fusion.postprocessing import to_spots

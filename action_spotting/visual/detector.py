@@ -60,7 +60,7 @@ class DetectorSettings:
         Frames a call; an export of fixed batch size overrules it. None: as many as fit into
         `BATCH_PIXELS`, at least one.
     gpu
-        Index of the GPU; -1: the CPU. Without a GPU provider the CPU is used.
+        Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
     note
         Free text for the provenance, such as what the weights are.
     """
@@ -71,7 +71,7 @@ class DetectorSettings:
     iou: float = 0.45
     imgsz: int | None = None
     batch_size: int | None = None
-    gpu: int = -1
+    gpu: int | None = -1
     note: str = ""
 
     def __post_init__(self) -> None:

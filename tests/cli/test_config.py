@@ -29,6 +29,8 @@ extract-audio: {root_path: data, shard: 2/5, features: FFT}
     assert (found.seed, found.overwrite, found.resume) == (4, True, False)
     assert found.subtract_half_mean is False
     assert parse(extract_audio, tmp_path, text).shard == (2, 5)
+    also = "extract-resnet: {fps: 5, out: here}"  # as on the command line, by any of its names
+    assert parse(extract_resnet, tmp_path, also).FPS == 5
 
 
 def test_words_without_an_option_are_those_of_the_file_where_none_are_given(tmp_path):
@@ -63,7 +65,7 @@ def test_nothing_that_the_file_holds_is_run(tmp_path, monkeypatch):
 def test_a_value_is_checked_as_on_the_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         parse(extract_resnet, tmp_path, "extract-resnet: {FPS: fast}")
-    assert "--fps: 'fast' is not a number" in capsys.readouterr().err
+    assert "'fast' is not a number" in capsys.readouterr().err
 
 
 def test_what_a_run_writes_gives_the_same_run(tmp_path):
@@ -76,8 +78,16 @@ def test_what_a_run_writes_gives_the_same_run(tmp_path):
     assert sections["train"] == {"seed": "1"}
     assert sections["extract-audio"]["shard"] == "2/3"
     again = extract_audio.build_parser().parse_args(["--config", str(tmp_path / "run.yaml")])
+    assert (sections["extract-audio"]["overwrite"], again.overwrite) == (False, False)
     differing = {k for k, v in vars(first).items() if getattr(again, k) != v}
     assert differing == {"config", "loudness"}
+
+
+def test_a_number_of_0_is_written(tmp_path):
+    extract_resnet.build_parser().parse_args(["--GPU", "0"])
+    config.write(tmp_path, "extract-resnet")
+    found = extract_resnet.build_parser().parse_args(["--config", str(tmp_path / "run.yaml")])
+    assert found.GPU == 0
 
 
 def test_a_file_of_someone_else_is_not_destroyed_by_a_run(tmp_path):

@@ -238,13 +238,15 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, jobs, folder):
         extract("tcp://127.0.0.1:9", partial(Slow, folder), jobs(folder, ["good"]))
 
 
-def test_a_scheduler_without_workers_is_named(monkeypatch, jobs, folder):
-    monkeypatch.setattr(cluster, "WORKER_S", 1)
+def test_a_scheduler_without_workers_is_named(monkeypatch, jobs, folder, caplog):
+    monkeypatch.setattr(cluster, "WORKER_S", 2)
+    monkeypatch.setattr(cluster, "TOLD_S", 1)
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty,
-        pytest.raises(UsageError, match=r"has had no worker for 1 s; start some with `dask worker"),
+        pytest.raises(UsageError, match=r"has had no worker for 2 s; start some with `dask worker"),
     ):
         extract(empty.scheduler_address, partial(Slow, folder), jobs(folder, ["good"]))
+    assert "has no worker yet; start some" in caplog.text
 
 
 def test_without_dask_the_extra_is_named(monkeypatch, jobs, folder):
