@@ -72,7 +72,7 @@ def netvladpp(folder: Path) -> None:
     settings = PublishedSettings(
         head="netvlad",
         modality="ResNET_TF2_PCA512",
-        nms_window_s=30.0,
+        nms_window_s=15.0,
         chunk_rows=30,
         parts=2,
         lost_rows=1,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from action_spotting.cli import command
 from action_spotting.cli import extraction_options as options
-from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.io.files import existing_folder
 
 EXAMPLE = "%(prog)s --soccernet_dirpath data --features MaskRCNN CCBV"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from action_spotting.cli import command, output
-from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.errors import SOME_FAILED
 from action_spotting.io.files import expanded
 

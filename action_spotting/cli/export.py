@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from action_spotting.cli import command, output
-from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.export.registry import FORMATS, SOCCERNET
 from action_spotting.io.files import existing_folder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_spotting.cli import command, output
-from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.errors import UsageError
 from action_spotting.io.files import existing_folder
 from action_spotting.visual import choices

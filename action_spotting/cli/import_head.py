@@ -36,7 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--window", type=command.SECONDS, metavar="S", help="length of a window of a pooling head"
     )
     rules.add_argument(
-        "--nms_window", type=command.SECONDS, metavar="S", help="reach of the suppression"
+        "--nms_window",
+        type=command.SECONDS,
+        metavar="S",
+        help="suppression window, as its authors state it",
     )
     rules.add_argument(
         "--floor", type=command.SHARE, metavar="C", help="confidence under which nothing is given"

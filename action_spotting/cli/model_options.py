@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from action_spotting.backend import load_backend, use_device
+from action_spotting.errors import UsageError
 
 LIST = "list"
 
@@ -34,8 +35,8 @@ class _Model(argparse.Action):
         setattr(options, self.dest, values)
 
 
-def add_model(group: argparse._ArgumentGroup) -> None:
-    """Add the options that name heads."""
+def add_model(group: argparse._ArgumentGroup, *, default: bool = False) -> None:
+    """Add the options that name heads; `default`: one is chosen where none is named."""
     group.add_argument(
         "--model",
         nargs="+",
@@ -43,7 +44,7 @@ def add_model(group: argparse._ArgumentGroup) -> None:
         default=[],
         metavar="NAME",
         help="published heads by name, or model folders; several are averaged; `--model list` "
-        "prints the names (default: the best published head that can be had)",
+        "prints the names" + " (default: the best published head that can be had)" * default,
     )
     group.add_argument(
         "--model_dir",
@@ -60,13 +61,17 @@ def add_model(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def heads_of(args: argparse.Namespace, *, with_pca: bool = False) -> Heads:
-    """Find or fetch the heads that the options name; `with_pca`: to make features of a video."""
+def heads_of(args: argparse.Namespace, *, video: bool = False) -> Heads:
+    """Find or fetch the heads that the options name; for a video the best that can be had."""
+    if not video and not args.model and not args.model_dir:
+        raise UsageError(
+            "no head: name one with --model or --model_dir (--model list prints names)"
+        )
     load_backend()
     from action_spotting.fusion.published.fetching import model_folders
 
     use_device(None)  # before TensorFlow runs anything, after which it cannot be chosen any more
     own = [Path(folder) for folder in args.model_dir]
     wanted = args.model or not own
-    folders, notes = model_folders(args.model, with_pca=with_pca) if wanted else ([], [])
+    folders, notes = model_folders(args.model) if wanted else ([], [])
     return Heads((*folders, *own), notes)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from action_spotting.cli import command, output
 from action_spotting.cli.model_options import add_model, heads_of
 from action_spotting.errors import UsageError
 from action_spotting.export.registry import FORMATS
+
+if TYPE_CHECKING:
+    from action_spotting.pipeline.video_plan import VideoPlan
 
 EXAMPLE = "%(prog)s first.mp4 second.mp4 --model spivak-resnet --out my_match"
 
@@ -55,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--title", help="how the match is called (default: as its files are)")
     what.add_argument("--overwrite", action="store_true", help="make the features anew")
     model = parser.add_argument_group("model")
-    add_model(model)
+    add_model(model, default=True)
     model.add_argument(
         "--threshold",
         default="auto",
@@ -118,44 +123,49 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the door; returns the exit code."""
     args = build_parser().parse_args(argv)
-    pca = (args.pca_file, args.scaler_file)
-    if any(pca) and not all(pca):
-        raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
-    heads = heads_of(args, with_pca=not all(pca))
     from action_spotting.cli.run_log import log_run
-    from action_spotting.extraction.registry import Pretrained
     from action_spotting.io.items import note
     from action_spotting.pipeline.show import closing_text
-    from action_spotting.pipeline.video import spot_video
-    from action_spotting.pipeline.video_plan import VideoPlan
+    from action_spotting.pipeline.video import clips_of, spot_video
 
-    outcome = spot_video(
-        VideoPlan(
-            videos=tuple(args.videos),
-            model_dirs=heads.folders,
-            combination=args.combination,
-            notes=tuple(heads.notes),
-            out=args.out,
-            second_half_start_s=args.second_half_start,
-            pretrained=Pretrained(
-                args.resnet_weights,
-                args.vggish_weights,
-                args.yolov5_weights,
-                pca=pca if all(pca) else None,
-                onnx=tuple(args.onnx),
-            ),
-            threshold=args.threshold,
-            overwrite=args.overwrite,
-            exports=tuple(args.export),
-            highlights=args.highlights,
-            overlay=args.overlay,
-            clips=args.clips,
-            title=args.title,
-        ),
-        partial(log_run, args.out, "spot", argv),
-    )
+    plan = _plan(args)
+    clips_of(plan)  # what is no video is told before a head is fetched
+    heads = heads_of(args, video=True)
+    plan = replace(plan, model_dirs=heads.folders, notes=tuple(heads.notes))
+    outcome = spot_video(plan, partial(log_run, args.out, "spot", argv))
     note("show", outcome.failures)
     output.add(files=outcome.files, spots=len(outcome.spots), shown=len(outcome.rows))
     output.add(notes=outcome.notices)
     print(closing_text(outcome))
     return outcome.exit_code
+
+
+def _plan(args: argparse.Namespace) -> VideoPlan:
+    """Plan what is asked for, without the heads."""
+    from action_spotting.extraction.registry import Pretrained
+    from action_spotting.pipeline.video_plan import VideoPlan
+
+    pca = (args.pca_file, args.scaler_file)
+    if any(pca) and not all(pca):
+        raise UsageError("--pca_file and --scaler_file belong together; give both or neither")
+    return VideoPlan(
+        videos=tuple(args.videos),
+        model_dirs=(),
+        combination=args.combination,
+        out=args.out,
+        second_half_start_s=args.second_half_start,
+        pretrained=Pretrained(
+            args.resnet_weights,
+            args.vggish_weights,
+            args.yolov5_weights,
+            pca=pca if all(pca) else None,
+            onnx=tuple(args.onnx),
+        ),
+        threshold=args.threshold,
+        overwrite=args.overwrite,
+        exports=tuple(args.export),
+        highlights=args.highlights,
+        overlay=args.overlay,
+        clips=args.clips,
+        title=args.title,
+    )

@@ -30,8 +30,9 @@ from action_spotting.dataset.hub import (
     note_revisions,
     place_of,
 )
-from action_spotting.dataset.layout import LABEL_FILES, VIDEO_STEMS, released_path
+from action_spotting.dataset.layout import LABEL_FILES, released_path
 from action_spotting.dataset.media import probe
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.dataset.splits import SOCCERNET_SPLITS
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import read_json

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from action_spotting.dataset.layout import VIDEO_STEMS
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.dataset.records import sha256
 from action_spotting.errors import SpottingError
 from action_spotting.io.files import open_own, open_plain, read_json, write_json

@@ -5,40 +5,27 @@ File names are composed here and nowhere else.
 
 from __future__ import annotations
 
-import configparser
 import contextlib
-import mimetypes
 import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from action_spotting.dataset.media import LONGEST_S, Clip
+from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media_names import (
+    SOUND_SUFFIXES,
+    VIDEO_STEMS,
+    VIDEO_SUFFIXES,
+    number_of_media,
+)
 from action_spotting.dataset.roots import place, places
+from action_spotting.dataset.video_ini import read_video_ini
 from action_spotting.errors import InputError, UsageError, unknown
-from action_spotting.io.files import is_name, read_bytes
-
-VIDEO_STEMS = {"LQ": ("{n}_224p", "{n}"), "720p": ("{n}_720p",), "HQ": ("{n}_HQ",)}
-VIDEO_SUFFIXES = (
-    *(".mkv", ".mp4", ".mov", ".avi", ".ts", ".webm", ".m4v", ".mts", ".m2ts", ".m2t", ".mxf"),
-    *(".mpg", ".mpeg", ".m2v", ".vob", ".flv", ".f4v", ".wmv", ".asf", ".ogv", ".3gp", ".dv"),
-    *(".mod", ".tod", ".h264", ".264", ".h265", ".265", ".hevc"),
-)
-"""Of files that are taken for video, in any case; the first is preferred."""
-
-SOUND_SUFFIXES = (
-    *(".wav", ".mp3", ".flac", ".m4a", ".ogg", ".aac", ".opus", ".wma", ".aif", ".aiff", ".ac3"),
-    ".mka",
-)
-"""Of files that are taken for audio alone, in any case."""
 
 LABEL_FILES = {1: "Labels.json", 2: "Labels-v2.json"}
 PREDICTION_FILES = {1: "Predictions-v1.json", 2: "Predictions-v2.json"}
 JSON_FEATURES = ("player_boundingbox_maskrcnn", "field_calib_ccbv")
-MAX_INI_BYTES = 2**16
 _FEATURE_FILE = re.compile(r"([1-9]\d*)_(.+)\.npy")
-_MEDIA_FILE = re.compile(r"([12])(_.*)?\.[^.]+")
-_DATA_SUFFIXES = (".npy", ".npz", ".h5", ".part", ".claim")
 
 
 @dataclass(frozen=True)
@@ -85,7 +72,7 @@ class Half:
             nowhere.
         """
         paths = (feature_path(p / self.game, self.number, name) for p in places(self.root))
-        return next((path for path in paths if path.exists()), self.target(name))
+        return next(filter(_is_seen, paths), self.target(name))
 
     def target(self, name: str) -> Path:
         """Give the path where a feature file is made, there or not.
@@ -196,7 +183,15 @@ class Half:
         return None
 
     def _strange(self, names: list[str]) -> str | None:
-        return next((name for name in names if _number_of_media(name) == self.number), None)
+        return next((name for name in names if number_of_media(name) == self.number), None)
+
+
+def _is_seen(path: Path) -> bool:
+    """Tell whether a file is there, or in a folder that may not be read: who reads it is told."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def is_of_game(name: str) -> bool:
@@ -219,22 +214,8 @@ def is_of_game(name: str) -> bool:
     [True, True, True, True, False]
     """
     feature = parse_feature(Path(name))
-    number = feature[0] if feature else _number_of_media(name)
+    number = feature[0] if feature else number_of_media(name)
     return number in (1, 2) or name in LABEL_FILES.values()
-
-
-def _number_of_media(name: str) -> int | None:
-    """The half of a file that is named as media are, also of a kind that is not taken."""
-    match = _MEDIA_FILE.fullmatch(name)
-    if match is None:
-        return None
-    stem, suffix = Path(name).stem, Path(name).suffix.lower()
-    number = int(match[1])
-    if suffix in VIDEO_SUFFIXES + SOUND_SUFFIXES:
-        return number
-    usual = any(stem == s.format(n=number) for stems in VIDEO_STEMS.values() for s in stems)
-    kind = mimetypes.guess_type(name)[0] or ("data" if suffix in _DATA_SUFFIXES else "video")
-    return number if usual and kind.startswith(("video", "audio")) else None
 
 
 def feature_path(folder: Path, half: int | str, name: str) -> Path:
@@ -413,67 +394,3 @@ def relative(path: Path, folder: Path) -> str:
         With ``/``; begins with ``..`` where the file is outside the folder.
     """
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
-
-
-def read_video_ini(path: Path, number: int) -> Clip:
-    """Read where a half lies in the HQ media: SoccerNet's ``video.ini``.
-
-    The file has one section a video (``[1_HQ.mkv]``) with ``start_time_second`` and
-    ``duration_second``.
-
-    Parameters
-    ----------
-    path
-        The ``video.ini``.
-    number
-        The half, 1 or 2.
-
-    Returns
-    -------
-    Clip
-        The video beside it, with start and duration.
-
-    Raises
-    ------
-    InputError
-        No section for this half, start or duration that is not a number of seconds, or a video that
-        is missing or outside the game's folder.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> (folder / "1_HQ.mkv").touch()
-    >>> text = "[1_HQ.mkv]\\nstart_time_second = 330\\nduration_second = 2700"
-    >>> (folder / "video.ini").write_text(text) > 0
-    True
-    >>> clip = read_video_ini(folder / "video.ini", 1)
-    >>> clip.start_s, clip.duration_s
-    (330.0, 2700.0)
-    """
-    config = configparser.RawConfigParser(strict=False)
-    try:
-        config.read_string(read_bytes(path, MAX_INI_BYTES).decode("utf-8-sig"))
-    except (UnicodeDecodeError, configparser.Error) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    section = next((name for name in config.sections() if name.startswith(str(number))), None)
-    if section is None:
-        raise InputError(f"{path}: no section for half {number}, such as [{number}_HQ.mkv]")
-    if Path(section).name != section or not is_name(section):
-        raise InputError(f"{path}: section [{section}] is not a file beside video.ini")
-    start, duration = (
-        _seconds(path, config[section], key) for key in ("start_time_second", "duration_second")
-    )
-    if not (path.parent / section).is_file():
-        raise InputError(f"{path.parent / section}: named in video.ini, but not there")
-    return Clip(path.parent / section, start_s=start, duration_s=duration)
-
-
-def _seconds(path: Path, section: configparser.SectionProxy, key: str) -> float:
-    try:
-        value = float(section[key])
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: [{section.name}] needs {key} = a number of seconds") from error
-    if not 0 <= value <= LONGEST_S:
-        raise InputError(f"{path}: [{section.name}] {key} = {value}: must be 0 to {LONGEST_S:g} s")
-    return value

@@ -19,8 +19,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from action_spotting.dataset.layout import VIDEO_STEMS, Half, feature_name, side_path
+from action_spotting.dataset.layout import Half, feature_name, side_path
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.errors import InputError
 from action_spotting.io.files import open_plain, read_json
 

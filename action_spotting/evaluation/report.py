@@ -40,8 +40,7 @@ def write_report(
 ) -> None:
     """Write the report: video, list and timeline of each game, and how it scores.
 
-    It opens from disk and loads nothing but the videos beside it. Where there are very many spots
-    the most confident of each half are shown, and the page says so.
+    It loads nothing but the videos beside it. Of very many spots it has the most confident ones.
 
     Parameters
     ----------
@@ -50,8 +49,7 @@ def write_report(
     games
         At least one.
     evaluation
-        Their scores, of the same games in the same order (`games_of`); its first metric gives the
-        thresholds. None: spots alone.
+        Scores of the same games in the same order; the first metric gives the thresholds.
     title
         The heading; None: teams and score, or the name, of a single game.
     notes
@@ -68,13 +66,19 @@ def write_report(
     --------
     >>> import tempfile
     >>> from action_spotting.dataset.events import Events
-    >>> games = [Game("A - B", Events([1], [60_000], [2], confidence=[0.9]))]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "report.html")
-    ...     write_report(path, games, title="My match")
-    ...     "My match" in path.read_text(encoding="utf-8")
+    >>> game = Game("A - B", Events([1], [60_000], [2], confidence=[0.9]))
+    >>> path = Path(tempfile.mkdtemp(), "report.html")
+    >>> write_report(path, [game], title="My match")
+    >>> "My match" in path.read_text(encoding="utf-8")
     True
     """
+    text = _render(_context(games, evaluation, title) | {"notes": notes})
+    with whole_file(path) as part:
+        # a name may hold bytes that are no UTF-8, or a NUL, which HTML does not take
+        part.write_text(text.replace("\0", "�"), encoding="utf-8", errors="backslashreplace")
+
+
+def _render(context: dict[str, Any]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("action_spotting.evaluation"),
         autoescape=True,
@@ -84,16 +88,9 @@ def write_report(
     )
     environment.filters["percent"] = lambda v: "–" if np.isnan(v) else f"{100 * v:.1f}"
     environment.filters["sha256"] = _sha256
-    parts = [environment.get_template(f"{name}.js").render() for name in SCRIPTS]
-    text = environment.get_template("report.html").render(
-        _context(games, evaluation, title),
-        notes=notes,
-        style=environment.get_template("report.css").render(),
-        script="\n".join(parts),
-    )
-    with whole_file(path) as part:
-        # a name may hold bytes that are no UTF-8, or a NUL, which HTML does not take
-        part.write_text(text.replace("\0", "�"), encoding="utf-8", errors="backslashreplace")
+    style = environment.get_template("report.css").render()
+    script = "\n".join(environment.get_template(f"{name}.js").render() for name in SCRIPTS)
+    return environment.get_template("report.html").render(context, style=style, script=script)
 
 
 def _context(

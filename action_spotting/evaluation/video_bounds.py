@@ -7,7 +7,8 @@ from pathlib import Path
 
 from action_spotting.dataset.event_findings import WARNING, Finding
 from action_spotting.dataset.events import game_time
-from action_spotting.dataset.layout import VIDEO_STEMS, Half
+from action_spotting.dataset.layout import Half
+from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.dataset.packets import length_s
 from action_spotting.errors import InputError
 from action_spotting.evaluation.game_set import GameSet

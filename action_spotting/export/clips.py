@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from action_spotting.dataset.media import open_media
 from action_spotting.errors import InputError
 from action_spotting.export.cuts import REEL_WINDOW, Cut, cut_around
 from action_spotting.export.cutting import cut_out, join
-from action_spotting.export.footage import check_target, read_footage, work_folder
+from action_spotting.export.footage import Footage, check_target, read_footage, work_folder
 from action_spotting.export.selection import Window
 from action_spotting.export.timeline import Moment, Timeline
 from action_spotting.io.files import whole_file
@@ -50,40 +51,38 @@ def clips(timeline: Timeline, folder: Path, *, window: Window = REEL_WINDOW) -> 
 
     Examples
     --------
-    >>> from action_spotting.dataset.event_files import read_predictions
-    >>> from action_spotting.dataset.media import Clip
-    >>> from action_spotting.export.selection import select
-    >>> from action_spotting.export.timeline import build_timeline
-    >>> spots = read_predictions(Path("Predictions-v2.json"))  # doctest: +SKIP
-    >>> timeline = build_timeline("A - B", spots, {1: Clip(Path("1.mp4"))})  # doctest: +SKIP
-    >>> clips(select(timeline), Path("clips")).done  # doctest: +SKIP
-    ['1_04-12_Goal.mp4']
+    >>> clips(select(timeline, top=20), Path("clips")).done  # doctest: +SKIP
+    ['1_04-12_Goal.mp4', ...]
     """
+    cuts = _cuts(timeline, window)
+    if not cuts:
+        raise InputError(f"{timeline.game}: no spot with media to make a clip of")
+    for name in cuts:
+        check_target(folder / name, [half.clip.path for half in timeline.halves if half.clip])
+    items = {name: (folder / name, cut) for name, cut in cuts.items()}
+    return run_items("clips", items, partial(_make, read=cache(read_footage)), unit="clip")
+
+
+def _cuts(timeline: Timeline, window: Window) -> dict[str, Cut]:
+    """Each moment's stretch, by the name of its clip."""
     media = {half.number: half.clip.path for half in timeline.halves if half.clip}
-    cuts = {
+    return {
         name: cut_around(timeline, moment, window, media[moment.half])
         for name, moment in _names(timeline).items()
         if moment.half in media
     }
-    if not cuts:
-        raise InputError(f"{timeline.game}: no spot with media to make a clip of")
-    for name in cuts:
-        check_target(folder / name, [*media.values()])
-    read = lru_cache(maxsize=None)(read_footage)
 
-    def work(named: tuple[str, Cut]) -> Outcome:
-        path, cut = folder / named[0], named[1]
-        origin = _origin(cut)
-        if path.exists() and _holds(path, origin):
-            return "skipped", None
-        footage, audio = read(cut.path), read(cut.path).audio is not None
-        with whole_file(path) as part, work_folder() as room:
-            piece = room / "0.nut"
-            cut_out(room, footage, [cut], piece, size=footage.size, audio=audio)
-            join(room, {piece: cut.duration_s}, part, ["-metadata", f"comment={origin}"])
-        return "done", None
 
-    return run_items("clips", {name: (name, cut) for name, cut in cuts.items()}, work, unit="clip")
+def _make(item: tuple[Path, Cut], read: Callable[[Path], Footage]) -> Outcome:
+    (path, cut), origin = item, _origin(item[1])
+    if path.exists() and _holds(path, origin):
+        return "skipped", None
+    footage = read(cut.path)
+    with whole_file(path) as part, work_folder() as room:
+        piece, audio = room / "0.nut", footage.audio is not None
+        cut_out(room, footage, [cut], piece, size=footage.size, audio=audio)
+        join(room, {piece: cut.duration_s}, part, ["-metadata", f"comment={origin}"])
+    return "done", None
 
 
 def _names(timeline: Timeline) -> dict[str, Moment]:

@@ -11,14 +11,9 @@ from typing import Any
 
 from action_spotting.dataset.feature_types import is_audio
 from action_spotting.dataset.features import State, feature_state
-from action_spotting.dataset.layout import (
-    SOUND_SUFFIXES,
-    VIDEO_SUFFIXES,
-    Half,
-    feature_path,
-    side_path,
-)
+from action_spotting.dataset.layout import Half, feature_path, side_path
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.media_names import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.files import clear_parts
 from action_spotting.io.items import Outcome

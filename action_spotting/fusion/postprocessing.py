@@ -78,6 +78,11 @@ class Postprocessing:
             return peaks.confidence
         return np.clip((logit_of(peaks.confidence) - BOTTOM) / (self.top - BOTTOM), 0, 1)
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether `probability` was fitted on validation games; else it is the bare confidence."""
+        return (self.temperature, self.offset) != (1.0, 0.0)
+
     def probability(self, peaks: Peaks) -> np.ndarray:
         """Compute the probability that each spot is within 2.5 s of an event.
 

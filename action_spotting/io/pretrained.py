@@ -129,15 +129,20 @@ def _download(file: PretrainedFile, target: Path) -> None:
                     part.replace(begun)
                 raise
     except (requests.RequestException, ValueError) as error:  # ValueError: no address at all
-        reason: BaseException = error
-        while reason.__context__:  # the first cause says more than what wraps it
-            reason = reason.__context__
+        reason = first_cause(error)
         kept = "what has come is kept; " if begun.exists() else ""
         raise WeightsUnavailable(
             f"{file.name} is not here and cannot be downloaded ({kept}{reason or repr(reason)}). "
             f"Fetch {file.url} and put it at {target}, or name a file of your own with "
             f"{file.option}"
         ) from error
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Give the error below all others: it says more than what wraps it."""
+    while error.__context__:
+        error = error.__context__
+    return error
 
 
 def _receive(file: PretrainedFile, part: Path, resumable: list[bool]) -> None:

@@ -71,8 +71,7 @@ def show(plan: VideoPlan, clips: Mapping[int, Clip], outcome: VideoOutcome) -> N
     from action_spotting.export.registry import write_exports
     from action_spotting.export.timeline import build_timeline
 
-    rows = outcome.rows
-    seen, probability = outcome.spots.take(rows), outcome.probability[rows]
+    seen, probability = outcome.seen
     timeline = build_timeline(plan.name, seen, clips, folder=plan.out, probability=probability)
     if timeline.moved:
         outcome.notices.append(f"{timeline.moved} spots outside their half are shown at its end")
@@ -108,8 +107,7 @@ def spots_table(outcome: VideoOutcome) -> str:
     >>> print(spots_table(VideoOutcome(spots, np.array([0.3]), np.full(17, 0.5))))
     no spot reaches its class's threshold; 1 weaker spots are in the predictions only (see ...)
     """
-    rows = outcome.rows
-    seen, probability = outcome.spots.take(rows), outcome.probability[rows]
+    seen, probability = outcome.seen
     hidden = len(outcome.spots) - len(seen)
     more = f"{hidden} weaker spots are in the predictions only (see --threshold)"
     if not len(seen):
@@ -119,11 +117,12 @@ def spots_table(outcome: VideoOutcome) -> str:
             seen.classes[seen.label[i]],
             game_time(int(seen.half[i]), int(seen.position_ms[i])),
             f"{seen.confidence[i]:.2f}",
-            f"{probability[i]:.2f}",
+            *([] if probability is None else [f"{100 * probability[i]:.0f} %"]),
         ]
         for i in range(len(seen))
     ]
-    return table(["action", "half - time", "confidence", "probability"], cells) + f"\n{more}"
+    head = ["action", "half - time", "confidence", "probability"][: len(cells[0])]
+    return table(head, cells) + f"\n{more}"
 
 
 def closing_text(outcome: VideoOutcome) -> str:
@@ -151,7 +150,7 @@ def _game_of(
     clips: Mapping[int, Clip],
     timeline: Timeline,
     seen: Events,
-    probability: np.ndarray,
+    probability: np.ndarray | None,
 ) -> Game:
     """The match as the report shows it."""
     from action_spotting.evaluation.report_game import Game

@@ -80,7 +80,9 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
     peaks = [models.peaks(models.run(half)) if half else NO_PEAKS for half in opened]
     chosen = models.postprocessing
     spots = to_spots(peaks, chosen.spread, models.classes)
-    probability = np.concatenate([chosen.probability(half) for half in peaks])
+    probability = None
+    if chosen.calibrated:
+        probability = np.concatenate([chosen.probability(half) for half in peaks])
     outcome = VideoOutcome(spots, probability, thresholds, notices)
     path = predictions_path(plan.out, "", models.label_version)
     write_predictions(path, plan.videos[0].stem, outcome.spots)

@@ -95,7 +95,8 @@ class VideoOutcome:
     spots
         All spots, those below their threshold too.
     probability
-        Probability that each spot lies within 2.5 s of an event, in [0, 1]; float ``(n,)``.
+        Probability that each spot lies within 2.5 s of an event, in [0, 1]; float ``(n,)``. None:
+        the model was not calibrated.
     thresholds
         Least confidence of a spot that is shown, float ``(classes,)``.
     notices
@@ -107,7 +108,7 @@ class VideoOutcome:
     """
 
     spots: Events
-    probability: np.ndarray
+    probability: np.ndarray | None
     thresholds: np.ndarray
     notices: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
@@ -117,6 +118,12 @@ class VideoOutcome:
     def exit_code(self) -> int:
         """3 when something could not be made, else 0."""
         return SOME_FAILED if self.failures else 0
+
+    @property
+    def seen(self) -> tuple[Events, np.ndarray | None]:
+        """The spots that reach their class's threshold, and their probabilities where known."""
+        rows = self.rows
+        return self.spots.take(rows), None if self.probability is None else self.probability[rows]
 
     @property
     def rows(self) -> np.ndarray:

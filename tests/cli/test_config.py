@@ -63,7 +63,7 @@ def test_nothing_that_the_file_holds_is_run(tmp_path, monkeypatch):
 def test_a_value_is_checked_as_on_the_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         parse(extract_resnet, tmp_path, "extract-resnet: {FPS: fast}")
-    assert "--FPS: 'fast' is not a number" in capsys.readouterr().err
+    assert "--fps: 'fast' is not a number" in capsys.readouterr().err
 
 
 def test_what_a_run_writes_gives_the_same_run(tmp_path):

@@ -78,7 +78,7 @@ def test_a_record_has_the_fields_that_we_write(put, tmp_path):
         known = FEATURE_TYPES.get(name.removesuffix("_PCA512"))
         assert known.fps == float(fps)
         assert known.width == int(width) or name.endswith("_PCA512")
-    assert len(table) == 6
+    assert len(table) == 8
 
 
 def test_the_table_of_released_features_is_the_registry():

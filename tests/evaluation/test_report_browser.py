@@ -210,8 +210,11 @@ def test_a_click_on_a_bar_chooses_its_row(dense, visit):
     page = visit(dense)
     for _ in range(7):
         page.get_by_label("zoom in, half 1").click()
-    bar = page.locator(".half").first.locator(".spot").nth(3).bounding_box()
-    page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+    page.wait_for_timeout(100)  # the browser tells of the scrolling with its next picture
+    x, y, width, height = page.evaluate(
+        "Object.values(document.querySelectorAll('.spot')[3].getBoundingClientRect().toJSON())"
+    )[:4]
+    page.mouse.click(x + width / 2, y + height / 2)
     assert " ".join(page.locator(".row.on .what").inner_text().split()) in chosen(page)
     assert "confidence" in chosen(page)
 
@@ -228,6 +231,8 @@ def test_misses_lead_to_their_game(tmp_path, random_games, visit):
     button.click()
     assert page.locator("#match").inner_text() == "Home 2 – 0 Away"
     assert chosen(page).split(",")[0].endswith(button.get_attribute("data-class"))
+    page.locator("#least").fill("1")
+    assert page.locator(".mark").count() == 30  # labels have no confidence
     page.select_option("#verdict", "missed")
     assert {row.split(" ", 3)[3].endswith("missed") for row in rows(page)} == {True}
 

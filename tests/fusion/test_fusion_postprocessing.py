@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -76,6 +77,13 @@ def test_probability_is_the_share_of_right_spots():
 
 def test_without_a_right_spot_probability_is_the_confidence():
     assert calibration.fit_probability(np.zeros(3), np.zeros(3, bool)) == (1.0, 0.0)
+
+
+def test_what_was_never_fitted_is_not_called_a_probability():
+    bare = room.default_postprocessing(1)
+    assert not bare.calibrated
+    assert replace(bare, temperature=2.0).calibrated
+    assert replace(bare, offset=-1.0).calibrated
 
 
 def test_the_threshold_has_the_best_f1():

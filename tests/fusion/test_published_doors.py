@@ -29,7 +29,7 @@ def dataset(matches_at, tmp_path_factory) -> Path:
     for game in GAMES:
         labels = read_labels(root / game / "Labels-v2.json")
         for half in (1, 2):
-            rows = np.zeros((94, 512), np.float32)
+            rows = np.zeros((90, 512), np.float32)
             here = labels.half == half
             rows[(labels.position_ms[here] / 500).astype(int), labels.label[here]] = 9.0
             with write_feature(feature_path(root / game, half, FEATURE), 512, {"fps": 2.0}) as out:
@@ -67,7 +67,7 @@ def test_predictions_licence_and_scores(dataset, head, tmp_path, capsys):
         assert found.position_ms[i] % 500 == 0
     assert "licence:" in (tmp_path / "HEADS.txt").read_text()
     scores = np.load(tmp_path / GAMES[0] / "1_scores.npz")
-    assert scores["logits"].shape == (94, 17)
+    assert scores["logits"].shape == (90, 17)
 
 
 @pytest.mark.slow

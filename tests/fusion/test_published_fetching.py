@@ -14,7 +14,7 @@ import pytest
 
 from action_spotting.errors import UsageError
 from action_spotting.fusion.prediction import load_models
-from action_spotting.fusion.published import catalogue, fetching
+from action_spotting.fusion.published import fetching
 from action_spotting.fusion.published.catalogue import ENTRIES, Entry, HostedFile, catalogue_text
 from action_spotting.fusion.published.fetching import fetch_head, model_folders
 from action_spotting.fusion.published.notes import notes_of, write_notice
@@ -24,7 +24,6 @@ from action_spotting.io.pretrained import WeightsUnavailable
 from .published_files import write_torch
 
 REVISION = "v1"
-PCA = b"not looked into here"
 
 
 def git_blob(data: bytes) -> str:
@@ -86,10 +85,6 @@ def hosted(tmp_path, monkeypatch) -> Path:
         listed=True,
     )
     monkeypatch.setitem(ENTRIES, "max-zoo", entry)
-    pca = HostedFile("pca_512_TF2.pkl", f"git:{git_blob(PCA)}", "http://127.0.0.1:9/pca")
-    monkeypatch.setattr(fetching, "PCA_FILES", (pca,))
-    (tmp_path / "cache/heads/pca").mkdir(parents=True)
-    (tmp_path / "cache/heads/pca/pca_512_TF2.pkl").write_bytes(PCA)
     yield files
     server.shutdown()
 
@@ -97,15 +92,14 @@ def hosted(tmp_path, monkeypatch) -> Path:
 def test_a_head_is_fetched_verified_imported_and_used_offline_from_then_on(
     hosted, tmp_path, monkeypatch
 ):
-    folder = fetch_head("max-zoo", with_pca=True)
+    folder = fetch_head("max-zoo")
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
         "model.json",
         "weights.npz",
     ]
-    assert (folder / "assets/pca_512_TF2.pkl").read_bytes() == PCA
     models = load_models([folder])
     settings = models.models[0].settings
-    assert (settings.chunk_rows, settings.nms_window_s) == (20, 12.0)
+    assert (settings.chunk_rows, settings.nms_window_s) == (20, 6.0)
     assert (settings.origin.licence, settings.origin.scores) == ("CC0", "test: loose 1.0")
     (told,) = notes_of(models.models, {"ResNET_TF2_PCA512": None})
     assert told.startswith("max-zoo is a published head, CC0; by S. Giancola")
@@ -149,9 +143,11 @@ def test_a_wrong_checksum_is_told(hosted, tmp_path, monkeypatch):
         WeightsUnavailable, match=r"sha256 is .*, expected 00.*put it at .*best\.ckpt"
     ):
         fetch_head("known")
-    (tmp_path / "cache/heads/pca/pca_512_TF2.pkl").write_bytes(b"another")
-    with pytest.raises(UsageError, match="git is .*, expected .*: delete it"):
-        fetch_head("known", with_pca=True)
+    place = tmp_path / "cache/heads/known/files/best.ckpt"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"another")
+    with pytest.raises(UsageError, match="sha256 is .*, expected 00.*: delete it"):
+        fetch_head("known")
 
 
 def test_a_file_that_was_renamed_is_told(hosted, monkeypatch):
@@ -192,5 +188,5 @@ def test_the_catalogue_says_what_is_known_and_what_not():
         assert entry.address.startswith("https://")
         assert all(file.url or entry.repository for file in entry.files)
     assert "none published on ResNet features alone" in text
-    digests = [f.digest for e in ENTRIES.values() for f in (*e.files, *catalogue.PCA_FILES)]
+    digests = [f.digest for e in ENTRIES.values() for f in e.files]
     assert {d.partition(":")[0] for d in digests} == {"", "git", "sha256"}

@@ -52,7 +52,7 @@ def test_two_parts_flattened_dimension_by_dimension(width, tmp_path):
     state = plus_plus(width=width)
     head = import_head([write_torch(tmp_path / "model.pth.tar", state)])
     settings = head.settings
-    assert (settings.chunk_rows, settings.nms_window_s, settings.lost_rows) == (30, 30.0, 1)
+    assert (settings.chunk_rows, settings.nms_window_s, settings.lost_rows) == (30, 15.0, 1)
     assert settings.modality == ("ResNET_TF2" if width == 2048 else "ResNET_TF2_PCA512")
     rows = normal(40, width)
     y = rows
@@ -126,7 +126,7 @@ def test_opensportslab_s_rules_stand_in_its_config(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("MODEL: {neck: {vocab_size: 64}}\nDATA: {window_size: 12}\nNMS_window: 25\n")
     settings = import_head([path]).settings
-    assert (settings.chunk_rows, settings.nms_window_s, settings.lost_rows) == (24, 25.0, 1)
+    assert (settings.chunk_rows, settings.nms_window_s, settings.lost_rows) == (24, 12.5, 1)
     config.write_text("a: {window_size: 12}\nb: {window_size: 15}\n")
     with pytest.raises(InputError, match="window_size is 12 and 15"):
         import_head([path])

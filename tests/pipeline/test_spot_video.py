@@ -108,10 +108,21 @@ def test_the_table_has_the_spots_above_their_thresholds_with_probabilities():
     lines = [line.split() for line in spots_table(outcome).splitlines()]
     assert lines[0] == ["action", "half", "-", "time", "confidence", "probability"]
     assert lines[1:3] == [
-        ["Corner", "1", "-", "00:05", "0.90", "0.75"],
-        ["Goal", "2", "-", "01:01", "0.60", "0.25"],
+        ["Corner", "1", "-", "00:05", "0.90", "75", "%"],
+        ["Goal", "2", "-", "01:01", "0.60", "25", "%"],
     ]
     assert lines[3][:2] == ["1", "weaker"]
+    bare = spots_table(VideoOutcome(spots, None, np.full(17, 0.5)))
+    assert "probability" not in bare
+    assert "%" not in bare
+
+
+def test_a_model_without_calibration_has_confidences_alone(tone_video, tmp_path):
+    outcome = VideoOutcome(Events([1], [500], [2], [0.9]), None, np.full(17, 0.5))
+    show(plan([tone_video], tmp_path, exports=("vtt",)), {1: Clip(tone_video)}, outcome)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '"measure": "confidence"' in page
+    assert "Goal (1 - 00:00, 0.90)" in (tmp_path / "spots.vtt").read_text()
 
 
 @pytest.mark.parametrize("name", [b"m\xff.mkv", b"<b> & '\" #%2e\n.mkv"])

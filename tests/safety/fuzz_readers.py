@@ -246,6 +246,18 @@ def pickles(folder: Path) -> Target:
     return Target(read_one, files, PICKLE)
 
 
+def torch_zip(folder: Path) -> Target:
+    """``io.torch_zip.read_variables``: the pickle, and the numbers."""
+    from action_spotting.io.torch_zip import read_variables
+    from tests.fusion.published_files import write_torch
+
+    state = {"fc.weight": np.zeros((4, 6), np.float32), "fc.bias": np.zeros(4, np.float32)}
+    path = write_torch(folder / "m.pth.tar", state)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    return Target(one_of_many(path, members, read_variables), seeds_of(members), PICKLE)
+
+
 def _quietly(read: Callable[[Path], None], path: Path) -> None:
     with np.errstate(all="ignore"):
         read(path)
@@ -253,7 +265,7 @@ def _quietly(read: Callable[[Path], None], path: Path) -> None:
 
 def video_ini(folder: Path) -> Target:
     """``dataset.layout.read_video_ini``, both halves."""
-    from action_spotting.dataset.layout import read_video_ini
+    from action_spotting.dataset.video_ini import read_video_ini
 
     for number in (1, 2):
         (folder / f"{number}_HQ.mkv").touch()
@@ -388,7 +400,7 @@ READERS: dict[str, Callable[[Path], Target]] = {
     reader.__name__: reader
     for reader in (
         *(labels, predictions, scored_labels, scored_spots, results_zip, npy, npy_in_zip, npz),
-        *(boxes, pickles, video_ini, provenance, splits, classes, model_folder),
+        *(boxes, pickles, torch_zip, video_ini, provenance, splits, classes, model_folder),
         *(keras_h5, onnx_export),
     )
 }

@@ -23,9 +23,9 @@ from onnx import TensorProto, helper
 from action_spotting.audio.vggish_weights import read_keras
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.features import open_feature
-from action_spotting.dataset.layout import read_video_ini
 from action_spotting.dataset.splits import list_games
 from action_spotting.dataset.tree import open_tree
+from action_spotting.dataset.video_ini import read_video_ini
 from action_spotting.errors import InputError, SpottingError
 from action_spotting.io.files import MAX_JSON_BYTES, read_bytes, read_json, write_json
 from action_spotting.io.onnx_network import check_graph

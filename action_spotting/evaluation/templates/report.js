@@ -56,7 +56,7 @@ const desk = {
     const least = Number(pick.least.value), verdict = pick.verdict ? pick.verdict.value : "";
     byId("from").textContent = worded(least);
     this.shown = this.items.filter((item) => (type < 0 || item.type === type) &&
-      (item.label ? least === 0 || verdict === "missed" : item.value >= least) &&
+      (item.label || item.value >= least) &&
       (verdict === "" || item.verdict === verdict));
     if (!this.shown.includes(this.selected)) this.selected = null;
     this.tell("filter");

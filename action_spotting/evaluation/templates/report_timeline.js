@@ -84,9 +84,18 @@ class HalfView {
       if (!other || item === desk.selected || (other !== desk.selected && item.value > other.value)) highest.set(key, item);
     }
     for (const item of highest.values()) this.drawItem(item);
-    if (this.cursor !== null)
-      svg("line", { class: "cursor", x1: this.x(this.cursor), x2: this.x(this.cursor), y1: 0, y2: bottom }, this.svg);
+    this.marked = desk.selected !== null && desk.selected.half === this.number;
     if (this.gutter) this.drawNames(width, bottom);
+    this.line = null;
+    this.drawCursor();
+  }
+
+  /* Where the video is; it moves alone, several times a second. */
+  drawCursor() {
+    if (this.line) this.line.remove();
+    const x = this.cursor === null ? -1 : this.x(this.cursor);
+    this.line = x < this.gutter ? null
+      : svg("line", { class: "cursor", x1: x, x2: x, y1: 0, y2: this.height - FOOT }, this.svg);
   }
 
   drawGrid(width, bottom) {
@@ -166,14 +175,12 @@ class HalfView {
       const x = this.x(item.ms);
       if (x < this.start || x > this.width - PAD) this.lane.scrollLeft += x - this.width / 2;
     }
-    this.draw();
+    if (this.marked || item.half === this.number) this.draw();
   }
 
   time(half, ms) {
-    const cursor = half === this.number ? ms : null;
-    if (cursor === this.cursor) return;
-    this.cursor = cursor;
-    this.draw();
+    this.cursor = half === this.number ? ms : null;
+    this.drawCursor();
   }
 }
 

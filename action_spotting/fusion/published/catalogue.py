@@ -76,31 +76,11 @@ class Entry:
     unknown: str = ""
 
     @property
-    def needs_pca(self) -> bool:
-        """Whether its features are SoccerNet's of 512 numbers."""
-        return self.modality == "ResNET_TF2_PCA512"
-
-    @property
     def address(self) -> str:
         """Where a person finds it."""
         if self.repository:
             return f"https://huggingface.co/{self.repository}/tree/{self.revision}"
         return self.files[0].url.replace(SOCCERNET, SOCCERNET_PAGE)
-
-
-PCA_FILES = (
-    HostedFile(
-        "pca_512_TF2.pkl",
-        "git:7c3391c946d890c6db391eeccb9fabc7dd887310",
-        f"{SOCCERNET}Features/pca_512_TF2.pkl",
-    ),
-    HostedFile(
-        "average_512_TF2.pkl",
-        "sha256:73c4b1c9e492929552e63edc87b8dc7cecc4fe6747d9106a5e4d56bc2760556e",
-        f"{SOCCERNET}Features/average_512_TF2.pkl",
-    ),
-)
-"""SoccerNet's PCA, fitted on all 500 games, those of test included."""
 
 
 def _spivak(suffix: str, protocol: str, confidence: str, delta: str, digest: str = "") -> Entry:

@@ -17,7 +17,6 @@ from action_spotting.errors import InputError, SpottingError, UsageError
 from action_spotting.fusion.model import MODEL_FILE
 from action_spotting.fusion.published.catalogue import (
     BEST_FIRST,
-    PCA_FILES,
     Entry,
     HostedFile,
     entry_named,
@@ -28,13 +27,13 @@ from action_spotting.fusion.published.importing import (
     import_head,
 )
 from action_spotting.fusion.published.model import save_published
-from action_spotting.io.files import whole_file
 from action_spotting.io.pretrained import (
     TIMEOUT_S,
     PretrainedFile,
     WeightsUnavailable,
     cache_folder,
     find,
+    first_cause,
 )
 
 MAX_LISTING_BYTES = 4 * 2**20
@@ -56,15 +55,13 @@ def _head_folder(entry: Entry) -> Path:
     return cache_folder() / "heads" / entry.name
 
 
-def fetch_head(name: str, *, with_pca: bool = False) -> Path:
+def fetch_head(name: str) -> Path:
     """Give the model folder of a published head; what is lacking is fetched and imported.
 
     Parameters
     ----------
     name
         Of the catalogue.
-    with_pca
-        Fetch SoccerNet's PCA too, if the head's features are made by it: for videos.
 
     Returns
     -------
@@ -87,9 +84,6 @@ def fetch_head(name: str, *, with_pca: bool = False) -> Path:
     """
     entry = entry_named(name)
     folder = _head_folder(entry)
-    if with_pca and entry.needs_pca:
-        for hosted in PCA_FILES:
-            _keep(_find(hosted, "pca"), folder / "assets" / hosted.path)
     if not (folder / MODEL_FILE).is_file():
         files = _files(entry)
         model = import_head(files, feature=entry.modality, origin=entry.origin)
@@ -97,15 +91,13 @@ def fetch_head(name: str, *, with_pca: bool = False) -> Path:
     return folder
 
 
-def model_folders(named: Sequence[str], *, with_pca: bool = False) -> tuple[list[Path], list[str]]:
+def model_folders(named: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Find the model folders that ``--model`` and ``--model_dir`` name.
 
     Parameters
     ----------
     named
         Model folders, or names of the catalogue; empty: the best of the catalogue that can be had.
-    with_pca
-        As `fetch_head`.
 
     Returns
     -------
@@ -125,13 +117,11 @@ def model_folders(named: Sequence[str], *, with_pca: bool = False) -> tuple[list
     action_spotting.errors.UsageError: unknown published head 'no-such-head'...
     """
     if named:
-        return [
-            Path(name) if is_folder(name) else fetch_head(name, with_pca=with_pca) for name in named
-        ], []
+        return [Path(n) if is_folder(n) else fetch_head(n) for n in named], []
     reasons: list[SpottingError] = []
     for name in BEST_FIRST:
         try:
-            folder = fetch_head(name, with_pca=with_pca)
+            folder = fetch_head(name)
         except SpottingError as error:
             reasons.append(error)
             continue
@@ -161,12 +151,6 @@ def _why(name: str) -> str:
     return f"published scores: {entry_named(name).origin.scores}"
 
 
-def _keep(source: Path, target: Path) -> None:
-    if not target.is_file():
-        with whole_file(target) as part:
-            part.write_bytes(source.read_bytes())
-
-
 def _find(hosted: HostedFile, below: str, url: str = "") -> Path:
     name = f"heads/{below}/{hosted.path}"
     return find(PretrainedFile(name, url or hosted.url, hosted.digest, "--model DIR"))
@@ -179,7 +163,7 @@ def _files(entry: Entry) -> list[Path]:
     wanted = list(entry.files)
     if entry.listed:
         there = [path for path in place.rglob("*") if _is_part(path.name)]
-        if there:
+        if any(path.name.endswith(TORCH_SUFFIXES) for path in there):
             return there
     lacking = [hosted for hosted in wanted if not (place / hosted.path).exists()]
     if entry.repository and (lacking or entry.listed):
@@ -232,17 +216,14 @@ def _listing(entry: Entry, place: Path) -> dict[str, str]:
             data = answer.raw.read(MAX_LISTING_BYTES, decode_content=True)
         listed = msgspec.json.decode(data, type=list[_Listed])
     except (requests.RequestException, msgspec.DecodeError, OSError, ValueError) as error:
-        reason: BaseException = error
-        while reason.__context__:
-            reason = reason.__context__
         needed = (
             ", ".join(hosted.path for hosted in entry.files)
             or "the file of PyTorch's and config.yaml"
         )
         raise WeightsUnavailable(
-            f"{entry.name} is not here and its files cannot be asked for ({reason}). Fetch "
-            f"{needed} of {entry.address} and put them, in these folders, into {place}; or import "
-            "a copy with Models/ImportHead.py and name its folder"
+            f"{entry.name} is not here and its files cannot be asked for ({first_cause(error)}). "
+            f"Fetch {needed} of {entry.address} and put them, in these folders, into {place}; or "
+            "import a copy with Models/ImportHead.py and name its folder"
         ) from error
     return {
         file.path: f"sha256:{file.lfs.oid}" if file.lfs else f"git:{file.oid}"

@@ -161,11 +161,11 @@ def _read_spivak(
     found: Sources, feature: str | None, rules: Rules
 ) -> tuple[dict[str, Any], dict[str, np.ndarray], Origin]:
     """Read networks and normaliser; without displacement the suppression is their hard one."""
-    networks = spivak.read_networks(found.saved_models, len(ACTIONS_V2))
     if len(found.scalers) != 1:
         there = ", ".join(map(str, found.scalers)) or "none is there"
         raise UsageError(f"one normaliser is needed (resnet_normalizer.pkl); {there}")
     scale = spivak.read_scale(found.scalers[0])
+    networks = spivak.read_networks(found.saved_models, len(ACTIONS_V2))
     moves = DISPLACEMENT in networks
     arrays = {"scale": scale}
     for output, (folder, values) in networks.items():
@@ -182,7 +182,8 @@ def _read_spivak(
         "modality": feature or feature_of(len(scale), folder),
         "moves": moves,
         "soft_nms": moves,
-        "nms_window_s": rules.nms_window_s or (4.0 if moves else 10.0),
+        # the soft one reaches as far to either side as they say, the hard one half as far
+        "nms_window_s": (rules.nms_window_s or 4.0) if moves else (rules.nms_window_s or 20.0) / 2,
         "floor": 1e-5 if rules.floor is None else rules.floor,
     }
     origin = msgspec.structs.replace(SPIVAK_ORIGIN, protocol=spivak.protocol_of(folder))

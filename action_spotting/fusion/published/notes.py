@@ -102,7 +102,8 @@ def notes_of(models: Sequence[Any], records: Mapping[str, Any]) -> list[str]:
     heads = published_of(models)
     told = [
         f"{origin.name or origin.source} is a published head, {origin.licence}; by "
-        f"{origin.attribution}; {origin.protocol}; published scores: {origin.scores or 'not known'}"
+        f"{origin.attribution}; {origin.protocol}; published: {origin.scores or 'no scores'}; "
+        "its confidences are its own: no validation games tell how often they are right"
         for origin in (head.settings.origin for head in heads)
     ]
     return told + random_weights(models, records)

@@ -81,7 +81,7 @@ class PublishedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     Examples
     --------
-    >>> PublishedSettings(head="netvlad", modality="ResNET_TF2_PCA512", nms_window_s=30.0).fps
+    >>> PublishedSettings(head="netvlad", modality="ResNET_TF2_PCA512", nms_window_s=15.0).fps
     2.0
     """
 

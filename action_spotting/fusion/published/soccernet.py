@@ -37,7 +37,7 @@ class Rules(NamedTuple):
     window_s
         Length of a window in seconds.
     nms_window_s
-        Seconds that the suppression reaches to either side.
+        Suppression window in seconds as the authors count it: half of it to either side.
     floor
         Confidence under which nothing is given.
     """
@@ -160,7 +160,7 @@ def read_pooling(
         "chunk_rows": round(2 * rules.window_s),
         "parts": max(len(pools), 1),
         "pooling": "netvlad" if pools else "max",
-        "nms_window_s": rules.nms_window_s,
+        "nms_window_s": (rules.nms_window_s or 0.0) / 2,
         "floor": rules.floor,
         "lost_rows": 1 if by_dimension else 2,
     }
