@@ -133,7 +133,7 @@ def test_a_feature_of_half_the_rate_trains_beside_the_others_and_is_placed_alike
         predict_game(root, TEST, wrong)
     with pytest.raises(UsageError, match="--rate: unknown modality 'Slo'; did you mean 'Slow'"):
         load_models([tmp_path / "m"], rates={"Slo": Rate(2.0, 0.5)})
-    with pytest.raises(UsageError, match=r"rates\.Slow\.offset_s is 0\.5, not 1\.0"):
+    with pytest.raises(UsageError, match=r"rates\.Slow\.offset_s is 1\.0, not 0\.5"):
         fit(root, tmp_path / "m", **tiny, rates={"Slow": Rate(1.0, 1.0)})
     other = load_models([tmp_path / "m"]).models[0]
     other.rates = {}

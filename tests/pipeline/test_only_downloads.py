@@ -76,7 +76,7 @@ def git_blob(content: bytes) -> str:
 def test_from_a_download_to_the_spots_of_an_own_video(
     root, released_pca, tone_video, tmp_path, capsys
 ):
-    assert run.main(["--soccernet_dirpath", str(root), "--preset", "small", "--epochs", "2"]) == 0
+    assert run.main(["--soccernet_dirpath", str(root), "--preset", "small", "--epochs", "1"]) == 0
     said = capsys.readouterr().out
     assert "modalities: ResNET_TF2_PCA512; without YOLOv5, VGGish, FFT\n" in said
     home = root.parent
