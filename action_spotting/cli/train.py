@@ -43,6 +43,22 @@ def build_parser() -> argparse.ArgumentParser:
         help="games that choose epoch and calibration",
     )
     where.add_argument("--tensorboard", help="folder for TensorBoard's events")
+    _add_what(parser)
+    again = parser.add_argument_group("a training that was begun goes on by itself").add_argument
+    again("--resume", action="store_true", help="only go on; fail when there is no checkpoint")
+    again("--overwrite", action="store_true", help="begin anew whatever is in --model_dir")
+    command.add_fail_fast(where)
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for number in numbers():
+        title = f"{number.metadata['group']} (numbers; what is not given comes from the preset)"
+        group = groups.setdefault(title, parser.add_argument_group(title))
+        names = [f"--{name}" for name in (number.name, number.metadata["stored"]) if name]
+        group.add_argument(*names, default=None, **_option(number))
+    return parser
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Add what is learnt, and from what."""
     what = parser.add_argument_group("what")
     what.add_argument(
         "--modalities",
@@ -69,17 +85,6 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: bfloat16 where the hardware has it",
     )
-    again = parser.add_argument_group("a training that was begun goes on by itself").add_argument
-    again("--resume", action="store_true", help="only go on; fail when there is no checkpoint")
-    again("--overwrite", action="store_true", help="begin anew whatever is in --model_dir")
-    command.add_fail_fast(where)
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for number in numbers():
-        title = f"{number.metadata['group']} (numbers; what is not given comes from the preset)"
-        group = groups.setdefault(title, parser.add_argument_group(title))
-        names = [f"--{name}" for name in (number.name, number.metadata["stored"]) if name]
-        group.add_argument(*names, default=None, **_option(number))
-    return parser
 
 
 def _option(number: dataclasses.Field[Any]) -> dict[str, Any]:

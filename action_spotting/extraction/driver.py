@@ -174,12 +174,7 @@ def extract_all(
             parts = max((len(job.by_medium()) for job in jobs), default=1)
             at_once = parts * (workers or default_workers())
         bar = stack.enter_context(_progress(", ".join(makers), len(items), scheduler))
-
-        def show() -> None:
-            if scheduler:
-                bar.tick()
-            else:
-                bar.reach(*_read_of(read, len(items)))
+        show = bar.tick if scheduler else lambda: bar.reach(*_read_of(read, len(items)))
 
         def account(item: str, future: Future[dict[Path, Result]]) -> None:
             length_s = read.get(item, (0.0, 0.0))[1]

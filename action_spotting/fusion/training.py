@@ -170,26 +170,12 @@ def train(
     >>> train(root, *games, Path("model"), settings, score=tight).best_epoch  # doctest: +SKIP
     """
     log_files.check_tensorboard(tensorboard)
-    opened = partial(
-        open_split,
-        root,
-        modalities=settings.modalities,
-        classes=settings.classes,
-        version=settings.label_version,
-        fps=settings.fps,
-    )
-    train_set = opened(train_games, rates=rates)
-    valid_set = opened(valid_games, rates={**(rates or {}), **train_set.rates})
+    train_set, valid_set = _open_sets(root, train_games, valid_games, settings, rates)
     failures = {**train_set.failures, **valid_set.failures}
     note("train", failures)
     if fail_fast and failures:
         raise InputError("; ".join(failures.values()))
-    if not any(len(half.label) for half in train_set.halves):
-        raise InputError(
-            f"{root}: no event of the {len(settings.classes)} classes in "
-            f"{len(train_set.games)} training games; check --label_version and --classes"
-        )
-    check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
+    _check_sets(root, train_set, valid_set, settings)
     try:
         with claim(model_dir / MODEL_FILE):
             found = _find_checkpoint(model_dir, resume=resume, overwrite=overwrite)
@@ -210,6 +196,39 @@ def train(
         {**training.warnings, **valid_set.warnings},
         failures,
     )
+
+
+def _open_sets(
+    root: Path,
+    train_games: Sequence[str],
+    valid_games: Sequence[str],
+    settings: HeadSettings,
+    rates: Rates | None,
+) -> tuple[SplitData, SplitData]:
+    """Open the training and the validation games."""
+    opened = partial(
+        open_split,
+        root,
+        modalities=settings.modalities,
+        classes=settings.classes,
+        version=settings.label_version,
+        fps=settings.fps,
+    )
+    train_set = opened(train_games, rates=rates)
+    valid_set = opened(valid_games, rates={**(rates or {}), **train_set.rates})
+    return train_set, valid_set
+
+
+def _check_sets(
+    root: Path, train_set: SplitData, valid_set: SplitData, settings: HeadSettings
+) -> None:
+    """Check that there is something to learn, and that both sets were made alike."""
+    if not any(len(half.label) for half in train_set.halves):
+        raise InputError(
+            f"{root}: no event of the {len(settings.classes)} classes in "
+            f"{len(train_set.games)} training games; check --label_version and --classes"
+        )
+    check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
 
 
 def _find_checkpoint(model_dir: Path, *, resume: bool, overwrite: bool) -> bool:
