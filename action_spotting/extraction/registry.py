@@ -45,6 +45,8 @@ class Pretrained:
         The files of the PCA and of its average; None: those kept with the model.
     onnx
         Networks of features that ExtractONNX made.
+    precision
+        In which ResNet-152 computes: ``float32``, ``bfloat16``, ``float16``.
     """
 
     resnet: str = "imagenet"
@@ -53,6 +55,7 @@ class Pretrained:
     yolov5_note: str = ""
     pca: tuple[Path, Path] | None = None
     onnx: tuple[Path, ...] = ()
+    precision: str = "float32"
 
 
 def make_extractor(
@@ -121,7 +124,8 @@ def _resnet(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
         Settings(
             weights=_weights(pretrained.resnet, like),
             gpu=GPU,
-            **_some(like, "channel_order", "precision", *engine),
+            **{"precision": pretrained.precision}
+            | _some(like, "channel_order", "precision", *engine),
         ),
         FrameOptions(**_some(like, "fps", "sampling", "grabber")),
         **_some(like, "transform"),

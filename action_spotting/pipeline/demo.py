@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from action_spotting.backend import has_bfloat16
 from action_spotting.errors import InputError
 from action_spotting.extraction.registry import RANDOM, Pretrained
 from action_spotting.io.files import read_json, write_json
@@ -31,25 +32,27 @@ def demo_plan(plan: Plan) -> Plan:
 
 
 def _with_detector(wanted: Pretrained, names: dict[str, str], detector: Path) -> Pretrained:
+    chosen = Pretrained(names["resnet"], names["vggish"], precision=names["precision"])
     if wanted.yolov5:
-        return Pretrained(names["resnet"], names["vggish"], wanted.yolov5)
+        return replace(chosen, yolov5=wanted.yolov5)
     note = "stand-in for the sample matches, no YOLOv5"
-    return Pretrained(names["resnet"], names["vggish"], detector, note)
+    return replace(chosen, yolov5=detector, yolov5_note=note)
 
 
 def _choice(path: Path, wanted: Pretrained) -> dict[str, str]:
-    """Give the weights of each network, as chosen by the first run on these matches."""
+    """Give weights and precision of the networks, as chosen by the first run on these matches."""
     from action_spotting.audio.vggish_weights import AUDIOSET
     from action_spotting.visual.resnet_network import IMAGENET, KERAS_CACHE
 
     if path.exists():
         names = read_json(path)
-        if not isinstance(names, dict) or set(names) != {"resnet", "vggish"}:
+        if not isinstance(names, dict) or set(names) != {"resnet", "vggish", "precision"}:
             raise InputError(f"{path}: not the choice of weights of a demo; delete its folder")
         return names
     names = {
         "resnet": _or_random(wanted.resnet, "imagenet", IMAGENET, KERAS_CACHE),
         "vggish": _or_random(wanted.vggish, "audioset", AUDIOSET),
+        "precision": "bfloat16" if has_bfloat16(None) else "float32",
     }
     write_json(path, names)
     return names
@@ -75,6 +78,8 @@ def _notes(pretrained: Pretrained, detector: Path) -> list[str]:
                 f"{network} has random weights (seed 0): the pretrained ones could not be "
                 "downloaded. Its features tell less than those of the trained network."
             )
+    if pretrained.precision == "bfloat16":
+        notes.append("ResNet-152 computes in bfloat16, for which this processor has hardware.")
     if pretrained.yolov5 == detector:
         notes.append(
             "The detector is a small stand-in built for these pictures, not a trained YOLOv5."
