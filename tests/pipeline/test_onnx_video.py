@@ -6,8 +6,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from action_spotting.dataset.features import open_feature, read_record
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import UsageError
 from action_spotting.extraction.onnx_encoder import EncoderSettings
 from action_spotting.extraction.registry import Pretrained
