@@ -10,7 +10,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 LOWEST := .venv-lowest
 # The modules that users of the Python API meet.
-PUBLIC := $(addprefix action_spotting/, \
+PUBLIC := $(addprefix action_spotting/, backend.py \
   audio/extractors.py \
   audio/fft.py \
   audio/onnx_sound.py \
@@ -25,7 +25,11 @@ PUBLIC := $(addprefix action_spotting/, \
   dataset/layout.py \
   dataset/match_names.py \
   dataset/media.py \
+  dataset/modalities.py \
   dataset/packets.py \
+  dataset/rate_text.py \
+  dataset/rates.py \
+  dataset/records.py \
   dataset/splits.py \
   dataset/streams.py \
   dataset/tree.py \
@@ -54,6 +58,7 @@ PUBLIC := $(addprefix action_spotting/, \
   fusion/combination.py \
   fusion/combining.py \
   fusion/ensemble.py \
+  fusion/half_data.py \
   fusion/model.py \
   fusion/postprocessing.py \
   fusion/prediction.py \

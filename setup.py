@@ -26,6 +26,12 @@ setup(
     entry_points={"console_scripts": ["action-spotting = action_spotting.cli.program:main"]},
     install_requires=requirements(),
     extras_require={
+        # other back ends of Keras than TensorFlow: KERAS_BACKEND=torch, KERAS_BACKEND=jax
+        "torch": ["torch>=2.15", "keras>=3.15"],
+        "jax": ["jax>=0.10", "keras>=3.15"],
+        # with the libraries of NVIDIA's GPUs; PyTorch's packages for Linux bring them anyway
+        "jax-gpu": ["jax[cuda12]>=0.10", "keras>=3.15"],
+        "tensorflow-gpu": ["tensorflow[and-cuda]>=2.16"],
         # many machines: --scheduler (on SLURM with dask-jobqueue)
         "cluster": ["distributed>=2024.5"],
         "dev": [
@@ -36,6 +42,7 @@ setup(
             "mypy>=1.11",
             "numpydoc>=1.8",
             "distributed>=2024.5",
+            "jax>=0.10",  # a second back end of Keras
             # other programs' readers of what we export
             "webvtt-py>=0.5",
             "pysubs2>=1.7",

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,12 @@ def load_backend() -> None:
     UsageError
         As `choose_backend`.
     """
-    name = choose_backend()
-    if name == "jax":  # else one process takes three quarters of the memory of every GPU
+    if "keras" in sys.modules:
+        return
+    if choose_backend() == "jax":
+        # Else one process takes three quarters of the memory of every GPU.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        os.environ.setdefault("XLA_FLAGS", "--xla_gpu_deterministic_ops=true")
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)

@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from action_spotting.backend import load_backend
 from action_spotting.cli import command
 from action_spotting.dataset.feature_types import is_audio
-from action_spotting.dataset.features import open_feature, read_record, write_feature
+from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.layout import Half, labels_path
+from action_spotting.dataset.records import read_record
 from action_spotting.dataset.splits import list_games
 from action_spotting.evaluation.evaluate import occurring_average, score_folder
 from action_spotting.io.files import write_json

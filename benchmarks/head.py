@@ -209,7 +209,7 @@ def report_cost(world: str, root: Path, work: Path, common: dict[str, Any]) -> N
     for count in (len(games) // 2, len(games)):
         found = figures(work, root, world, given, "test", games=count)
         lines.append([f"{count} games", f"{found['grown_mib']:.0f}", f"{found['chunks_s']:.0f}"])
-    header = ["training games", "MiB beyond TensorFlow's own", "chunks/s"]
+    header = ["training games", "MiB beyond the back end's own", "chunks/s"]
     print(f"\n{world}\n{table(header, lines)}")
     files = [path for game in games for path in (root / game).glob("*.npy")]
     rows = sum(len(open_feature(p)) for p in files if p.name.endswith(f"{PICTURE[0]}.npy"))
@@ -295,7 +295,7 @@ def figures(
 
 def run_one(spec: dict[str, Any]) -> int:
     """Train unless it is done, score a split, write the figures."""
-    import tensorflow as tf
+    import keras
 
     from action_spotting.evaluation.scoring import average_map, score
     from action_spotting.fusion.model import MODEL_FILE
@@ -303,7 +303,7 @@ def run_one(spec: dict[str, Any]) -> int:
     from action_spotting.fusion.settings import make_settings
     from action_spotting.fusion.training import train
 
-    tf.zeros(1) + 1
+    keras.ops.zeros(1) + 1
     root, folder = Path(spec["root"]), Path(spec["folder"])
     settings = make_settings("full", **spec["given"])
     cost = folder / "cost.json"
@@ -345,16 +345,14 @@ def run_one(spec: dict[str, Any]) -> int:
 def calibrate(model: Any, root: Path, spotting: dict[str, Any]) -> Any:
     """Give a trained head other numbers of the spotting, and calibrate it anew."""
     from action_spotting.evaluation.scoring import average_map
-    from action_spotting.fusion import training
     from action_spotting.fusion.split_data import open_split
+    from action_spotting.fusion.validation import choose_postprocessing
 
     model.settings = settings = replace(model.settings, **spotting)
     valid = open_split(
         root, list_games(root, "valid"), settings.modalities, classes=settings.classes, version=2
     )
-    model.postprocessing = training.choose_postprocessing(
-        model, valid, partial(average_map, metric="tight")
-    )
+    model.postprocessing = choose_postprocessing(model, valid, partial(average_map, metric="tight"))
     return model
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from action_spotting.audio import vggish_weights
 from action_spotting.audio.mel import BANDS, HOP, WINDOW, log_mel
 from action_spotting.audio.waveform import around
-from action_spotting.dataset.features import sha256
+from action_spotting.backend import compiled, full_float32, load_backend
+from action_spotting.dataset.records import sha256
 from action_spotting.io import pretrained
 
 FRAMES = 46
@@ -82,25 +83,26 @@ class Network:
     def __init__(
         self, weights: vggish_weights.Weights, *, frames: int, dense: bool, batch_size: int = 64
     ) -> None:
-        import tensorflow as tf
-
+        load_backend()
         model = build_network(frames=frames, dense=dense)
         for layer, tensors in weights.tensors.items():
             model.get_layer(layer).set_weights(tensors)
-        signature = tf.TensorSpec((batch_size, frames, BANDS, 1), tf.float32)
-        self._call = tf.function(lambda x: model(x, training=False), input_signature=[signature])
+        full_float32()
+        self._call = compiled(lambda x: model(x, training=False), model.variables)
         self._lock = threading.Lock()
         self.batch_size = batch_size
 
     def __call__(self, patches: np.ndarray) -> np.ndarray:
         """Run patches ``(n, frames, 64)`` through; float32 ``(n, 512 or 128)`` comes out."""
+        from keras import ops
+
         outputs = []
         for begin in range(0, len(patches), self.batch_size):
             batch = patches[begin : begin + self.batch_size]
             fill = self.batch_size - len(batch)
             full = np.pad(batch, ((0, fill), (0, 0), (0, 0)))[..., None]
             with self._lock:
-                outputs.append(self._call(full).numpy()[: len(batch)])
+                outputs.append(ops.convert_to_numpy(self._call(full))[: len(batch)])
         return np.concatenate(outputs)
 
 

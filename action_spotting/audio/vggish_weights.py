@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io import pretrained
 from action_spotting.io.files import expanded

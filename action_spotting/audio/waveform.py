@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from action_spotting.audio.decode import SoundTrack, open_sound
-from action_spotting.dataset.features import ROW_TOLERANCE
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.rates import ROW_TOLERANCE
 from action_spotting.errors import InputError, UsageError, unknown
 
 RATE_HZ = 16_000

@@ -184,6 +184,18 @@ def add_fail_fast(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_rate(group: argparse._ArgumentGroup) -> None:
+    """Add ``--rate``."""
+    group.add_argument(
+        "--rate",
+        nargs="+",
+        default=[],
+        metavar="NAME=FPS[+OFFSET][:nearest]",
+        help="rows a second of a feature whose record and name do not tell them, and the time of "
+        "its first row, s; they are resampled to --fps, linearly or by the nearest row",
+    )
+
+
 def add_features_dirpath(group: argparse._ArgumentGroup) -> None:
     """Add ``--features_dirpath``: where features are found beside the data set's own folder."""
     group.add_argument(

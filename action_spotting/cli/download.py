@@ -44,6 +44,12 @@ def build_parser() -> argparse.ArgumentParser:
         "EXRCSDrive: SoccerNet's old server (it has refused connections since August 2026), with "
         "the password of the agreement",
     )
+    _add_what(parser)
+    return parser
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Add which files are fetched."""
     what = parser.add_argument_group("what")
     what.add_argument(
         "--what",
@@ -86,7 +92,6 @@ def build_parser() -> argparse.ArgumentParser:
         "--dry_run", action="store_true", help="only say what would be fetched, and its size"
     )
     command.add_fail_fast(what)
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

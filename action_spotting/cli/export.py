@@ -20,6 +20,34 @@ def build_parser() -> argparse.ArgumentParser:
         "--out=exports --SoccerNet_path=SoccerNet",
         own_version=True,
     )
+    _add_what(parser)
+    how = parser.add_argument_group("as what")
+    how.add_argument(
+        "--export",
+        nargs="+",
+        required=True,
+        choices=[*FORMATS, SOCCERNET],
+        metavar="FORMAT",
+        help="one or several of: "
+        + "; ".join(f"{name} ({chosen.opens_in})" for name, chosen in FORMATS.items())
+        + f"; {SOCCERNET} (one zip for the challenge server); see Evaluation/EXPORTS.md",
+    )
+    how.add_argument(
+        "--out", type=Path, required=True, help="folder to write to: <game>/spots.csv …"
+    )
+    for side in ("before", "after"):
+        how.add_argument(
+            f"--window_{side}_s", type=command.SECONDS, default=5, help="sportscode, edl: seconds"
+        )
+    _add_media(parser)
+    command.add_fail_fast(how)
+    zipped = parser.add_argument_group("soccernet: the zip for the challenge server")
+    zipped.add_argument("--split", help="its games must all be there: challenge, test, …")
+    return parser
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Add the results, and which of their spots."""
     what = parser.add_argument_group("what to export")
     what.add_argument(
         "--Predictions_path",
@@ -40,33 +68,13 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--top", type=command.COUNT, metavar="N", help="at most the N most confident of a game"
     )
-    how = parser.add_argument_group("as what")
-    how.add_argument(
-        "--export",
-        nargs="+",
-        required=True,
-        choices=[*FORMATS, SOCCERNET],
-        metavar="FORMAT",
-        help="one or several of: "
-        + "; ".join(f"{name} ({chosen.opens_in})" for name, chosen in FORMATS.items())
-        + f"; {SOCCERNET} (one zip for the challenge server); see Evaluation/EXPORTS.md",
-    )
-    how.add_argument(
-        "--out", type=Path, required=True, help="folder to write to: <game>/spots.csv …"
-    )
-    how.add_argument(
-        "--window_before_s", type=command.SECONDS, default=5, help="sportscode, edl: seconds"
-    )
-    how.add_argument(
-        "--window_after_s", type=command.SECONDS, default=5, help="sportscode, edl: seconds"
-    )
+
+
+def _add_media(parser: argparse.ArgumentParser) -> None:
+    """Add where the games' media lie."""
     media = parser.add_argument_group("media: where the second half begins, frame rates, names")
     media.add_argument("--SoccerNet_path", type=Path, help="folder with the games' media")
     media.add_argument("--video", choices=tuple(VIDEO_STEMS), default="LQ", help="which media")
-    command.add_fail_fast(how)
-    zipped = parser.add_argument_group("soccernet: the zip for the challenge server")
-    zipped.add_argument("--split", help="its games must all be there: challenge, test, …")
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,29 @@ def build_parser() -> argparse.ArgumentParser:
         "%(prog)s --root_path SoccerNet --split test --features FFT --plot",
     )
     options.add_source(parser, "--root_path", "LQ", audio=True)
+    _add_features(parser)
+    sound = parser.add_argument_group("sound")
+    sound.add_argument("--track", type=command.COUNT, default=1, help="which sound track, from 1")
+    sound.add_argument(
+        "--resampler",
+        choices=("soxr", "resampy"),
+        default="soxr",
+        help="soxr: the half as one stream; resampy: half-second by half-second as the original "
+        "(slower)",
+    )
+    sound.add_argument(
+        "--keep_wav", action="store_true", help="leave the 16 kHz mono sound beside the features"
+    )
+    run = options.add_running(parser, workers=1)
+    run.add_argument("--plot", action="store_true", help="draw each half's FFT features (.png)")
+    run.add_argument(
+        "--batch_size", type=command.BATCH, default=64, help="half-seconds a network call"
+    )
+    return parser
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    """Add which features are made, and with which weights."""
     feature = parser.add_argument_group("features")
     feature.add_argument(
         "--features",
@@ -45,24 +68,6 @@ def build_parser() -> argparse.ArgumentParser:
     feature.add_argument(
         "--pca_params", type=Path, metavar="FILE", help="vggish_pca_params.npz, for standard"
     )
-    sound = parser.add_argument_group("sound")
-    sound.add_argument("--track", type=command.COUNT, default=1, help="which sound track, from 1")
-    sound.add_argument(
-        "--resampler",
-        choices=("soxr", "resampy"),
-        default="soxr",
-        help="soxr: the half as one stream; resampy: half-second by half-second as the original "
-        "(slower)",
-    )
-    sound.add_argument(
-        "--keep_wav", action="store_true", help="leave the 16 kHz mono sound beside the features"
-    )
-    run = options.add_running(parser, workers=1)
-    run.add_argument("--plot", action="store_true", help="draw each half's FFT features (.png)")
-    run.add_argument(
-        "--batch_size", type=command.BATCH, default=64, help="half-seconds a network call"
-    )
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

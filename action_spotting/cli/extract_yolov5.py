@@ -1,7 +1,7 @@
 """Extract player and ball features with YOLOv5: 1_YOLOv5.npy, 64 numbers a row.
 
 The raw boxes lie beside them as 1_YOLOv5_boxes.npz. Take media of 720 lines or more: in 224 lines
-the ball is about 3 pixels and rarely found; a missing ball is a flag, not an error."""
+the ball is about 3 pixels and often missed; a missing ball is a flag, not an error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def build_parser() -> argparse.ArgumentParser:
         type=command.number(int, 32, 8192),
         help="input side (default: the export's, or 640)",
     )
-    detection.add_argument("--batch_size", type=command.BATCH, default=8, help="frames a call")
+    detection.add_argument(
+        "--batch_size",
+        type=command.BATCH,
+        help="frames a call (default: 8 of 640 x 640, fewer of larger: the memory stays the same)",
+    )
     command.add_gpu(detection)
     options.add_frames(parser)
     options.add_running(parser)

@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--without", nargs="+", default=[], metavar="MODALITY", help="act as if it were missing"
     )
+    command.add_rate(what)
     what.add_argument(
         "--ablate",
         action="store_true",
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     root = command.data_set(args)
 
     from action_spotting.cli.run_log import log_run
-    from action_spotting.dataset.layout import predictions_path
+    from action_spotting.dataset.rate_text import parse_rates
     from action_spotting.dataset.splits import list_games
 
     games, out = list_games(root, args.split), Path(args.out)
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.fusion.prediction import load_models, predict
     from action_spotting.fusion.published.notes import notes_of, write_notice
 
-    models = load_models(found.folders, args.combination)
+    models = load_models(found.folders, args.combination, parse_rates(args.rate))
     log_run(out, "predict", argv)
     output.add(folder=out)
     for note in found.notes + notes_of(models.models, {}):
@@ -92,14 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     print(summary)
     if args.zip and summary.done:
-        from action_spotting.export.challenge import STRANGERS, write_challenge_zip
-
-        version = models.label_version
-        done = (game for game in games if game in summary.done)
-        results = ((game, predictions_path(out, game, version).read_bytes()) for game in done)
-        others = write_challenge_zip(Path(args.zip), results, version=version)
-        if others:
-            print("note: " + STRANGERS.format(len(others), others[0]))
+        _zip(Path(args.zip), out, [game for game in games if game in summary.done], models)
     return summary.exit_code
 
 
@@ -117,3 +111,15 @@ def _choose(root: Path, games: Sequence[str], models: Any, out: Path) -> Any:
     weights = ", ".join(f"{weight:.2f}" for weight in combined.combination.weights)
     print(f"{summary}\nweights: {weights}; kept in {out / COMBINATION_FILE}")
     return combined
+
+
+def _zip(path: Path, out: Path, done: Sequence[str], models: Any) -> None:
+    """Zip the predictions of games, and name games that SoccerNet does not know."""
+    from action_spotting.dataset.layout import predictions_path
+    from action_spotting.export.challenge import STRANGERS, write_challenge_zip
+
+    version = models.label_version
+    results = ((game, predictions_path(out, game, version).read_bytes()) for game in done)
+    others = write_challenge_zip(path, results, version=version)
+    if others:
+        print("note: " + STRANGERS.format(len(others), others[0]))

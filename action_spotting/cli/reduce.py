@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action_spotting.cli import command, output
+from action_spotting.errors import UsageError
 
 if TYPE_CHECKING:
+    from action_spotting.dataset.rates import Rate
     from action_spotting.io.items import Summary
     from action_spotting.reduction.pca import PCA
 
@@ -36,14 +38,20 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--features_PCA", help="name of the reduced features (default: <features>_PCA<dims>.npy)"
     )
+    command.add_rate(data)
     data.add_argument(
         "--overwrite",
         action="store_true",
         help="redo the reduced files; a PCA is not overwritten",
     )
     pca = parser.add_argument_group("PCA")
-    pca.add_argument("--pca_file", default="pca_512_TF2.pkl", help="pickle of the PCA")
-    pca.add_argument("--scaler_file", default="average_512_TF2.pkl", help="pickle of the average")
+    pca.add_argument(
+        "--pca_file",
+        help="pickle of the PCA (default: pca_512_TF2.pkl; pca_<dims>_<name>.pkl of others)",
+    )
+    pca.add_argument(
+        "--scaler_file", help="pickle of the average (default: average_… as the PCA's)"
+    )
     pca.add_argument(
         "--dim_reduction", type=command.COUNT, default=512, help="numbers a row afterwards"
     )
@@ -64,6 +72,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _pickles(args: argparse.Namespace, features: str) -> tuple[Path, Path]:
+    """Name the two pickles: SoccerNet's names for its features, the features' own for others."""
+    kind = "512_TF2" if features == "ResNET_TF2" else f"{args.dim_reduction}_{features}"
+    pca_file, scaler_file = args.pca_file, args.scaler_file
+    return Path(pca_file or f"pca_{kind}.pkl"), Path(scaler_file or f"average_{kind}.pkl")
+
+
+def _rate(args: argparse.Namespace, features: str) -> Rate | None:
+    """Give the rate of the features that the user says, if any."""
+    from action_spotting.dataset.rate_text import parse_rates
+
+    rates = parse_rates(args.rate)
+    if {*rates} - {features}:
+        raise UsageError(f"--rate {', '.join(rates)}: the features that are reduced are {features}")
+    return rates.get(features)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
@@ -74,18 +99,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     from action_spotting.reduction.on_cluster import reduce_on_cluster
     from action_spotting.reduction.projection import reduce_files
 
-    log_run(args.out_dir_path or root, "reduce", argv)
     features = args.features.removesuffix(".npy")
+    rate = _rate(args, features)
+    log_run(args.out_dir_path or root, "reduce", argv)
+    files = args.pca_file, args.scaler_file = _pickles(args, features)
     again = not (args.keep_pca or args.transform_only) and rest_has_come(
-        root, Path(args.pca_file), args.fit_split
+        root, args.pca_file, args.fit_split
     )
     if again:
         print(f"{args.pca_file}: the rest of the split has come, so it is fitted anew (--keep_pca)")
     pca, fitting = fit_or_load(
         root,
         features,
-        Path(args.pca_file),
-        Path(args.scaler_file),
+        *files,
         dims=args.dim_reduction,
         split=args.fit_split,
         transform_only=args.transform_only,
@@ -96,9 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _tell(args, pca, fitting)
     reduced = (args.features_PCA or f"{features}_PCA{pca.dims}").removesuffix(".npy")
     pairs = pairs_of(root, features, reduced, args.split)
-    options = {"overwrite": args.overwrite or again, "fail_fast": args.fail_fast}
+    options = {"overwrite": args.overwrite or again, "fail_fast": args.fail_fast, "rate": rate}
     if args.scheduler:
-        files = Path(args.pca_file), Path(args.scaler_file)
         summary = reduce_on_cluster(args.scheduler, *files, pairs, **options)
     else:
         summary = reduce_files(pca, pairs, workers=args.num_workers, **options)
@@ -116,7 +141,7 @@ def _tell(args: argparse.Namespace, pca: PCA, fitting: Summary | None) -> None:
     how = "fitted" if fitting else "loaded"
     widths = f"{pca.width} -> {pca.dims}"
     print(f"{how} {args.pca_file}: {widths}, {100 * kept:.2f} % of the variance kept")
-    part = read_fitted_on(Path(args.pca_file))
+    part = read_fitted_on(args.pca_file)
     if part and part.without:
         print(f"note: {args.pca_file} is {part}; when the rest is there it is fitted anew")
     output.add(pca=args.pca_file, fitted=bool(fitting), fitted_on=part, variance_kept=kept)

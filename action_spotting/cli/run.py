@@ -52,6 +52,29 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the HTML report (default: report.html beside the features' folder)",
     )
+    _add_what(parser)
+    _add_training(parser)
+    command.add_fail_fast(parser.add_argument_group("faults"))
+    _add_status(parser)
+    return parser
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    """Add what only looks."""
+    status = parser.add_argument_group("what is done")
+    status.add_argument(
+        "--status",
+        action="store_true",
+        help="run nothing; say by split and stage what is done, in work, missing, stale (made "
+        "with other settings) and broken",
+    )
+    status.add_argument(
+        "--status_json", type=Path, metavar="FILE", help="the same, written as JSON too"
+    )
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Add media, modalities and splits."""
     what = parser.add_argument_group("what")
     what.add_argument("--video", choices=["LQ", "720p", "HQ"], default="LQ", help="media to read")
     what.add_argument(
@@ -61,9 +84,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="features to make and to train on; ResNET_TF2_PCA<n> for another PCA size (default: "
         "those that the folder has, or of ResNET_TF2_PCA512 YOLOv5 VGGish FFT can make)",
     )
+    command.add_rate(what)
     what.add_argument("--train_split", default="train", help="split the head learns from")
     what.add_argument("--valid_split", default="valid", help="split that chooses the epoch")
     what.add_argument("--test_split", default="test", help="split that is spotted and scored")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """Add pretrained weights and how the head is trained."""
     weights = parser.add_argument_group("pretrained weights")
     weights.add_argument(
         "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
@@ -84,23 +112,11 @@ def build_parser() -> argparse.ArgumentParser:
     training.add_argument(
         "--seed", type=command.SEED, default=0, help="of sample, weights and training"
     )
-    command.add_fail_fast(parser.add_argument_group("faults"))
-    status = parser.add_argument_group("what is done")
-    status.add_argument(
-        "--status",
-        action="store_true",
-        help="run nothing; say by split and stage what is done, in work, missing, stale (made "
-        "with other settings) and broken",
-    )
-    status.add_argument(
-        "--status_json", type=Path, metavar="FILE", help="the same, written as JSON too"
-    )
-    return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the door; returns the exit code."""
-    args = build_parser().parse_args(argv)
+def _plan(args: argparse.Namespace) -> Plan:
+    """Give the plan that the options describe."""
+    from action_spotting.dataset.rate_text import parse_rates
     from action_spotting.extraction.registry import Pretrained
     from action_spotting.pipeline.plan import Plan
 
@@ -110,12 +126,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         root = command.data_set(args)
         home = (args.out_dir_path or root).resolve().parent
-    plan = Plan(
+    return Plan(
         root=root,
         model_dir=args.model_dir or home / "model",
         predictions=args.out or home / "predictions",
         report=args.report or home / "report.html",
         modalities=tuple(args.modalities) if args.modalities else None,
+        rates=parse_rates(args.rate),
         video=args.video,
         train_split=args.train_split,
         valid_split=args.valid_split,
@@ -127,6 +144,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         fail_fast=args.fail_fast,
         sample=args.sample is not None,
     )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the door; returns the exit code."""
+    args = build_parser().parse_args(argv)
+    plan = _plan(args)
     if args.status or args.status_json:
         return status(plan, args.status_json)
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from action_spotting.cli import config, output
-from action_spotting.dataset.features import package_versions
+from action_spotting.dataset.records import package_versions
 from action_spotting.errors import UsageError
 from action_spotting.io.files import append_line
 
@@ -24,7 +24,7 @@ LOG_FILE = "runs.jsonl"
 _PACKAGES = [
     "action_spotting",
     "numpy",
-    "tensorflow",
+    *("keras", "tensorflow", "torch", "jax", "openvino"),
     "opencv-python-headless",
     "av",
     "onnxruntime",

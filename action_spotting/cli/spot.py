@@ -85,6 +85,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="confidence from which the table and the report show a spot: auto (each class's "
         "best-F1 threshold on the validation games) or a number; the predictions keep all",
     )
+    _add_show(parser)
+    _add_weights(parser)
+    return parser
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    """Add what is made of the spots."""
     show = parser.add_argument_group("what to make of the spots above the threshold")
     show.add_argument(
         "--export",
@@ -101,6 +108,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--overlay", type=Path, metavar="FILE.mp4", help="the video with its spots on the picture"
     )
     show.add_argument("--clips", type=Path, metavar="DIR", help="one short video a spot")
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    """Add the files that the features are made with."""
     weights = parser.add_argument_group("pretrained weights (those of the model's training)")
     weights.add_argument(
         "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
@@ -135,7 +146,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the networks of features that ExtractONNX made for the model's training",
     )
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from action_spotting.backend import load_backend
 from action_spotting.cli import command, output
-from action_spotting.dataset.feature_types import MODALITIES
+from action_spotting.errors import UsageError
 from action_spotting.fusion.settings import (
     FUSIONS,
     HEADS,
@@ -43,13 +43,30 @@ def build_parser() -> argparse.ArgumentParser:
         help="games that choose epoch and calibration",
     )
     where.add_argument("--tensorboard", help="folder for TensorBoard's events")
+    _add_what(parser)
+    again = parser.add_argument_group("a training that was begun goes on by itself").add_argument
+    again("--resume", action="store_true", help="only go on; fail when there is no checkpoint")
+    again("--overwrite", action="store_true", help="begin anew whatever is in --model_dir")
+    command.add_fail_fast(where)
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for number in numbers():
+        title = f"{number.metadata['group']} (numbers; what is not given comes from the preset)"
+        group = groups.setdefault(title, parser.add_argument_group(title))
+        names = [f"--{name}" for name in (number.name, number.metadata["stored"]) if name]
+        group.add_argument(*names, default=None, **_option(number))
+    return parser
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """Add what is learnt, and from what."""
     what = parser.add_argument_group("what")
     what.add_argument(
         "--modalities",
         nargs="+",
-        default=list(MODALITIES),
-        help="feature names, as in 1_<name>.npy",
+        metavar="NAME",
+        help="feature names, as in 1_<name>.npy (default: those that the folder has)",
     )
+    command.add_rate(what)
     what.add_argument("--fusion", choices=FUSIONS, default="hybrid", help="where modalities meet")
     what.add_argument(
         "--head", choices=HEADS, default="dense", help="dense: ours; netvlad: the pooling baseline"
@@ -68,17 +85,6 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto: bfloat16 where the hardware has it",
     )
-    again = parser.add_argument_group("a training that was begun goes on by itself").add_argument
-    again("--resume", action="store_true", help="only go on; fail when there is no checkpoint")
-    again("--overwrite", action="store_true", help="begin anew whatever is in --model_dir")
-    command.add_fail_fast(where)
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for number in numbers():
-        title = f"{number.metadata['group']} (numbers; what is not given comes from the preset)"
-        group = groups.setdefault(title, parser.add_argument_group(title))
-        names = [f"--{name}" for name in (number.name, number.metadata["stored"]) if name]
-        group.add_argument(*names, default=None, **_option(number))
-    return parser
 
 
 def _option(number: dataclasses.Field[Any]) -> dict[str, Any]:
@@ -93,6 +99,22 @@ def _option(number: dataclasses.Field[Any]) -> dict[str, Any]:
     return {"type": type(default), "metavar": "N", "help": f"{text} (full: {default})"}
 
 
+def _modalities_of(root: Path, games: Sequence[str]) -> tuple[str, ...]:
+    """Choose the modalities that games have, and say so."""
+    from action_spotting.dataset.layout import Half
+    from action_spotting.dataset.modalities import default_modalities, features_there, told
+
+    there, unknown = features_there(Half(root, game, number) for game in games for number in (1, 2))
+    names = default_modalities(there)
+    if not names:
+        raise UsageError(
+            f"{root}: no feature that is known in any of {len(games)} games; name one's "
+            "--modalities and --rate, or extract features first"
+        )
+    print(told(names, unknown))
+    return names
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     args = build_parser().parse_args(argv)
@@ -100,10 +122,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from action_spotting.cli.run_log import log_run
     from action_spotting.dataset.classes import actions, read_classes
+    from action_spotting.dataset.rate_text import parse_rates, told_rates
     from action_spotting.dataset.splits import list_games
     from action_spotting.evaluation.scoring import average_map
     from action_spotting.fusion.settings import make_settings
-    from action_spotting.fusion.split_data import check_modalities
+    from action_spotting.fusion.split_data import check_modalities, find_rates
 
     version = args.label_version
     classes = read_classes(Path(args.classes), version) if args.classes else actions(version)
@@ -111,11 +134,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         f.name for f in dataclasses.fields(HeadSettings) if f.name not in ("modalities", "classes")
     ]
     given = {name: getattr(args, name) for name in names}
-    settings = make_settings(
-        args.preset, modalities=tuple(args.modalities), classes=classes, **given
-    )
     train_games, valid_games = (list_games(root, s) for s in (args.train_split, args.valid_split))
+    modalities = args.modalities or _modalities_of(root, [*train_games, *valid_games])
+    settings = make_settings(args.preset, modalities=tuple(modalities), classes=classes, **given)
     check_modalities(root, [*train_games, *valid_games], settings.modalities)
+    rates = parse_rates(args.rate)
+    if resampled := find_rates(root, train_games, settings.modalities, settings.fps, rates):
+        print(told_rates(resampled, settings.fps))
     load_backend()  # what needs no network is checked
     from action_spotting.fusion.training import train
 
@@ -127,6 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Path(args.model_dir),
         settings,
         score=partial(average_map, metric="tight"),
+        rates=rates,
         resume=args.resume,
         overwrite=args.overwrite,
         fail_fast=args.fail_fast,

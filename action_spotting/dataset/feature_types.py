@@ -2,6 +2,13 @@
 
 Those that are made here (`action_spotting.extraction.registry`) and those that SoccerNet released.
 ``<name>_PCA<n>`` is a feature reduced to *n* numbers by PCA.
+
+Rows a second of the released features are those that SoccerNet's package lists in its README
+(ResNET at 2, 5 and 25, C3D and I3D at 2), of Baidu's those of spivak's documentation, which doubles
+them. Widths: 2,048 of ResNet-152, 4,096 of C3D (fc7), 1,024 of I3D (last pooling; Giancola
+et al., CVPRW 2018), 8,576 of Baidu's five networks side by side (Zhou et al., arXiv 2106.14447).
+Where in its second a row of Baidu's stands is stated nowhere; the middle is taken, as spivak's
+doubling does.
 """
 
 from __future__ import annotations

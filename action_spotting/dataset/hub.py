@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from action_spotting.dataset.features import sha256
+from tqdm import tqdm
+
 from action_spotting.dataset.media_names import VIDEO_STEMS
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import SpottingError
 from action_spotting.io.files import open_own, open_plain, read_json, write_json
 from action_spotting.io.locks import claim
@@ -52,6 +54,9 @@ LABELS = {
     "caption": "Labels-caption.json",
 }
 """Kinds of labels of a game, and their file."""
+
+BAR_BYTES = 100e6
+"""Files above have a progress bar each."""
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 _VIDEO_BRANCHES = {"LQ": "videos-224p", "720p": "videos-720p", "HQ": "videos-HQ"}
@@ -238,7 +243,21 @@ class Hub:
             if have > remote.size:
                 have = file.seek(0)
                 file.truncate()
-            http_get(url, file, resume_size=have, headers=headers, expected_size=remote.size)
+            http_get(
+                url,
+                file,
+                resume_size=have,
+                headers=headers,
+                expected_size=remote.size,
+                tqdm_class=None if remote.size > BAR_BYTES else _NoBar,
+            )
+
+
+class _NoBar(tqdm):
+    """A progress bar that does not show: thousands of small files come in a moment each."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "disable": True})
 
 
 def has_checksum(path: Path, remote: Remote) -> bool:

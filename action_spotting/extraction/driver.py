@@ -22,8 +22,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from action_spotting.dataset.feature_types import AUDIO
-from action_spotting.dataset.features import source_of, write_feature
+from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.media import Clip, probe
+from action_spotting.dataset.records import source_of
 from action_spotting.extraction import cluster
 from action_spotting.extraction.job import Job, shard_of, to_make
 from action_spotting.io.items import ITEM_ERRORS, Outcome, Summary, run_all
@@ -173,12 +174,7 @@ def extract_all(
             parts = max((len(job.by_medium()) for job in jobs), default=1)
             at_once = parts * (workers or default_workers())
         bar = stack.enter_context(_progress(", ".join(makers), len(items), scheduler))
-
-        def show() -> None:
-            if scheduler:
-                bar.tick()
-            else:
-                bar.reach(*_read_of(read, len(items)))
+        show = bar.tick if scheduler else lambda: bar.reach(*_read_of(read, len(items)))
 
         def account(item: str, future: Future[dict[Path, Result]]) -> None:
             length_s = read.get(item, (0.0, 0.0))[1]

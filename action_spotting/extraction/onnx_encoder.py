@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.onnx_network import OnnxNetwork
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_spotting.dataset.feature_types import AUDIO
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.onnx_encoder import EncoderSettings
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from action_spotting.backend import load_backend
 from action_spotting.dataset.feature_types import FEATURE_TYPES, split_rate
-from action_spotting.dataset.features import compare_settings
+from action_spotting.dataset.records import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
 from action_spotting.extraction.onnx_feature import is_onnx, onnx_feature

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from action_spotting.dataset.features import compare_settings
+from action_spotting.dataset.records import compare_settings
 from action_spotting.errors import InputError, UsageError
 from action_spotting.fusion.arrays import read_arrays, write_arrays
 from action_spotting.io.files import parse_json, typed
@@ -33,16 +33,18 @@ class Epoch(msgspec.Struct):
 class Story(msgspec.Struct):
     """What a checkpoint says beside its arrays.
 
-    `settings`, `train`, `valid`, `dims` and `provenance` are what a training that goes on must
-    share (the last two are in no checkpoint of an older version); `best` is the best tight
-    average-mAP so far, `best_epoch` its epoch, from 1.
+    `settings`, `train`, `valid`, `backend`, `dims`, `provenance` and `rates` (of what is resampled)
+    are what a training that goes on must share (an older checkpoint may lack the last three);
+    `best` is the best tight average-mAP so far, `best_epoch` its epoch, from 1.
     """
 
     settings: dict[str, Any]
     train: list[str]
     valid: list[str]
+    backend: str = "tensorflow"
     dims: dict[str, int] | None = None
     provenance: dict[str, Any] | None = None
+    rates: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     log: list[Epoch] = []
     best: float = -1.0
     best_epoch: int = 0
@@ -59,10 +61,12 @@ class Story(msgspec.Struct):
             for split in ("train", "valid")
             if getattr(self, split) != getattr(other, split)
         ]
+        found += compare_settings(self.backend, other.backend, "back end")
         if self.dims is not None:
             found += compare_settings(other.dims, self.dims, "width")
         if self.provenance is not None:
             found += compare_settings(other.provenance, self.provenance, "features")
+            found += compare_settings(other.rates or None, self.rates or None, "rates")
         return found
 
 

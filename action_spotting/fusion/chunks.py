@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from action_spotting.dataset.feature_types import is_audio
+from action_spotting.fusion.half_data import HalfData, read_rows
 from action_spotting.fusion.normalisation import Normalisation
 from action_spotting.fusion.settings import HeadSettings
-from action_spotting.fusion.split_data import HalfData, read_rows
 
 CLIP = 5.0
 SHIFTED = 0.25
@@ -37,7 +37,9 @@ class Chunks(NamedTuple):
         return zip(self.half.tolist(), self.start.tolist(), self.rows.tolist(), strict=True)
 
 
-def normalise(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def normalise(
+    rows: np.ndarray, mean: np.ndarray, std: np.ndarray, out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Standardise feature rows, clipped to ±5; rows with NaN become 0 and are marked.
 
     Parameters
@@ -46,6 +48,8 @@ def normalise(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[np.n
         Float32 ``(n, dims)``.
     mean, std
         Float32 ``(dims,)``.
+    out
+        Where the rows go; None: into a new array.
 
     Returns
     -------
@@ -59,7 +63,8 @@ def normalise(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> tuple[np.n
     ([2.0, 0.0], [True, False])
     """
     usable = np.isfinite(rows).all(axis=1)
-    scaled = (rows - mean) / std
+    scaled = np.subtract(rows, mean, out=out)
+    scaled /= std
     scaled[~usable] = 0
     return np.clip(scaled, -CLIP, CLIP, out=scaled), usable
 
@@ -235,6 +240,6 @@ class Batches:
                     start = min(max(start + moved[i], 0), data.rows - rows)
                     read = read_rows(data, name, start, start + rows)
                     half_mean = self._half_means.get(path, mean)
-                    block[i, :rows], usable[i, :rows] = normalise(read, half_mean, std)
+                    usable[i, :rows] = normalise(read, half_mean, std, out=block[i, :rows])[1]
             features[name], present[name] = block, usable
         return features, present

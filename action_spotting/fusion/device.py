@@ -6,45 +6,57 @@ import contextlib
 import os
 import platform
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from action_spotting.dataset.features import package_versions
+from action_spotting.backend import CPU_FLAGS, backend_name, gpus, has_bfloat16
+from action_spotting.dataset.records import package_versions
 
-CPU_FLAGS = Path("/proc/cpuinfo")
-BFLOAT16_SINCE = (8, 0)
-"""Compute capability from which a GPU multiplies bfloat16 in hardware."""
-
-
-def has_gpu() -> bool:
-    """Tell whether TensorFlow sees a GPU."""
-    return bool(tf.config.list_physical_devices("GPU"))
+MACHINE_FILE = "machine.json"
+"""Hardware and versions that can change the last digits of a training."""
 
 
 def set_up(seed: int) -> None:
     """Seed everything and make every operation give the same result each time."""
     keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    elif backend_name() == "torch":
+        import torch
+
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
 
 
 def describe() -> dict[str, Any]:
     """Describe the hardware and the versions that can change the last digits of a training."""
     return {
-        "note": "The same seed, settings and features give the same bytes on this machine. "
-        "Elsewhere the last digits, and with them the chosen epoch, may differ: with another "
-        "processor's instruction set, another number of threads, on a GPU or another GPU, and with "
-        "another version of TensorFlow, Keras or NumPy.",
+        "note": "The same seed, settings and features give the same bytes on this machine and "
+        "back end. Elsewhere the last digits, and with them the chosen epoch, may differ: with "
+        "another processor's instruction set, another number of threads, on a GPU or another GPU, "
+        "and with another back end or version of it, of Keras or of NumPy.",
+        "backend": backend_name(),
         "processor": _processor(),
-        "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
-        "gpus": [
-            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-            for gpu in tf.config.list_physical_devices("GPU")
-        ],
-        "versions": package_versions("tensorflow", "keras", "numpy"),
+        "threads": _threads() or os.cpu_count(),
+        "gpus": [gpu.name for gpu in gpus()],
+        "versions": package_versions(backend_name(), "keras", "numpy"),
     }
+
+
+def _threads() -> int:
+    """The threads that the back end was told to use; 0: it takes all."""
+    if backend_name() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.threading.get_intra_op_parallelism_threads()
+    if backend_name() == "torch":
+        import torch
+
+        return torch.get_num_threads()
+    return 0
 
 
 def _processor() -> str:
@@ -71,11 +83,4 @@ def wants_bfloat16(precision: str) -> bool:
     """Tell whether to compute in bfloat16; ``auto``: where it is done in hardware."""
     if precision != "auto":
         return precision == "bfloat16"
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        return all(
-            tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
-            >= BFLOAT16_SINCE
-            for gpu in gpus
-        )
-    return CPU_FLAGS.exists() and "avx512_bf16" in CPU_FLAGS.read_text(encoding="utf-8")
+    return all(map(has_bfloat16, gpus())) if gpus() else has_bfloat16(None)

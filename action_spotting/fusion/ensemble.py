@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import expit
 
 from action_spotting.dataset.events import Events
-from action_spotting.errors import UsageError
+from action_spotting.dataset.rates import Rate
+from action_spotting.errors import UsageError, unknown
 from action_spotting.fusion.combination import Combination
 from action_spotting.fusion.model import RowScores, SpottingModel, pick_peaks, smooth_rows
 from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks, pick
@@ -37,6 +38,8 @@ class Ensemble:
     combination
         Weights, calibration and postprocessing chosen on validation games; None: equal weights,
         each head's own calibration.
+    rates
+        Where the rows of features stand that are not placed as in the training.
 
     Attributes
     ----------
@@ -44,17 +47,25 @@ class Ensemble:
         As in their settings.
     modalities
         All modalities that any of them takes.
+    rates
+        Where the rows of features stand, of those that are resampled.
     postprocessing
         The combination's; else the mean of theirs.
 
     Raises
     ------
     UsageError
-        The heads differ in classes, rows a second, label version or, if all were trained here,
-        the kind of suppression; or the combination is of other heads.
+        The heads differ in classes, rows a second, label version, where the rows of a feature stand
+        or, if all were trained here, the kind of suppression; the combination is of other heads;
+        or `rates` names a feature that none of them takes.
     """
 
-    def __init__(self, models: Sequence[Head], combination: Combination | None = None) -> None:
+    def __init__(
+        self,
+        models: Sequence[Head],
+        combination: Combination | None = None,
+        rates: Mapping[str, Rate] | None = None,
+    ) -> None:
         self.models = list(models)
         first = self.models[0].settings
         trained_here = not any(isinstance(model, PublishedModel) for model in self.models)
@@ -68,6 +79,7 @@ class Ensemble:
         self.fps, self.label_version = first.fps, first.label_version
         names = [name for model in self.models for name in model.settings.modalities]
         self.modalities = tuple(dict.fromkeys(names))
+        self.rates = _common_rates(self.models, rates or {})
         if combination:
             combination.check(self.models)
         self.combination = combination or Combination.equal(self.models)
@@ -305,6 +317,21 @@ def mixed_peaks(mean: RowScores, fps: float, windows_s: np.ndarray) -> Peaks:
         Times in seconds, classes and confidences.
     """
     return pick(expit(mean.logits), mean.displacement_s, fps=fps, windows_s=windows_s)
+
+
+def _common_rates(models: Sequence[Head], given: Mapping[str, Rate]) -> dict[str, Rate]:
+    """Give the rates of the heads' features, those that are `given` before their own."""
+    own = {
+        name: {model.rates.get(name) for model in models if name in model.settings.modalities}
+        for name in dict.fromkeys(n for model in models for n in model.settings.modalities)
+    }
+    if strange := [unknown("modality", name, own) for name in given if name not in own]:
+        raise UsageError(f"--rate: {'; '.join(strange)}")
+    for name, rates in own.items():
+        if len(rates) > 1 and name not in given:
+            raise UsageError(f"the models place the rows of {name} at different times")
+    placed = {name: given.get(name) or next(iter(rates)) for name, rates in own.items()}
+    return {name: rate for name, rate in placed.items() if rate}
 
 
 def _one_rule(models: Sequence[Head]) -> bool:

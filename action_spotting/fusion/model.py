@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from scipy.special import expit
 
+from action_spotting.backend import backend_name, compiled
+from action_spotting.dataset.rate_text import read_rates, write_rates
+from action_spotting.dataset.rates import Rate
 from action_spotting.errors import InputError, UsageError
 from action_spotting.fusion.arrays import assign, read_arrays, write_arrays
 from action_spotting.fusion.chunks import normalise
@@ -31,6 +34,9 @@ from action_spotting.fusion.settings import HeadSettings, read_settings
 from action_spotting.io.files import read_json, typed, write_json
 
 VERSION = 1
+ROWS_AT_ONCE = {"jax": 512}
+"""Rows to a multiple of which a half is filled up: JAX compiles anew for every length."""
+
 MODEL_FILE = "model.json"
 WEIGHTS_FILE = "weights.npz"
 NETWORKS: dict[str, type[SpottingNetwork] | type[NetVLADNetwork]] = {
@@ -60,6 +66,7 @@ class _ModelFile(msgspec.Struct):
     settings: dict[str, Any]
     provenance: dict[str, dict[str, Any] | None]
     calibration: dict[str, Any]
+    rates: dict[str, Any] = {}
 
 
 class SpottingModel:
@@ -75,6 +82,8 @@ class SpottingModel:
         Settings its features were made with, by modality (None: unknown).
     postprocessing
         Windows, displacement scale, spread, thresholds; None: the defaults.
+    rates
+        Where the rows of its features stood, of those that were resampled to the head's rows.
 
     Attributes
     ----------
@@ -90,16 +99,18 @@ class SpottingModel:
         normalisation: Normalisation,
         provenance: Mapping[str, Any],
         postprocessing: Postprocessing | None = None,
+        rates: Mapping[str, Rate] | None = None,
     ) -> None:
         self.settings = settings
         self.normalisation = normalisation
         self.provenance = dict(provenance)
+        self.rates = dict(rates or {})
         self.postprocessing = postprocessing or default_postprocessing(
             len(settings.classes), settings.nms_window_s
         )
         self.dims = {name: len(std) for name, std in normalisation.std.items()}
         self.network = make_network(settings, self.dims)
-        self._run = tf.function(self.network.run_half, reduce_retracing=True)
+        self._run = compiled(self.network.run_half, self.network.variables)
 
     def score_rows(self, features: Mapping[str, np.ndarray]) -> RowScores:
         """Run the head over a half.
@@ -107,8 +118,9 @@ class SpottingModel:
         Parameters
         ----------
         features
-            Raw rows ``(rows, dims)`` by modality; a missing modality, or a row with NaN, is masked.
-            Where the numbers of rows differ (by a row or two), all are cut to the smallest.
+            Raw rows ``(rows, dims)`` by modality, ``settings.fps`` a second (see `open_features`);
+            a missing modality, or a row with NaN, is masked. Where the numbers of rows differ (by
+            a row or two), all are cut to the smallest.
 
         Returns
         -------
@@ -135,15 +147,17 @@ class SpottingModel:
                 f"there is {', '.join(features) or 'nothing'}"
             )
         rows = min(len(array) for array in known.values())
+        padded = rows + -rows % ROWS_AT_ONCE.get(backend_name(), 1)
         inputs, present = {}, {}
         for name in self.settings.modalities:
-            block = np.zeros((rows, self.dims[name]), dtype=np.float32)
-            usable = np.zeros(rows, dtype=bool)
+            inputs[name] = np.zeros((padded, self.dims[name]), dtype=np.float32)
+            present[name] = np.zeros(padded, dtype=np.float32)
             if name in known:
                 block, usable = self._prepare(name, known[name][:rows])
-            inputs[name] = tf.constant(block)
-            present[name] = tf.constant(usable.astype(np.float32))
-        scores = RowScores(*(output.numpy() for output in self._run(inputs, present)))
+                inputs[name][:rows], present[name][:rows] = block, usable
+        inside = (np.arange(padded) < rows).astype(np.float32)
+        outputs = self._run(inputs, present, inside)
+        scores = RowScores(*(ops.convert_to_numpy(output)[:rows] for output in outputs))
         if not all(np.isfinite(output).all() for output in scores):
             raise InputError("the head gives NaN or infinity: its weights are unusable; train anew")
         return scores
@@ -186,9 +200,9 @@ def make_network(
     """
     network = NETWORKS[settings.head](settings)
     network(
-        {name: tf.zeros((2, 4, dims[name])) for name in settings.modalities},
-        {name: tf.ones((2, 4)) for name in settings.modalities},
-        tf.ones((2, 4)),
+        {name: ops.zeros((2, 4, dims[name])) for name in settings.modalities},
+        {name: ops.ones((2, 4)) for name in settings.modalities},
+        ops.ones((2, 4)),
     )
     return network
 
@@ -273,6 +287,7 @@ def save_model(folder: Path, model: SpottingModel, log: Sequence[Mapping[str, An
         "provenance": model.provenance,
         "calibration": model.postprocessing.as_dict(),
         "log": list(log),
+        **({"rates": write_rates(model.rates)} if model.rates else {}),
     }
     write_json(folder / MODEL_FILE, content)
 
@@ -336,6 +351,7 @@ def read_parts(folder: Path) -> tuple[tuple[Any, ...], list[np.ndarray]]:
     stored = typed(content, _ModelFile, str(path))
     settings = read_settings(stored.settings, f"{path}: settings")
     chosen = read_postprocessing(stored.calibration, len(settings.classes), str(path))
+    rates = read_rates(stored.rates, settings.modalities, str(path))
     where = folder / WEIGHTS_FILE
     arrays = read_arrays(where)
     try:
@@ -348,7 +364,7 @@ def read_parts(folder: Path) -> tuple[tuple[Any, ...], list[np.ndarray]]:
     weights = [arrays[name] for name in sorted(arrays) if name.startswith("weight_")]
     if problem := _misfit(settings, normalisation, weights):
         raise InputError(f"{where}: {problem}; train anew")
-    return (settings, normalisation, stored.provenance, chosen), weights
+    return (settings, normalisation, stored.provenance, chosen, rates), weights
 
 
 def _misfit(

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
-from keras import Model, layers
+from keras import Model, layers, ops, random
 
+from action_spotting.fusion.network import DrawnSeed, cross_entropy
 from action_spotting.fusion.pooling import Pool, Projection
 from action_spotting.fusion.settings import HeadSettings
 
@@ -22,7 +22,7 @@ CLUSTERS = 32
 PROJECTION = 512
 """Numbers a row that the clusters see; features of another width are projected to it."""
 
-WINDOWS_AT_ONCE = 512
+WINDOWS_AT_ONCE = 128
 
 Tensors = Mapping[str, Any]
 
@@ -52,33 +52,34 @@ class NetVLADNetwork(Model):
     def batch_loss(self, batch: Tensors, positive_weight: Any) -> Any:
         """Binary cross-entropy of each class: does any of its events lie in the window?"""
         outputs = self(batch["features"], batch["present"], batch["inside"], seed=batch["seed"])
-        truth = tf.reduce_max(batch["confidence"], axis=1, keepdims=True)
-        values = tf.nn.weighted_cross_entropy_with_logits(truth, outputs["logits"], positive_weight)
-        return tf.reduce_mean(tf.reduce_sum(values, axis=-1))
+        truth = ops.max(batch["confidence"], axis=1, keepdims=True)
+        values = cross_entropy(truth, outputs["logits"], positive_weight)
+        return ops.mean(ops.sum(values, axis=-1))
 
-    def run_half(self, features: Tensors, present: Tensors) -> tuple[Any, Any]:
+    def run_half(self, features: Tensors, present: Tensors, inside: Any) -> tuple[Any, Any]:
         """Classify the window around every row; gives logits ``(rows, classes)`` and no move."""
         y = self._rows(features, present)
-        rows, length = tf.shape(y)[0], self.settings.chunk_rows
-        around = tf.range(length) - length // 2
+        rows, length = ops.shape(y)[0], self.settings.chunk_rows
+        last = ops.cast(ops.sum(inside), "int32") - 1
+        around = ops.arange(length) - length // 2
 
         def block(start: Any) -> Any:
-            centres = tf.minimum(start + tf.range(WINDOWS_AT_ONCE), rows - 1)
-            at = tf.clip_by_value(centres[:, None] + around, 0, rows - 1)
-            return self._classify_windows(tf.gather(y, at))
+            centres = ops.minimum(start + ops.arange(WINDOWS_AT_ONCE), last)
+            at = ops.clip(centres[:, None] + around, 0, last)
+            return self._classify_windows(ops.take(y, at, axis=0))
 
-        starts = tf.range(0, rows, WINDOWS_AT_ONCE)
-        blocks = tf.map_fn(block, starts, fn_output_signature=tf.float32, parallel_iterations=1)
-        logits = tf.reshape(blocks, (-1, len(self.settings.classes)))[:rows]
-        return logits, tf.zeros_like(logits)
+        starts = ops.arange(0, rows, WINDOWS_AT_ONCE, dtype="int32")
+        logits = ops.reshape(ops.map(block, starts), (-1, len(self.settings.classes)))[:rows]
+        return logits, ops.zeros_like(logits)
 
     def _rows(self, features: Tensors, present: Tensors) -> Any:
         there = [features[n] * present[n][..., None] for n in self.settings.modalities]
-        return self._project(tf.concat(there, axis=-1))
+        return self._project(ops.concatenate(there, axis=-1))
 
     def _classify_windows(self, y: Any, seed: Any = None) -> Any:
         middle = self.settings.chunk_rows // 2
-        pooled = tf.concat([self._before(y[:, :middle]), self._after(y[:, middle:])], axis=-1)
+        parts = [self._before(y[:, :middle]), self._after(y[:, middle:])]
+        pooled = ops.concatenate(parts, axis=-1)
         if seed is not None:
-            pooled = tf.nn.experimental.stateless_dropout(pooled, self.settings.dropout, seed=seed)
-        return tf.cast(self._classify(pooled), tf.float32)
+            pooled = random.dropout(pooled, self.settings.dropout, seed=DrawnSeed(seed))
+        return ops.cast(self._classify(pooled), "float32")

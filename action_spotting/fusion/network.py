@@ -7,12 +7,13 @@ class. Fully convolutional, so that training chunks and whole halves are the sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import keras
-import tensorflow as tf
-from keras import layers
+from keras import layers, ops, random
 
+from action_spotting.backend import backend_name
 from action_spotting.fusion.settings import HeadSettings
 
 PRIOR = 0.01
@@ -70,8 +71,8 @@ class Outputs(layers.Layer):
     def call(self, x: Any) -> tuple[Any, Any]:
         """Give evidence (logits without the prior) and seconds, each ``(batch, rows, classes)``."""
         x = self._norm(x)
-        displacement = tf.tanh(tf.cast(self._displacement(x), tf.float32)) * self._reach_s
-        return tf.cast(self._logits(x), tf.float32), displacement
+        displacement = ops.tanh(ops.cast(self._displacement(x), "float32")) * self._reach_s
+        return ops.cast(self._logits(x), "float32"), displacement
 
 
 class SpottingNetwork(keras.Model):
@@ -105,11 +106,11 @@ class SpottingNetwork(keras.Model):
         if self._with_branches:
             self._branches = [Branch(settings) for _ in self.encoders]
         summands = self._with_trunk + self._with_branches * len(self.encoders)
-        equal = keras.initializers.Constant(float(tf.math.log(tf.exp(1.0 / summands) - 1)))
+        equal = keras.initializers.Constant(float(ops.log(ops.exp(1.0 / summands) - 1)))
         self._summand = self.add_weight(
             name="summand", shape=(summands, classes), initializer=equal
         )
-        prior = keras.initializers.Constant(float(tf.math.log(PRIOR / (1 - PRIOR))))
+        prior = keras.initializers.Constant(float(ops.log(PRIOR / (1 - PRIOR))))
         self._bias = self.add_weight(name="bias", shape=(classes,), initializer=prior)
 
     @staticmethod
@@ -128,7 +129,7 @@ class SpottingNetwork(keras.Model):
     @property
     def summand_weights(self) -> Any:
         """Non-negative weights of trunk and branches by class, ``(summands, classes)``."""
-        return tf.nn.softplus(self._summand)
+        return ops.softplus(self._summand)
 
     def call(
         self,
@@ -173,22 +174,22 @@ class SpottingNetwork(keras.Model):
         if self._with_trunk:
             fused = self._fuse(embeddings, masks)
             outputs.append(self._outputs(self._trunk(fused, _like(inside, fused), seed)))
-            weights.append(summand[0] * tf.ones_like(inside))
+            weights.append(summand[0] * ops.ones_like(inside))
         if self._with_branches:
             own = summand[-len(masks) :]
             there = [own[i] * mask for i, mask in enumerate(masks)]
-            whole = tf.reduce_sum(own, axis=0) / (tf.add_n(there) + 1e-6)
+            whole = ops.sum(own, axis=0) / (_total(there) + 1e-6)
             weights += [weight * whole for weight in there]
             for i, (branch, x) in enumerate(zip(self._branches, embeddings, strict=True)):
                 outputs.append(branch(x, _like(inside, x), _step(seed, 1000 * (i + 1))))
                 branches.append(outputs[-1][0] + self._bias)
         logits, displacements = (
-            tf.add_n([w * x for w, x in zip(weights, xs, strict=True)])
+            _total([w * x for w, x in zip(weights, xs, strict=True)])
             for xs in zip(*outputs, strict=True)
         )
         return {
             "logits": logits + self._bias,
-            "displacement": displacements / (tf.add_n(weights) + 1e-6),
+            "displacement": displacements / (_total(weights) + 1e-6),
             "branches": branches,
         }
 
@@ -204,14 +205,16 @@ class SpottingNetwork(keras.Model):
         """
         settings, given = self.settings, batch["mixup_lambda"]
         weight = given[:, None, None]
-        other = tf.where(given[:, None] < 1, batch["inside"][::-1], 0)
-        inside = tf.maximum(batch["inside"], other)
+        other = ops.where(given[:, None] < 1, ops.flip(batch["inside"], axis=0), 0)
+        inside = ops.maximum(batch["inside"], other)
         outputs = self(batch["features"], batch["present"], inside, given, batch["seed"])
-        confidence = weight * batch["confidence"] + (1 - weight) * batch["confidence"][::-1]
+        confidence = weight * batch["confidence"] + (1 - weight) * ops.flip(
+            batch["confidence"], axis=0
+        )
 
         def entropy(logits: Any) -> Any:
-            values = tf.nn.weighted_cross_entropy_with_logits(confidence, logits, positive_weight)
-            return tf.reduce_sum(values * inside[:, :, None]) / tf.reduce_sum(inside)
+            values = cross_entropy(confidence, logits, positive_weight)
+            return ops.sum(values * inside[:, :, None]) / ops.sum(inside)
 
         loss = entropy(outputs["logits"])
         for branch in outputs["branches"]:
@@ -219,21 +222,25 @@ class SpottingNetwork(keras.Model):
         if settings.displacement_s:
             away, near = batch["displacement"], batch["near"]
             total = _huber(outputs["displacement"], away, near * weight)
-            total += _huber(outputs["displacement"], away[::-1], near[::-1] * (1 - weight))
-            loss += settings.displacement_weight * total / (tf.reduce_sum(near) + 1.0)
+            away, near = ops.flip(away, axis=0), ops.flip(near, axis=0) * (1 - weight)
+            total += _huber(outputs["displacement"], away, near)
+            count = ops.sum(batch["near"])
+            loss += settings.displacement_weight * total / (count + 1.0)
         return loss
 
-    def run_half(self, features: Tensors, present: Tensors) -> tuple[Any, Any]:
+    def run_half(self, features: Tensors, present: Tensors, inside: Any) -> tuple[Any, Any]:
         """Give logits and displacement of every row of a half, ``(rows, classes)``, in one pass.
 
         Parameters
         ----------
         features, present
             By modality, float32 ``(rows, dims)`` and ``(rows,)``.
+        inside
+            1 where the row belongs to the half, float32 ``(rows,)``; the others come last.
         """
         one = {name: x[None] for name, x in features.items()}
         there = {name: x[None] for name, x in present.items()}
-        outputs = self(one, there, tf.ones_like(next(iter(there.values()))))
+        outputs = self(one, there, inside[None])
         return outputs["logits"][0], outputs["displacement"][0]
 
     def _fuse(self, embeddings: list[Any], masks: list[Any]) -> Any:
@@ -241,8 +248,8 @@ class SpottingNetwork(keras.Model):
             gate(x) * _like(mask, x)
             for gate, x, mask in zip(self._gates, embeddings, masks, strict=True)
         ]
-        total = tf.add_n([w * x for w, x in zip(weights, embeddings, strict=True)])
-        return total / (tf.add_n(weights) + 1e-3)
+        total = _total([w * x for w, x in zip(weights, embeddings, strict=True)])
+        return total / (_total(weights) + 1e-3)
 
 
 class Encoder(layers.Layer):
@@ -261,7 +268,7 @@ class Encoder(layers.Layer):
         """Give embeddings ``(batch, rows, width)`` and the mask after mixing."""
         y = self._project(_dropout(x, self._hidden, _step(seed, -1)))
         mask_y = _like(mask, y)
-        y = y * mask_y + tf.cast(self._missing, y.dtype) * (1 - mask_y)
+        y = y * mask_y + ops.cast(self._missing, y.dtype) * (1 - mask_y)
         if mixup_lambda is not None:
             y, mask = mixup(y, mixup_lambda), mixup(mask, mixup_lambda)
         inside = _like(inside, y)
@@ -285,12 +292,36 @@ class Branch(layers.Layer):
 def mixup(x: Any, mixup_lambda: Any) -> Any:
     """Mix each chunk of a batch with its partner, which is its mirror image in the batch."""
     weight = _like(mixup_lambda[:, None, None], x)
-    return weight * x + (1 - weight) * tf.reverse(x, [0])
+    return weight * x + (1 - weight) * ops.flip(x, axis=0)
+
+
+def cross_entropy(wanted: Any, logits: Any, positive_weight: Any) -> Any:
+    """Binary cross-entropy of each row and class, positives weighing ``positive_weight``."""
+    # TensorFlow adds gradients in an order that depends on names: this is its own function's.
+    with keras.name_scope("logistic_loss"):
+        weight = 1 + (positive_weight - 1) * wanted
+        softplus = ops.log1p(ops.exp(-ops.abs(logits))) + ops.relu(-logits)
+        return ops.add((1 - wanted) * logits, weight * softplus)
+
+
+class DrawnSeed(random.SeedGenerator):
+    """A seed that was drawn before: two numbers of the batch."""
+
+    def __init__(self, seed: Any) -> None:
+        self._seed = self._initial_seed = seed
+
+    def next(self, ordered: bool = True) -> Any:
+        """Give it, as the back end takes it."""
+        return ops.cast(self._seed, "uint32") if backend_name() == "jax" else self._seed
+
+
+def _total(summands: Sequence[Any]) -> Any:
+    return reduce(ops.add, summands)
 
 
 def _huber(given: Any, wanted: Any, weight: Any) -> Any:
-    away = tf.abs(given - wanted)
-    return tf.reduce_sum(weight * tf.where(away < 1, 0.5 * away**2, away - 0.5))
+    away = ops.abs(given - wanted)
+    return ops.sum(weight * ops.where(away < 1, 0.5 * away**2, away - 0.5))
 
 
 def _step(seed: Any, by: int) -> Any:
@@ -299,12 +330,11 @@ def _step(seed: Any, by: int) -> Any:
 
 
 def _like(mask: Any, x: Any) -> Any:
-    return tf.cast(mask, x.dtype)
+    return ops.cast(mask, x.dtype)
 
 
 def _dropout(x: Any, rate: float, seed: Any) -> Any:
     """Hide whole channels of a chunk ``(batch, rows, channels)``: rows tell of each other."""
     if seed is None or rate == 0:
         return x
-    shape = [tf.shape(x)[0], 1, x.shape[2]]
-    return tf.nn.experimental.stateless_dropout(x, rate, seed, noise_shape=shape)
+    return random.dropout(x, rate, noise_shape=(None, 1, x.shape[2]), seed=DrawnSeed(seed))

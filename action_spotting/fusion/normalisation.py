@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from action_spotting.fusion.split_data import HalfData, read_rows
+from action_spotting.dataset.features import open_feature
+from action_spotting.fusion.half_data import HalfData, read_rows
 from action_spotting.io.progress import Progress
 
 BLOCK_ROWS = 2048
+BLOCK_NUMBERS = 2**22
+"""Of a block, so that one of wide rows takes no more memory."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ def fit_normalisation(
 def _sums(data: HalfData, name: str) -> tuple[int, np.ndarray, np.ndarray]:
     """Stream one modality of a half: usable rows, their sum and sum of squares ``(dims,)``."""
     count, total, square = 0, np.zeros(1), np.zeros(1)
-    for start in range(0, data.rows, BLOCK_ROWS):
-        block = read_rows(data, name, start, min(start + BLOCK_ROWS, data.rows)).astype(np.float64)
+    step = min(BLOCK_ROWS, max(1, BLOCK_NUMBERS // open_feature(data.paths[name]).shape[1]))
+    for start in range(0, data.rows, step):
+        block = read_rows(data, name, start, min(start + step, data.rows)).astype(np.float64)
         block = block[np.isfinite(block).all(axis=1)]
         count += len(block)
         total = total + block.sum(axis=0)

@@ -9,21 +9,24 @@ import numpy as np
 
 from action_spotting.dataset.event_files import write_predictions
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.features import check_media
 from action_spotting.dataset.layout import Half, predictions_path
+from action_spotting.dataset.records import check_media
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.fusion.arrays import write_arrays
 from action_spotting.fusion.combination import read_combination
 from action_spotting.fusion.ensemble import Ensemble, mean_scores
+from action_spotting.fusion.half_data import Rates, open_features
 from action_spotting.fusion.model import load_model
 from action_spotting.fusion.peak_picking import NO_PEAKS
 from action_spotting.fusion.postprocessing import to_spots
 from action_spotting.fusion.published.model import kind_of, load_published
-from action_spotting.fusion.split_data import check_provenance, open_features, provenance_of
+from action_spotting.fusion.split_data import check_provenance, provenance_of
 from action_spotting.io.items import Summary, run_items
 
 
-def load_models(folders: Sequence[Path], combination: Path | None = None) -> Ensemble:
+def load_models(
+    folders: Sequence[Path], combination: Path | None = None, rates: Rates | None = None
+) -> Ensemble:
     """Load one model folder or several, trained here or imported.
 
     Parameters
@@ -33,6 +36,8 @@ def load_models(folders: Sequence[Path], combination: Path | None = None) -> Ens
     combination
         A file with the weights and calibration of these heads, as ``PredictSpotting --choose_on``
         writes it; None: equal weights.
+    rates
+        Where the rows of features stand that are not placed as in the training.
 
     Returns
     -------
@@ -43,7 +48,7 @@ def load_models(folders: Sequence[Path], combination: Path | None = None) -> Ens
     ------
     UsageError
         A folder holds no model, or one of another version; or the heads differ in classes, fps,
-        label version or suppression.
+        label version, suppression or the rates of their features.
     InputError
         A file in a folder is damaged or does not fit the others.
 
@@ -54,7 +59,7 @@ def load_models(folders: Sequence[Path], combination: Path | None = None) -> Ens
     """
     heads = [load_published(f) if kind_of(f) else load_model(f) for f in folders]
     classes = len(heads[0].settings.classes)
-    return Ensemble(heads, read_combination(combination, classes) if combination else None)
+    return Ensemble(heads, read_combination(combination, classes) if combination else None, rates)
 
 
 def predict(
@@ -208,7 +213,7 @@ def open_half(
     provenance = {name: provenance_of(path) for name, path in present.items()}
     for model in models.models:
         check_provenance(provenance, model.provenance, str(half.folder))
-    features = open_features(present, models.fps)
+    features = open_features(present, models.fps, models.rates)
     missing = [name for name in paths if name not in present]
     warnings = [f"half {half.number} is without {', '.join(missing)}"] if missing else []
     for name, rows in features.items():

@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from action_spotting.dataset.event_files import read_labels
 from action_spotting.dataset.events import Events
-from action_spotting.dataset.feature_types import feature_type
-from action_spotting.dataset.features import (
-    ENDS_S,
-    align,
-    check_media,
-    compare_settings,
-    open_feature,
-    read_record,
-)
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.layout import Half, labels_path
+from action_spotting.dataset.rates import Rate, rate_of
+from action_spotting.dataset.records import compare_settings, read_record
 from action_spotting.errors import InputError, UsageError, unknown
-
-
-class HalfData(NamedTuple):
-    """One half: its feature files and its events.
-
-    Attributes
-    ----------
-    half
-        The game and the half's number.
-    rows
-        Rows that all its modalities have.
-    paths
-        Feature files by modality, of those that exist.
-    time_s
-        Seconds of its events since the half's start, float64 ``(n,)``.
-    label
-        Class indices of its events, int ``(n,)``.
-    """
-
-    half: Half
-    rows: int
-    paths: Mapping[str, Path]
-    time_s: np.ndarray
-    label: np.ndarray
+from action_spotting.fusion.half_data import HalfData, Rates, open_half
 
 
 @dataclass
@@ -62,6 +32,8 @@ class SplitData:
         Feature dimensions by modality.
     provenance
         Settings the features were made with, by modality (None: no record).
+    rates
+        Of the modalities that are resampled to the head's rows.
     failures
         Reasons of the games left out.
     warnings
@@ -73,6 +45,7 @@ class SplitData:
     annotations: list[Events] = field(default_factory=list)
     dims: dict[str, int] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    rates: Rates = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
 
@@ -85,6 +58,7 @@ def open_split(
     classes: Sequence[str],
     version: int = 2,
     fps: float = 2.0,
+    rates: Rates | None = None,
 ) -> SplitData:
     """Check the feature files (headers only) and labels of games.
 
@@ -104,7 +78,9 @@ def open_split(
     version
         Version of the labels, 1 or 2.
     fps
-        Feature rows a second.
+        The head's rows a second.
+    rates
+        Where the rows of features stand, of those that know better than their records and names.
 
     Returns
     -------
@@ -113,7 +89,8 @@ def open_split(
     Raises
     ------
     UsageError
-        A modality is in none of the games (the nearest existing one is named).
+        A modality is in none of the games (the nearest existing one is named), or `rates` names
+        another.
     InputError
         Two files of a modality have other widths or were made with other settings, or no game
         can be used.
@@ -125,12 +102,18 @@ def open_split(
     {'FFT': 48}
     """
     check_modalities(root, games, modalities)
-    data, first = SplitData(), dict[str, Path]()
+    data, first = (
+        SplitData(rates=find_rates(root, games, modalities, fps, rates)),
+        dict[str, Path](),
+    )
     for game in games:
         try:
             path = labels_path(root, game, version)
             annotations = read_labels(path, version=version, classes=classes)
-            opened = [_open_half(Half(root, game, n), modalities, annotations, fps) for n in (1, 2)]
+            opened = [
+                open_half(Half(root, game, n), modalities, annotations, fps, data.rates)
+                for n in (1, 2)
+            ]
         except InputError as error:
             data.failures[game] = str(error)
             continue
@@ -151,53 +134,53 @@ def open_split(
     return data
 
 
-def read_rows(data: HalfData, name: str, start: int, stop: int) -> np.ndarray:
-    """Read rows of a modality from disk.
+def find_rates(
+    root: Path, games: Sequence[str], modalities: Sequence[str], fps: float, given: Rates | None
+) -> dict[str, Rate]:
+    """Tell which features of games are to be resampled, and from what rate.
 
     Parameters
     ----------
-    data
-        The half.
-    name
-        The modality.
-    start, stop
-        First row, and the row after the last.
-
-    Returns
-    -------
-    float32 array ``(stop - start, dims)``
-
-    Raises
-    ------
-    InputError
-        The file is missing or damaged.
-    """
-    # Opened each time: held maps would count as memory and as open files, a half each.
-    return np.asarray(open_feature(data.paths[name])[start:stop], dtype=np.float32)
-
-
-def open_features(paths: Mapping[str, Path], fps: float) -> dict[str, np.ndarray]:
-    """Map the features of a half, cut to the same number of rows.
-
-    Parameters
-    ----------
-    paths
-        Feature files by modality.
+    root
+        The dataset folder.
+    games
+        Games below it.
+    modalities
+        Names of features.
     fps
-        Feature rows a second.
+        The head's rows a second.
+    given
+        Where rows stand, of features that know better than their records and names.
 
     Returns
     -------
-    dict
-        Arrays ``(rows, dims)`` by modality.
+    dict of str to Rate
+        Of the features whose rows are not the head's.
 
     Raises
     ------
-    InputError
-        A file is damaged, or the numbers of rows differ too much.
+    UsageError
+        `given` names a feature that is none of the modalities.
     """
-    arrays = align({path: open_feature(path) for path in paths.values()}, fps)
-    return {name: arrays[path] for name, path in paths.items()}
+    given = given or {}
+    strange = [unknown("modality", name, modalities) for name in {*given} - {*modalities}]
+    if strange:
+        raise UsageError(f"--rate: {'; '.join(strange)}")
+    halves = [Half(root, game, number) for game in games for number in (1, 2)]
+    rates = {
+        name: given.get(name) or rate_of(name, _first_settings(halves, name), fps)
+        for name in modalities
+    }
+    return {name: rate for name, rate in rates.items() if not rate.fits(fps)}
+
+
+def _first_settings(halves: Sequence[Half], name: str) -> Any:
+    """Give the settings of the first record of a feature; a damaged one is told by its game."""
+    for half in halves:
+        with contextlib.suppress(InputError):
+            if settings := provenance_of(half.feature(name)):
+                return settings
+    return None
 
 
 def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: str) -> None:
@@ -234,47 +217,6 @@ def check_provenance(have: Mapping[str, Any], want: Mapping[str, Any], where: st
         )
 
 
-def check_fps(provenance: Mapping[str, Any], fps: float) -> None:
-    """Check that features have `fps` rows a second.
-
-    The rate is in the provenance record; without one, that of the features released with SoccerNet
-    is known.
-
-    Parameters
-    ----------
-    provenance
-        Settings by modality (None: no record).
-    fps
-        Feature rows a second.
-
-    Raises
-    ------
-    UsageError
-        A feature has another rate.
-
-    Examples
-    --------
-    >>> check_fps({"Sound": {"window": {"fps": 5}}}, 2.0)
-    Traceback (most recent call last):
-    ...
-    action_spotting.errors.UsageError: Sound has 5 rows a second, but fps is 2.0; give --fps 5
-    """
-    for name, settings in provenance.items():
-        known = feature_type(name) if settings is None else None
-        for recorded in [known.fps] if known else _values(settings, "fps"):
-            if recorded != fps:
-                raise UsageError(
-                    f"{name} has {recorded} rows a second, but fps is {fps}; give --fps {recorded}"
-                )
-
-
-def _values(content: Any, key: str) -> list[Any]:
-    if not isinstance(content, Mapping):
-        return []
-    found = [content[key]] if key in content else []
-    return found + [value for inner in content.values() for value in _values(inner, key)]
-
-
 def provenance_of(path: Path) -> Any:
     """Read the settings in a feature file's provenance record.
 
@@ -295,28 +237,6 @@ def provenance_of(path: Path) -> Any:
     """
     record = read_record(path)
     return record and record["settings"]
-
-
-def _open_half(
-    half: Half, modalities: Sequence[str], annotations: Events, fps: float
-) -> HalfData | None:
-    paths = {name: half.feature(name) for name in modalities if half.feature(name).exists()}
-    if not paths:
-        return None
-    for path in paths.values():
-        check_media(path, half)
-    rows = len(next(iter(open_features(paths, fps).values())))
-    mine = annotations.take(annotations.half == half.number)
-    data = HalfData(half, rows, paths, mine.position_ms / 1000.0, mine.label)
-    end_s, last_s = rows / fps, data.time_s.max(initial=0.0)
-    if last_s > end_s + ENDS_S:
-        raise InputError(
-            f"{half.folder}: {(data.time_s > end_s + ENDS_S).sum()} of {len(data.time_s)} labels "
-            f"of half {half.number} lie behind its end, the last at {last_s:.1f} s; its {rows} "
-            f"rows at {fps:g} a second end at {end_s:.1f} s. Have the features another rate "
-            "(--fps), are they of another video, or of a file that was cut?"
-        )
-    return data
 
 
 def check_modalities(root: Path, games: Sequence[str], modalities: Sequence[str]) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from action_spotting.fusion import device
+from action_spotting.backend import backend_name, gpus
+from action_spotting.fusion.half_data import HalfData
 from action_spotting.fusion.settings import HeadSettings
-from action_spotting.fusion.split_data import HalfData
 
 UNDECAYED = ["bias", "gamma", "beta", "missing", "summand"]
 
@@ -52,15 +51,67 @@ def positive_weights(halves: Sequence[HalfData], settings: HeadSettings) -> np.n
 def make_step(
     network: keras.Model, optimizer: keras.Optimizer, positive_weight: np.ndarray
 ) -> Callable[[Mapping[str, Any]], Any]:
-    """Make the training step: a batch in, its loss out."""
-    weight = tf.constant(positive_weight)
+    """Make the training step: a batch in, its loss out, which may still be in work."""
+    make = {"tensorflow": _tensorflow_step, "torch": _torch_step, "jax": _jax_step}[backend_name()]
+    return make(network, optimizer, keras.ops.convert_to_tensor(positive_weight))
 
-    @tf.function(jit_compile=device.has_gpu())  # type: ignore[untyped-decorator, unused-ignore]
+
+def _tensorflow_step(
+    network: keras.Model, optimizer: keras.Optimizer, weight: Any
+) -> Callable[[Mapping[str, Any]], Any]:
+    import tensorflow as tf
+
+    @tf.function(jit_compile=bool(gpus()))  # type: ignore[untyped-decorator, unused-ignore]
     def step(batch: Mapping[str, Any]) -> Any:
         with tf.GradientTape() as tape:
             loss = network.batch_loss(batch, weight)
         variables = network.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+    return step
+
+
+def _torch_step(
+    network: keras.Model, optimizer: keras.Optimizer, weight: Any
+) -> Callable[[Mapping[str, Any]], Any]:
+    import torch
+
+    variables = network.trainable_variables
+
+    def step(batch: Mapping[str, Any]) -> Any:
+        network.zero_grad()
+        given = keras.tree.map_structure(keras.ops.convert_to_tensor, dict(batch))
+        loss = network.batch_loss(given, weight)
+        loss.backward()
+        with torch.no_grad():
+            optimizer.apply([variable.value.grad for variable in variables], variables)
+        return loss.detach()
+
+    return step
+
+
+def _jax_step(
+    network: keras.Model, optimizer: keras.Optimizer, weight: Any
+) -> Callable[[Mapping[str, Any]], Any]:
+    import jax
+
+    trained, kept = network.trainable_variables, optimizer.variables
+
+    def loss_of(values: Sequence[Any], batch: Mapping[str, Any]) -> Any:
+        with keras.StatelessScope(list(zip(trained, values, strict=True))):
+            return network.batch_loss(batch, weight)
+
+    @jax.jit  # type: ignore[untyped-decorator, unused-ignore]
+    def update(values: Sequence[Any], state: Sequence[Any], batch: Mapping[str, Any]) -> Any:
+        loss, gradients = jax.value_and_grad(loss_of)(values, batch)
+        return loss, optimizer.stateless_apply(state, gradients, values)
+
+    def step(batch: Mapping[str, Any]) -> Any:
+        values, state = [v.value for v in trained], [v.value for v in kept]
+        loss, (values, state) = update(values, state, dict(batch))
+        for variable, value in zip([*trained, *kept], [*values, *state], strict=True):
+            variable.assign(value)
         return loss
 
     return step

@@ -6,27 +6,26 @@ the identical model.
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import msgspec
 import numpy as np
-import tensorflow as tf
 
+from action_spotting.backend import backend_name
+from action_spotting.dataset.rate_text import write_rates
 from action_spotting.errors import SOME_FAILED, InputError, UsageError
-from action_spotting.fusion import device
+from action_spotting.fusion import device, log_files
 from action_spotting.fusion.arrays import assign
 from action_spotting.fusion.calibration import (
-    Picker,
     Scorer,
     average_of_common,
-    fit_postprocessing,
     score_peaks,
 )
 from action_spotting.fusion.checkpoint import (
@@ -37,28 +36,23 @@ from action_spotting.fusion.checkpoint import (
     write_checkpoint,
 )
 from action_spotting.fusion.chunks import Batches
+from action_spotting.fusion.half_data import Rates
 from action_spotting.fusion.model import (
     MODEL_FILE,
-    RowScores,
     SpottingModel,
     make_network,
-    pick_peaks,
     save_model,
-    smooth_rows,
 )
 from action_spotting.fusion.normalisation import fit_normalisation
-from action_spotting.fusion.peak_picking import NO_PEAKS, Peaks
-from action_spotting.fusion.postprocessing import Postprocessing
 from action_spotting.fusion.settings import HeadSettings
 from action_spotting.fusion.split_data import (
     SplitData,
-    check_fps,
     check_provenance,
     open_split,
-    read_rows,
 )
 from action_spotting.fusion.step import make_optimizer, make_step, positive_weights
-from action_spotting.io.files import whole_file, write_json
+from action_spotting.fusion.validation import choose_postprocessing, make_picker
+from action_spotting.io.files import write_json
 from action_spotting.io.items import note
 from action_spotting.io.locks import InWork, claim
 from action_spotting.io.progress import Progress
@@ -66,10 +60,6 @@ from action_spotting.io.reasons import grouped
 from action_spotting.io.threads import prefetch
 
 logger = logging.getLogger(__name__)
-
-LOG_FILE = "log.csv"
-MACHINE_FILE = "machine.json"
-"""Hardware and versions that can change the last digits; no part of the log."""
 
 
 @dataclass
@@ -123,6 +113,7 @@ def train(
     settings: HeadSettings,
     *,
     score: Scorer,
+    rates: Rates | None = None,
     resume: bool = False,
     overwrite: bool = False,
     fail_fast: bool = False,
@@ -144,6 +135,8 @@ def train(
         Settings of the head, see `make_settings`.
     score
         Gives the tight average-mAP, such as ``partial(average_map, metric="tight")``.
+    rates
+        Where the rows of features stand, of those that know better than their records and names.
     resume
         Raise if there is no checkpoint to continue from.
     overwrite
@@ -163,8 +156,8 @@ def train(
     Raises
     ------
     UsageError
-        No game has features of a modality, the features have other rows a second or settings,
-        `model_dir` holds a model or another training, or another process trains there.
+        No game has features of a modality, the features have other settings, `model_dir` holds a
+        model or another training, or another process trains there.
     InputError
         No usable game, no event of the classes, feature files that do not agree, or a loss that is
         not finite.
@@ -176,34 +169,19 @@ def train(
     >>> games = list_games(root, "train"), list_games(root, "valid")  # doctest: +SKIP
     >>> train(root, *games, Path("model"), settings, score=tight).best_epoch  # doctest: +SKIP
     """
-    train_set, valid_set = (
-        open_split(
-            root,
-            games,
-            settings.modalities,
-            classes=settings.classes,
-            version=settings.label_version,
-            fps=settings.fps,
-        )
-        for games in (train_games, valid_games)
-    )
+    log_files.check_tensorboard(tensorboard)
+    train_set, valid_set = _open_sets(root, train_games, valid_games, settings, rates)
     failures = {**train_set.failures, **valid_set.failures}
     note("train", failures)
     if fail_fast and failures:
         raise InputError("; ".join(failures.values()))
-    if not any(len(half.label) for half in train_set.halves):
-        raise InputError(
-            f"{root}: no event of the {len(settings.classes)} classes in "
-            f"{len(train_set.games)} training games; check --label_version and --classes"
-        )
-    check_fps(train_set.provenance, settings.fps)
-    check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
+    _check_sets(root, train_set, valid_set, settings)
     try:
         with claim(model_dir / MODEL_FILE):
             found = _find_checkpoint(model_dir, resume=resume, overwrite=overwrite)
             training = _Training(train_set, valid_set, settings, score)
             training.begin(model_dir if found else None)
-            write_json(model_dir / MACHINE_FILE, device.describe())
+            write_json(model_dir / device.MACHINE_FILE, device.describe())
             _run_epochs(training, model_dir, tensorboard, after_epoch)
             model = training.finish()
             log = msgspec.to_builtins(training.story.log)
@@ -218,6 +196,39 @@ def train(
         {**training.warnings, **valid_set.warnings},
         failures,
     )
+
+
+def _open_sets(
+    root: Path,
+    train_games: Sequence[str],
+    valid_games: Sequence[str],
+    settings: HeadSettings,
+    rates: Rates | None,
+) -> tuple[SplitData, SplitData]:
+    """Open the training and the validation games."""
+    opened = partial(
+        open_split,
+        root,
+        modalities=settings.modalities,
+        classes=settings.classes,
+        version=settings.label_version,
+        fps=settings.fps,
+    )
+    train_set = opened(train_games, rates=rates)
+    valid_set = opened(valid_games, rates={**(rates or {}), **train_set.rates})
+    return train_set, valid_set
+
+
+def _check_sets(
+    root: Path, train_set: SplitData, valid_set: SplitData, settings: HeadSettings
+) -> None:
+    """Check that there is something to learn, and that both sets were made alike."""
+    if not any(len(half.label) for half in train_set.halves):
+        raise InputError(
+            f"{root}: no event of the {len(settings.classes)} classes in "
+            f"{len(train_set.games)} training games; check --label_version and --classes"
+        )
+    check_provenance(valid_set.provenance, train_set.provenance, "the validation games")
 
 
 def _find_checkpoint(model_dir: Path, *, resume: bool, overwrite: bool) -> bool:
@@ -246,9 +257,9 @@ def _run_epochs(
             bar.set_postfix(loss=f"{loss:.4f}", tight=f"{tight:.3f}", best=f"{best:.3f}")
             logger.info("train: epoch %d, loss %.4f, tight %.3f", epoch + 1, loss, tight)
             training.save(model_dir)
-            _write_log(model_dir / LOG_FILE, training.story.log)
+            log_files.write_log(model_dir / log_files.LOG_FILE, training.story.log)
             if tensorboard:
-                _write_tensorboard(tensorboard, training.story.log[-1])
+                log_files.write_tensorboard(tensorboard, training.story.log[-1])
             if after_epoch:
                 after_epoch(epoch + 1)
 
@@ -270,8 +281,10 @@ class _Training:
             settings.as_dict(),
             train_set.games,
             valid_set.games,
+            backend=backend_name(),
             dims=train_set.dims,
             provenance=train_set.provenance,
+            rates=write_rates(train_set.rates) or msgspec.UNSET,
         )
 
     def begin(self, resumed: Path | None) -> None:
@@ -287,7 +300,9 @@ class _Training:
         keras.utils.set_random_seed(settings.seed)
         with device.compute_in(settings.precision):
             self.network = make_network(settings, self.train_set.dims)
-        self.model = SpottingModel(settings, normalisation, self.train_set.provenance)
+        self.model = SpottingModel(
+            settings, normalisation, self.train_set.provenance, rates=self.train_set.rates
+        )
         steps = settings.epochs * self.batches.per_epoch
         self.optimizer = make_optimizer(self.network, settings, steps)
         self.best_weights = self._weights()
@@ -324,7 +339,7 @@ class _Training:
         weights = self._weights()
         assign(self.model.network.trainable_variables, weights, "")
         chosen, annotations = self.model.postprocessing, self.valid_set.annotations
-        pick = _picker(self.model, self.valid_set)
+        pick = make_picker(self.model, self.valid_set)
         peaks = pick(chosen.nms_windows_s, chosen.displacement_scale)
         tight = average_of_common(score_peaks(self.score, annotations, peaks), annotations)
         self.story.log[-1].tight = round(tight, 6)
@@ -350,70 +365,3 @@ class _Training:
 
     def _weights(self) -> list[np.ndarray]:
         return [v.numpy() for v in self.network.trainable_variables]
-
-
-def choose_postprocessing(
-    model: SpottingModel, valid_set: SplitData, score: Scorer
-) -> Postprocessing:
-    """Choose the postprocessing on the validation games.
-
-    Parameters
-    ----------
-    model
-        The head.
-    valid_set
-        The validation games.
-    score
-        Gives the tight AP of each class and their average.
-
-    Returns
-    -------
-    Postprocessing
-        See `fit_postprocessing`.
-    """
-    return fit_postprocessing(
-        _picker(model, valid_set),
-        valid_set.annotations,
-        score,
-        classes=len(model.settings.classes),
-        nms_window_s=model.settings.nms_window_s,
-        spread=model.settings.spread_confidences,
-    )
-
-
-def _picker(model: SpottingModel, data: SplitData) -> Picker:
-    """Run a head over all halves; gives the function that picks the peaks of every game."""
-    rows: dict[tuple[str, int], RowScores] = {}
-    for half in data.halves:
-        features = {name: read_rows(half, name, 0, half.rows) for name in half.paths}
-        key = (half.half.game, half.half.number)
-        rows[key] = smooth_rows(model.score_rows(features), model.settings)
-
-    def pick(nms_windows_s: np.ndarray, displacement_scale: float) -> list[list[Peaks]]:
-        def peaks(game: str, number: int) -> Peaks:
-            scores = rows.get((game, number))
-            if scores is None:
-                return NO_PEAKS
-            return pick_peaks(scores, model.settings, nms_windows_s, displacement_scale)
-
-        return [[peaks(game, number) for number in (1, 2)] for game in data.games]
-
-    return pick
-
-
-def _write_log(path: Path, log: Sequence[Epoch]) -> None:
-    """Write the training log as CSV."""
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(Epoch.__struct_fields__)
-        writer.writerows(msgspec.structs.astuple(row) for row in log)
-
-
-def _write_tensorboard(folder: Path, row: Epoch) -> None:
-    # tf.summary.scalar needs TensorBoard to be installed; the events it writes do not.
-    metadata = tf.compat.v1.SummaryMetadata(
-        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
-    )
-    with tf.summary.create_file_writer(str(folder)).as_default(step=row.epoch):
-        for name in ("loss", "tight"):
-            tf.summary.write(name, tf.constant(getattr(row, name), tf.float32), metadata=metadata)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_spotting.backend import load_backend
-from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, feature_type, pca_of
-from action_spotting.dataset.features import compare_settings
+from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, pca_of
 from action_spotting.dataset.layout import Half
+from action_spotting.dataset.modalities import default_modalities, features_there, told
+from action_spotting.dataset.rate_text import told_rates
+from action_spotting.dataset.rates import Rate, rate_of
+from action_spotting.dataset.records import compare_settings
 from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import SpottingError, UsageError, unknown
 from action_spotting.extraction.driver import Extractor
@@ -120,7 +123,7 @@ class _Check:
             self._check_names()
             self._sort_files()
             self._check_settings()
-        self._check_head()
+        self._check_head(announce)
         for name in dict.fromkeys(n for names in self.work.lacking.values() for n in names):
             with self._noting():
                 self.work.extractors[name] = make_extractor(name, self.plan.pretrained)
@@ -175,17 +178,16 @@ class _Check:
         """Choose the modalities and the preset where they are not given, and say so."""
         plan = self.plan
         if plan.modalities is None and self.work.halves:
-            there = {name for half in self.work.halves for name in half.features()}
+            there, unknown = features_there(self.work.halves)
             media = any(self.media[half] is None for half in self.work.halves)
             made = {name for name in MADE_HERE if media}
             if not plan.pretrained.yolov5:
                 made.discard("YOLOv5")
-            names = default_modalities(there, made)
+            made |= {name for name in PICTURE_FIRST if base_of(name) in there | made}
+            names = default_modalities(there, made, PICTURE_FIRST)
             plan = replace(plan, modalities=names)
-            without = [name for name in PICTURE_FIRST if name not in names]
-            lacking = f"; without {', '.join(without)}" if without else ""
-            reason = " (needs --yolov5_weights)" if "YOLOv5" in without and media else ""
-            announce(f"modalities: {', '.join(names)}{lacking}{reason}")
+            needs = " (needs --yolov5_weights)" if "YOLOv5" not in names and media else ""
+            announce(told(names, unknown, PICTURE_FIRST) + needs)
         if plan.preset is None:
             preset, meant = ("small", "a few games") if plan.sample else ("full", "a data set")
             plan = replace(plan, preset=preset)
@@ -250,17 +252,17 @@ class _Check:
                     f"{path}: {reason}); make them anew by their own command with --overwrite"
                 )
 
-    def _check_head(self) -> None:
-        """Check the settings of the head, at the rate that the features share."""
-        from action_spotting.fusion.settings import make_settings
+    def _check_head(self, announce: Callable[[str], None]) -> None:
+        """Check the settings of the head, at the rate of its features where they share one."""
+        from action_spotting.fusion.settings import HeadSettings, make_settings
 
-        rates = {name: _rate(name, self.usual) for name in self.modalities}
-        if len({*rates.values()} - {None}) > 1:
-            told = ", ".join(f"{name} has {rate:g}" for name, rate in rates.items() if rate)
-            self._problem(
-                f"features of different rates cannot be trained together: {told} rows a second"
-            )
-        fps = next((rate for rate in rates.values() if rate), None)
+        usual_fps, fps = HeadSettings.fps, None
+        with self._noting():
+            rates = {name: self._rate(name, usual_fps) for name in self.modalities}
+            shared = {rate.fps for rate in rates.values()}
+            fps = shared.pop() if len(shared) == 1 else usual_fps
+            if text := told_rates(rates, fps):
+                announce(text)
         with self._noting():
             self.work.settings = settings = make_settings(
                 self.plan.preset or "full",
@@ -271,6 +273,11 @@ class _Check:
             )
             if self.modalities:
                 _check_model(self.plan.model_dir, settings)
+
+    def _rate(self, name: str, fps: float) -> Rate:
+        """Tell where the rows of a feature stand."""
+        settings = self.usual.get(name) or self.usual.get(base_of(name))
+        return self.plan.rates.get(name) or rate_of(name, settings, fps)
 
     def _compare(self, name: str, extractor: Extractor) -> None:
         """Compare what would be made with what is there."""
@@ -319,38 +326,6 @@ class _Check:
             )
 
 
-def default_modalities(there: set[str], made: set[str]) -> tuple[str, ...]:
-    """Choose the modalities that a folder has or can make.
-
-    Parameters
-    ----------
-    there
-        Names of the features that lie in the folder.
-    made
-        Names of those that can be made of its media.
-
-    Returns
-    -------
-    tuple of str
-        In the order of `PICTURE_FIRST`, then others of the same rate; no base feature twice.
-
-    Examples
-    --------
-    >>> default_modalities({"ResNET_TF2", "FFT", "Mine"}, set())
-    ('ResNET_TF2_PCA512', 'FFT')
-    >>> default_modalities({"baidu_soccer_embeddings"}, set())
-    ('baidu_soccer_embeddings',)
-    """
-    names = [name for name in PICTURE_FIRST if {name, base_of(name)} & (there | made)]
-    others = sorted(there - {*names}, key=lambda name: (not pca_of(name), name))
-    for name in others:
-        known = feature_type(name)
-        rate = known and (not names or known.fps == _fps(names[0]))
-        if rate and base_of(name) not in map(base_of, names):
-            names.append(name)
-    return tuple(names)
-
-
 def _check_model(folder: Path, settings: HeadSettings) -> None:
     """Refuse a folder that holds another training, or a model that cannot go on."""
     # The names of those modules, which load TensorFlow.
@@ -362,18 +337,6 @@ def _check_model(folder: Path, settings: HeadSettings) -> None:
     if not (folder / CHECKPOINT_FILE).exists():
         raise UsageError(f"{folder}: already holds a model; name another --model_dir")
     check_same(folder, settings.as_dict())
-
-
-def _fps(name: str) -> float | None:
-    known = feature_type(name)
-    return known.fps if known else None
-
-
-def _rate(name: str, usual: Mapping[str, Any]) -> float | None:
-    """Rows a second of a feature, by its records or, without any, by its name."""
-    settings = usual.get(name) or usual.get(base_of(name)) or {}
-    recorded = settings.get("fps") or (settings.get("features") or {}).get("fps")
-    return float(recorded) if recorded else _fps(name)
 
 
 def _sha256(files: Sequence[Path]) -> str:

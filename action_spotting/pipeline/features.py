@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting.dataset.feature_types import base_of, is_audio, pca_of
-from action_spotting.dataset.features import State, compare_settings, feature_state, source_of
+from action_spotting.dataset.features import State, feature_state
 from action_spotting.dataset.layout import feature_path, parse_feature
 from action_spotting.dataset.media import Clip, probe
+from action_spotting.dataset.records import compare_settings, source_of
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import Extractor, extract_all
 from action_spotting.extraction.job import Job, clear_leftovers

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from action_spotting.dataset.feature_types import MODALITIES, is_audio
+from action_spotting.dataset.rates import Rate
 from action_spotting.extraction.registry import Pretrained
 
 PICTURE_FIRST = tuple(sorted(MODALITIES, key=is_audio))
@@ -24,7 +26,9 @@ class Plan:
         Where the head, the results and the HTML report go.
     modalities
         What the head is trained on, such as ``ResNET_TF2_PCA<n>``; None: what the folder has or
-        can make, see `action_spotting.pipeline.check.default_modalities`.
+        can make, see `action_spotting.dataset.modalities`.
+    rates
+        Where the rows of features stand, of those that know better than their records and names.
     video
         Which media of a half are read: LQ, 720p or HQ.
     train_split, valid_split, test_split
@@ -53,6 +57,7 @@ class Plan:
     predictions: Path
     report: Path
     modalities: tuple[str, ...] | None = None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
     video: str = "LQ"
     train_split: str = "train"
     valid_split: str = "valid"

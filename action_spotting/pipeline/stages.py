@@ -249,6 +249,7 @@ def _train(outcome: Outcome) -> list[Summary]:
         plan.model_dir,
         settings,
         score=partial(average_map, metric="tight"),
+        rates=plan.rates,
         fail_fast=plan.fail_fast,
     )
     done = [str(plan.model_dir)]

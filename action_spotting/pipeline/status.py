@@ -29,15 +29,15 @@ from typing import Any
 
 from action_spotting.dataset.event_files import read_labels, read_predictions
 from action_spotting.dataset.feature_types import base_of, pca_of
-from action_spotting.dataset.features import (
+from action_spotting.dataset.features import open_feature
+from action_spotting.dataset.layout import Half, labels_path, predictions_path
+from action_spotting.dataset.media import check_file
+from action_spotting.dataset.records import (
     compare_settings,
     compare_sources,
     media_there,
-    open_feature,
     read_record,
 )
-from action_spotting.dataset.layout import Half, labels_path, predictions_path
-from action_spotting.dataset.media import check_file
 from action_spotting.dataset.splits import read_splits
 from action_spotting.errors import SOME_FAILED, InputError, UsageError, worded
 from action_spotting.io.locks import claim_path, holder_of

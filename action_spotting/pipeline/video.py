@@ -14,7 +14,8 @@ from action_spotting.dataset.layout import feature_path, predictions_path
 from action_spotting.dataset.media import Clip, probe
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.registry import GPU
-from action_spotting.fusion.split_data import open_features, provenance_of
+from action_spotting.fusion.half_data import open_features
+from action_spotting.fusion.split_data import provenance_of
 from action_spotting.pipeline.features import FeaturePlan, make_features
 from action_spotting.pipeline.model_files import check_models
 from action_spotting.pipeline.show import check_outputs, show
@@ -77,7 +78,7 @@ def spot_video(plan: VideoPlan, begin: Callable[[], object] = lambda: None) -> V
         overwrite=plan.overwrite,
     )
     modalities = make_features(wanted, notices, begin)
-    opened = [_open_half(plan.out, number, modalities, models.fps) for number in clips]
+    opened = [_open_half(plan.out, number, modalities, models) for number in clips]
     notices += _head_notes(plan.out, clips, models)
     peaks = [models.peaks(models.run(half)) if half else NO_PEAKS for half in opened]
     chosen = models.postprocessing
@@ -132,13 +133,13 @@ def clips_of(plan: VideoPlan) -> dict[int, Clip]:
 
 
 def _open_half(
-    folder: Path, number: int, modalities: Sequence[str], fps: float
+    folder: Path, number: int, modalities: Sequence[str], models: Any
 ) -> dict[str, np.ndarray]:
     """Open the features of a half, cut to one length; those that are not there are left out."""
 
     paths = {name: feature_path(folder, number, name) for name in modalities}
     there = {name: path for name, path in paths.items() if path.exists()}
-    return open_features(there, fps) if there else {}
+    return open_features(there, models.fps, models.rates) if there else {}
 
 
 def _head_notes(folder: Path, numbers: Iterable[int], models: Any) -> list[str]:

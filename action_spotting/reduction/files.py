@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.features import package_versions
+from action_spotting.dataset.records import package_versions
 from action_spotting.errors import InputError
 from action_spotting.io.files import read_json, remove, typed, whole_file, write_json
 from action_spotting.io.pickles import Fields, read_pickle

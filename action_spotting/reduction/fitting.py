@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.features import (
-    compare_settings,
-    open_feature,
-    read_record,
-)
+from action_spotting.dataset.features import open_feature
+from action_spotting.dataset.records import compare_settings, read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.items import Outcome, Summary, run_items
 from action_spotting.reduction.pca import PCA, Sums, from_sums
@@ -64,20 +60,18 @@ class Fitting:
         settings = record["settings"] if record else None
         if self.sums:
             check_same_settings(path, settings, self.settings)
-        before = copy.deepcopy(self.sums)
-        if self.sums is None:
-            self.sums = Sums(array[:BLOCK_ROWS].mean(axis=0, dtype=np.float64))
-        for first, block in blocks(array):
+        for first, block in blocks(array):  # before the sums, of which wide features have no copy
             finite = np.isfinite(block).all(axis=1)
             if not finite.all():
-                self.sums = before
                 row = first + int(np.argmin(finite))
                 raise InputError(
                     f"{path}: row {row} holds a number that is not finite; make it anew"
                 )
-            self.sums.update(block)
-        if before is None:
+        if self.sums is None:
+            self.sums = Sums(array[:BLOCK_ROWS].mean(axis=0, dtype=np.float64))
             self.settings = settings
+        for _, block in blocks(array):
+            self.sums.update(block)
         return "done", None
 
     def finish(self, n_components: int, summary: Summary) -> PCA:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from action_spotting.dataset.rates import Rate
 from action_spotting.extraction.cluster import run_on_cluster, sum_on_cluster
 from action_spotting.io.items import Summary, note, run_items
 from action_spotting.reduction.files import load_pca
@@ -59,11 +60,12 @@ def reduce_on_cluster(
     *,
     overwrite: bool = False,
     fail_fast: bool = False,
+    rate: Rate | None = None,
 ) -> Summary:
     """Project feature files; every worker loads the PCA from its two pickles once."""
     absolute = {target.absolute(): source.absolute() for target, source in pairs.items()}
     make = partial(load_pca, pca_file.absolute(), scaler_file.absolute())
-    work = partial(reduce_one, overwrite=overwrite, run=uuid.uuid4().hex)
+    work = partial(reduce_one, overwrite=overwrite, rate=rate, run=uuid.uuid4().hex)
     return run_on_cluster(
         scheduler, "PCA transform", make, pairs_by_name(absolute), work, fail_fast=fail_fast
     )

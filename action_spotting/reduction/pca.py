@@ -165,8 +165,10 @@ class Sums:
                [4., 4.]]))
         """
         mean = self.total / self.rows
-        gram = self.gram - np.outer(self.total, mean)
-        return self.shift + mean, gram / (self.rows - 1)
+        covariance = np.outer(self.total, mean)
+        np.subtract(self.gram, covariance, out=covariance)  # in place: wide features take gigabytes
+        covariance /= self.rows - 1
+        return self.shift + mean, covariance
 
 
 def from_sums(sums: Sums, n_components: int, settings: Mapping[str, Any] | None = None) -> PCA:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from action_spotting.dataset.features import (
-    open_feature,
-    read_record,
-    write_feature,
-)
+from action_spotting.dataset.feature_types import base_of, feature_type
+from action_spotting.dataset.features import open_feature, write_feature
+from action_spotting.dataset.layout import feature_name
+from action_spotting.dataset.rates import Rate, names_its_rate
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError
 from action_spotting.extraction.job import make_file
 from action_spotting.io.items import Outcome, Summary, run_items
@@ -25,6 +26,7 @@ def reduce_files(
     overwrite: bool = False,
     fail_fast: bool = False,
     workers: int = 1,
+    rate: Rate | None = None,
 ) -> Summary:
     """Project feature files.
 
@@ -40,6 +42,8 @@ def reduce_files(
         Raise at the first file that fails instead of listing it.
     workers
         Files in work at once.
+    rate
+        Where the rows stand, for the records, where those of the sources do not tell.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def reduce_files(
     >>> len(summary.done), open_feature(target).shape
     (1, (3, 1))
     """
-    work = partial(reduce_one, pca, overwrite=overwrite)
+    work = partial(reduce_one, pca, overwrite=overwrite, rate=rate)
     return run_items(
         "PCA transform", pairs_by_name(pairs), work, fail_fast=fail_fast, workers=workers
     )
@@ -87,7 +91,12 @@ def pairs_by_name(pairs: Mapping[Path, Path]) -> dict[str, tuple[Path, Path]]:
 
 
 def reduce_one(
-    pca: PCA, pair: tuple[Path, Path], *, overwrite: bool = False, run: str = ""
+    pca: PCA,
+    pair: tuple[Path, Path],
+    *,
+    overwrite: bool = False,
+    rate: Rate | None = None,
+    run: str = "",
 ) -> Outcome:
     """Project one feature file unless a valid result is there.
 
@@ -99,6 +108,8 @@ def reduce_one(
         ``(target, source)``.
     overwrite
         Redo a target that is there.
+    rate
+        Where the rows stand, for the record; None: as the source's record or name tells.
     run
         As for `action_spotting.io.locks.claim`.
 
@@ -119,7 +130,10 @@ def reduce_one(
     record = read_record(source) or {}
     features, media = record.get("settings"), record.get("source")
     check_same_settings(source, features, pca.settings)
-    settings = {"features": features, "pca": {"sha256": pca.sha256, "dims": pca.dims}}
+    settings: dict[str, Any] = {"features": features}
+    settings["pca"] = {"sha256": pca.sha256, "dims": pca.dims}
+    if rate := rate or _lost_rate(target, source, features):
+        settings["rate"] = rate._asdict()
 
     def reduce() -> None:
         """Write the projected rows."""
@@ -133,3 +147,12 @@ def reduce_one(
 
     how = {"source": media, "overwrite": overwrite, "run": run}
     return make_file(target, pca.dims, settings, reduce, **how)
+
+
+def _lost_rate(target: Path, source: Path, features: Any) -> Rate | None:
+    """The rate that the source's name tells, where neither a record nor the new name does."""
+    name = feature_name(source)
+    known = feature_type(name)
+    if known is None or names_its_rate(features) or base_of(feature_name(target)) == base_of(name):
+        return None
+    return Rate(known.fps, known.offset_s)

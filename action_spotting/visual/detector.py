@@ -14,14 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.io.onnx_network import OnnxNetwork
 from action_spotting.visual.boxes import BALL, PERSON
 from action_spotting.visual.picture_input import picture_input
 
-NAMES = ("person", "sports ball")
-COCO_IDS = (0, 32)
+PERSONS = ("person", "player", "goalkeeper", "referee")
+BALLS = ("sports ball", "ball")
+"""Classes that count as a person and as the ball: COCO's, and those of football's own data sets."""
+
+_NEEDED = (PERSONS[0], BALLS[0])
+Ids = tuple[tuple[int, ...], tuple[int, ...]]
+COCO_IDS: Ids = (0,), (32,)
 COCO_CLASSES = 80
 MAX_BOXES = 300
 """Boxes of a class in one picture, as the package's ``max_det``."""
@@ -30,6 +35,8 @@ MAX_NAMES = 2**16
 """Characters of an export's list of class names."""
 
 DEFAULT_SIDE = 640
+BATCH_PIXELS = 8 * DEFAULT_SIDE**2
+"""Of a call; with them YOLOv5n takes 0.5 GB, whatever the size."""
 
 _PAD = 114
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))  # n … x, and n6 … x6
@@ -50,7 +57,8 @@ class DetectorSettings:
     imgsz
         Side of the network's input; None: the export's own, 640 where it is free.
     batch_size
-        Frames a call; an export of fixed batch size overrules it.
+        Frames a call; an export of fixed batch size overrules it. None: as many as fit into
+        `BATCH_PIXELS`, at least one.
     gpu
         Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
     note
@@ -62,7 +70,7 @@ class DetectorSettings:
     ball_conf: float = 0.10
     iou: float = 0.45
     imgsz: int | None = None
-    batch_size: int = 8
+    batch_size: int | None = None
     gpu: int | None = -1
     note: str = ""
 
@@ -70,7 +78,7 @@ class DetectorSettings:
         for option in ("conf", "ball_conf", "iou"):
             if not 0 <= getattr(self, option) <= 1:
                 raise UsageError(f"--{option} {getattr(self, option)}: must be between 0 and 1")
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise UsageError(f"--batch_size {self.batch_size}: must be 1 or more")
         if self.imgsz is not None and (self.imgsz < 32 or self.imgsz % 32):
             raise UsageError(f"--imgsz {self.imgsz}: must be a multiple of 32, such as 640 or 1280")
@@ -123,7 +131,9 @@ class Detector:
         self.device = self._network.device
         shape = self._network.shape
         side = settings.imgsz or (None if any(shape[2:]) else DEFAULT_SIDE)
-        taken = picture_input(settings.weights, shape, side, settings.batch_size, option="--imgsz")
+        pixels = (side or next(filter(None, shape[2:]), 1)) ** 2
+        batch = settings.batch_size or max(1, BATCH_PIXELS // pixels)
+        taken = picture_input(settings.weights, shape, side, batch, option="--imgsz")
         self.batch_size, self.side = taken.batch_size, taken.side
         blank = np.zeros((self.batch_size, self.side, self.side, 3), np.uint8)
         classes = _check_output(settings.weights, self._predict(blank), self.side)
@@ -198,9 +208,7 @@ def unletterbox(corners: np.ndarray, side: int, height: int, width: int) -> np.n
     return inside
 
 
-def select(
-    output: np.ndarray, ids: tuple[int, int], limits: tuple[float, float], iou: float
-) -> Detections:
+def select(output: np.ndarray, ids: Ids, limits: tuple[float, float], iou: float) -> Detections:
     """Pick persons and balls from a network's output for one picture.
 
     Parameters
@@ -208,7 +216,7 @@ def select(
     output
         float32 ``(n, 5 + classes)``: centre x, centre y, width, height, objectness, classes.
     ids
-        The classes' numbers of person and ball.
+        The classes' numbers of persons and of balls.
     limits
         Least confidence (objectness × class) of each.
     iou
@@ -220,7 +228,7 @@ def select(
     scores = output[:, 5:] * output[:, 4:5]
     best = scores.argmax(axis=1) if len(output) else np.zeros(0, np.int64)
     confidence = scores[np.arange(len(best)), best]
-    kind = np.select([best == ids[0], best == ids[1]], [PERSON, BALL], -1).astype(np.int8)
+    kind = np.select([np.isin(best, one) for one in ids], [PERSON, BALL], -1).astype(np.int8)
     keep = (kind >= 0) & (confidence > np.array([*limits, 2.0])[kind])
     centre, size = output[keep, :2], output[keep, 2:4]
     confidence, kind = confidence[keep], kind[keep]
@@ -250,31 +258,37 @@ def _open_network(settings: DetectorSettings) -> OnnxNetwork:
     return OnnxNetwork(path, settings.gpu)
 
 
-def _class_ids(network: OnnxNetwork, classes: int) -> tuple[int, int]:
-    """Give the class numbers of person and ball: those that the export names, or COCO's."""
+def _class_ids(network: OnnxNetwork, classes: int) -> Ids:
+    """Give the class numbers of persons and balls: those that the export names, or COCO's."""
     named = network.metadata.get("names")
     if not named:
         if classes != COCO_CLASSES:
             raise InputError(
                 f"{network.path}: has {classes} classes and no names for them; expected the "
-                f"{COCO_CLASSES} of COCO, or an export that names {' and '.join(NAMES)}"
+                f"{COCO_CLASSES} of COCO, or an export that names {' and '.join(_NEEDED)}"
             )
         return COCO_IDS
     try:
         found = ast.literal_eval(named[:MAX_NAMES]) if len(named) <= MAX_NAMES else None
         known = found if isinstance(found, dict) else dict(enumerate(found or ()))
-        names = {name: index for index, name in known.items()}
-        person, ball = (names[name] for name in NAMES)
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
+        persons, balls = (
+            tuple(index for index, name in known.items() if name in names)
+            for names in (PERSONS, BALLS)
+        )
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise InputError(_unnamed(network, named)) from error
+    if not (persons and balls):
+        raise InputError(_unnamed(network, named))
+    if not all(type(index) is int and 0 <= index < classes for index in (*persons, *balls)):
         raise InputError(
-            f"{network.path}: its classes are {named[:200]}; {' and '.join(NAMES)} are needed"
-        ) from error
-    if not all(type(index) is int and 0 <= index < classes for index in (person, ball)):
-        raise InputError(
-            f"{network.path}: {NAMES[0]} is class {person!r}, {NAMES[1]} {ball!r}; there are "
+            f"{network.path}: {_NEEDED[0]} is class {persons!r}, {_NEEDED[1]} {balls!r}; there are "
             f"{classes} classes, counted from 0"
         )
-    return person, ball
+    return persons, balls
+
+
+def _unnamed(network: OnnxNetwork, named: str) -> str:
+    return f"{network.path}: its classes are {named[:200]}; {' and '.join(_NEEDED)} are needed"
 
 
 def _check_output(path: Path, output: np.ndarray, side: int) -> int:

@@ -121,6 +121,7 @@ class OnnxFrames:
             "fps": self.decoding.fps,
             "sampling": self.decoding.sampling,
             "grabber": self.decoding.grabber,
+            "offset_s": 1 / self.decoding.fps if self.decoding.sampling == "soccernet" else 0.0,
             "medium": PICTURE,
             **encoder.record(self._network),
             "side": side,

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from action_spotting.dataset.feature_types import feature_type
-from action_spotting.dataset.features import open_feature, source_of, write_feature
+from action_spotting.dataset.features import open_feature, write_feature
 from action_spotting.dataset.layout import Half, released_path
 from action_spotting.dataset.media import Clip, probe
+from action_spotting.dataset.records import source_of
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.extraction.job import make_file
 from action_spotting.io.items import Outcome, Summary, run_items

@@ -19,9 +19,10 @@ from action_spotting.backend import (
     compiled,
     fits,
     full_float32,
+    load_backend,
     use_device,
 )
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError, unknown
 from action_spotting.io.files import expanded
 from action_spotting.io.pretrained import HDF5_ERRORS, PretrainedFile, find, open_hdf5
@@ -165,6 +166,7 @@ def load_network(settings: Settings) -> Network:
         The weights are of another network.
     """
     path = _find_weights(settings)
+    load_backend()
     device = use_device(-1 if settings.engine == "openvino" else settings.gpu)
     engine = _engine(settings.engine, device)
     precision = settings.precision

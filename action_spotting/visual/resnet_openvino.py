@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,18 @@ import numpy as np
 
 PRECISION_NAMES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 _AUTO_PAD = {"same": "same_upper", "valid": "valid"}
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO without its telemetry, which tells its makers of every import of it.
+
+    It does so in a forked process, which does not go with the threads of a back end either.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+    import openvino.opset8
+
+    return openvino
 
 
 def openvino_run(
@@ -29,8 +42,7 @@ def openvino_run(
     precision
         ``float32``, ``bfloat16`` or ``float16``; what the processor lacks is done in float32.
     """
-    import openvino
-
+    openvino = import_openvino()
     options = {
         "INFERENCE_PRECISION_HINT": PRECISION_NAMES[precision],
         "PERFORMANCE_HINT": "LATENCY",
@@ -42,9 +54,8 @@ def openvino_run(
 
 def _graph(model: Any, shape: Sequence[int], means: Sequence[float], swap: bool) -> Any:
     """Compose the graph; OpenVINO's own order is channels first."""
-    from openvino import Model
-    from openvino import opset8 as ops
-
+    openvino = import_openvino()
+    ops = openvino.opset8
     pictures = ops.parameter(list(shape), np.uint8, name="pictures")
     x = ops.transpose(ops.convert(pictures, "f32"), np.array([0, 3, 1, 2]))
     if swap:
@@ -54,7 +65,7 @@ def _graph(model: Any, shape: Sequence[int], means: Sequence[float], swap: bool)
         given = layer.input if isinstance(layer.input, list) else [layer.input]
         made[id(layer.output)] = _node(ops, layer, [made[id(tensor)] for tensor in given])
     pooled = ops.reduce_mean(made[id(model.output)], np.array([2, 3]))
-    return Model([pooled], [pictures])
+    return openvino.Model([pooled], [pictures])
 
 
 def _node(ops: Any, layer: Any, given: Sequence[Any]) -> Any:

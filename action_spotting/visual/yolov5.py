@@ -28,7 +28,7 @@ from action_spotting.visual.frames import FrameOptions
 from action_spotting.visual.yolov5_vector import DIMENSIONS, vectors
 
 BOXES_SUFFIX = "_boxes.npz"
-DEFINITION = 1
+DEFINITION = 2
 """Number of the definition of the 64 numbers; another one makes other features."""
 
 QUEUED_BATCHES = 2

@@ -2,7 +2,9 @@
 
 Lengths are fractions of the frame's width (x) and height (y); a person stands where the lower
 edge of the box is (the foot point). What needs a person, a ball or a previous row is 0 where
-there is none, and a flag says so.
+there is none, and a flag says so. A ball of more than half the median size of three persons or more
+is none: YOLOv5n takes crests in graphics, red shirts and players far away for one, more surely than
+the ball beside them.
 
 Source: player position, motion and team role as in the IPCV player graphs (Cartas et al., 2022,
 arXiv 2211.12334), as fixed-size statistics.
@@ -40,6 +42,9 @@ DIMENSIONS = (
 PERSONS_SCALE, GRID_SCALE, BALL_CROWD_SCALE = 25, 10, 5
 SURE, NEAR, MATCH = 0.5, 0.1, 0.15
 """Confidence of a certain person; neighbourhood radius; largest step of a person between rows."""
+
+ENOUGH, LARGEST_BALL = 3, 0.5
+"""Persons from which a ball's size is judged, and its largest, in the median size of a person."""
 
 UNSEEN_SCALE_S = 5.0
 _HEIGHT_EDGES = (0.1, 0.2, 0.4)
@@ -79,7 +84,7 @@ def vectors(boxes: Boxes) -> np.ndarray:
         persons = mine[boxes.kind[mine] == PERSON]
         balls = mine[boxes.kind[mine] == BALL]
         people = boxes.box[persons].astype(np.float64)
-        ball = _surest(boxes, balls)
+        ball = _surest(boxes, _not_too_large(boxes, balls, people))
         if ball is not None:
             seen_s = i / boxes.fps
         result[i] = [
@@ -215,6 +220,14 @@ def _motion(people: np.ndarray, before: np.ndarray | None) -> list[float]:
 
 def _feet(people: np.ndarray) -> np.ndarray:
     return people[:, :2] + np.array([0.0, 0.5]) * people[:, 2:4]
+
+
+def _not_too_large(boxes: Boxes, balls: np.ndarray, people: np.ndarray) -> np.ndarray:
+    """Leave out what is too large, among the persons of the row, to be a ball."""
+    if len(people) < ENOUGH:
+        return balls
+    size = np.sqrt(boxes.box[balls, 2] * boxes.box[balls, 3])
+    return balls[size <= LARGEST_BALL * np.sqrt(np.median(people[:, 2] * people[:, 3]))]
 
 
 def _surest(boxes: Boxes, balls: np.ndarray) -> np.ndarray | None:

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 
 from action_spotting.audio.onnx_sound import OnnxSound, SoundSettings, log_mel_db
 from action_spotting.audio.waveform import around
-from action_spotting.dataset.features import open_feature, read_record
+from action_spotting.dataset.features import open_feature
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.onnx_encoder import EncoderSettings
 from action_spotting.extraction.registry import Pretrained, make_extractor

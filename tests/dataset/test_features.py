@@ -5,18 +5,19 @@ import pytest
 
 from action_spotting.dataset.features import (
     State,
-    align,
-    compare_settings,
-    compare_sources,
     feature_state,
-    media_there,
     open_feature,
-    read_record,
-    source_of,
     write_feature,
 )
 from action_spotting.dataset.layout import Half
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import (
+    compare_settings,
+    compare_sources,
+    media_there,
+    read_record,
+    source_of,
+)
 from action_spotting.errors import InputError
 
 
@@ -156,14 +157,6 @@ def test_settings_compare_by_content_not_by_sequence_type():
     assert compare_settings({"a": {"b": 1}}, {}) == ["a is {'b': 1}, not None"]
 
 
-def test_align_cuts_two_rows_and_refuses_three(tmp_path):
-    a, b = tmp_path / "1_A.npy", tmp_path / "1_B.npy"
-    cut = align({a: np.zeros((100, 2)), b: np.zeros((102, 3))})
-    assert [len(array) for array in cut.values()] == [100, 100]
-    with pytest.raises(InputError, match=r"1_A\.npy has 100 rows, but .*1_B\.npy has 103"):
-        align({a: np.zeros((100, 2)), b: np.zeros((103, 3))})
-
-
 def test_a_file_belongs_to_the_media_that_it_was_made_from(tmp_path):
     half = Half(tmp_path, "game", 1)
     path = half.feature("FFT")
@@ -184,15 +177,6 @@ def test_a_file_belongs_to_the_media_that_it_was_made_from(tmp_path):
     (half.folder / "1_224p.mkv").unlink()
     (half.folder / "1_720p.mkv").unlink()
     assert compare_sources(record, media_there(half)) == [], "there is nothing to compare with"
-
-
-@pytest.mark.parametrize(("fps", "apart"), [(1.0, 1), (2.0, 2), (25.0, 25)])
-def test_ends_may_be_a_second_apart_at_any_rate(tmp_path, fps, apart):
-    a, b = np.zeros((100, 2)), np.zeros((100 + apart, 2))
-    cut = align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": b}, fps)
-    assert [len(array) for array in cut.values()] == [100, 100]
-    with pytest.raises(InputError, match=f"more than 1 s apart at {fps:g} rows a second"):
-        align({tmp_path / "1_A.npy": a, tmp_path / "1_B.npy": np.zeros((101 + apart, 2))}, fps)
 
 
 @pytest.mark.parametrize(("shape", "what"), [((0, 4), "row"), ((4, 0), "column")])

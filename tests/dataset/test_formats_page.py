@@ -12,7 +12,9 @@ import pytest
 from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.event_files import read_labels, read_predictions, write_predictions
 from action_spotting.dataset.feature_types import FEATURE_TYPES
-from action_spotting.dataset.features import read_record, write_feature
+from action_spotting.dataset.features import write_feature
+from action_spotting.dataset.rate_text import read_rates, write_rates
+from action_spotting.dataset.records import read_record
 from action_spotting.dataset.splits import read_splits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -71,9 +73,26 @@ def test_a_record_has_the_fields_that_we_write(put, tmp_path):
     with write_feature(tmp_path / "2_FFT.npy", 48, record["settings"], record["source"]) as writer:
         writer.append(np.zeros((1, 48)))
     assert read_record(tmp_path / "2_FFT.npy").keys() == record.keys()
-    table = re.findall(r"^\| `(\w+)` \| (\d+)[^|]* \| (\d+) \|", PAGE, re.MULTILINE)
+    table = re.findall(r"^\| `(\w+)` \| (\d+)[^|]* \| (\d+) \| \D", PAGE, re.MULTILINE)
     for name, width, fps in table:
         known = FEATURE_TYPES.get(name.removesuffix("_PCA512"))
         assert known.fps == float(fps)
         assert known.width == int(width) or name.endswith("_PCA512")
     assert len(table) == 8
+
+
+def test_the_table_of_released_features_is_the_registry():
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (\d+) \| (\d+) \| ([\d.]+)", PAGE, re.MULTILINE)
+    told = {
+        name: (int(width), float(fps), float(offset_s))
+        for names, width, fps, offset_s in rows
+        for name in re.findall(r"\w+", names)
+    }
+    kinds = {name: FEATURE_TYPES[name] for name in told}
+    assert told == {name: (k.width, k.fps, k.offset_s) for name, k in kinds.items()}
+    assert set(told) >= {"ResNET_5fps_TF2", "baidu_soccer_embeddings", "C3D", "I3D"}
+
+
+def test_the_rates_of_a_model():
+    stored = json.loads(re.findall(r'^\{"rates": .*\}$', PAGE, re.MULTILINE)[0])["rates"]
+    assert write_rates(read_rates(stored, [*stored], "formats.md")) == stored

@@ -17,9 +17,10 @@ from action_spotting.fusion.chunks import (
     normalise,
     targets,
 )
+from action_spotting.fusion.half_data import HalfData
 from action_spotting.fusion.normalisation import fit_normalisation
 from action_spotting.fusion.settings import make_settings
-from action_spotting.fusion.split_data import HalfData, open_split
+from action_spotting.fusion.split_data import open_split
 
 NAMES = ("Picture", "Sound")
 SMALL = make_settings("small", modalities=NAMES, chunk_rows=32, batch_size=4, epoch_chunks=8)

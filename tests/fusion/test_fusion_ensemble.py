@@ -24,6 +24,7 @@ class Head:
 
     def __init__(self, confidence, displacement_s=0.0, *, scale=1.0, window_s=8.0, **given):
         self.settings = replace(SETTINGS, **given)
+        self.rates = {}
         self.postprocessing = Postprocessing(
             np.array([window_s]), scale, top=None, threshold=np.array([0.5])
         )

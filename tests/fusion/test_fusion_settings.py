@@ -10,9 +10,11 @@ import pytest
 
 from action_spotting.cli.train import build_parser
 from action_spotting.dataset.events import game_time
-from action_spotting.dataset.features import record_path
 from action_spotting.dataset.layout import labels_path
+from action_spotting.dataset.rates import Rate
+from action_spotting.dataset.records import record_path
 from action_spotting.errors import InputError, UsageError
+from action_spotting.fusion.half_data import open_features, read_rows
 from action_spotting.fusion.settings import (
     PRESETS,
     HeadSettings,
@@ -20,7 +22,7 @@ from action_spotting.fusion.settings import (
     numbers,
     read_settings,
 )
-from action_spotting.fusion.split_data import check_fps, check_provenance, open_split
+from action_spotting.fusion.split_data import check_provenance, open_split
 
 NAMES = ("Picture", "Sound")
 GAMES = [f"league/season/train {i}" for i in range(3)]
@@ -165,20 +167,35 @@ def test_files_of_another_width_are_refused(matches, classes):
         open_split(matches, GAMES, NAMES, classes=classes)
 
 
-@pytest.mark.parametrize(
-    ("name", "fps", "right"),
-    [
-        ("baidu_soccer_embeddings", 2.0, 1),
-        ("baidu_soccer_embeddings_PCA512", 2.0, 1),
-        ("ResNET_5fps_TF2", 2.0, 5),
-        ("ResNET_TF2_PCA512", 1.0, 2),
-    ],
-)
-def test_a_released_feature_without_a_record_has_the_rate_of_its_name(name, fps, right):
-    with pytest.raises(UsageError, match=f"{name} has {right}.0 rows a second, but fps is {fps}"):
-        check_fps({name: None}, fps)
-    check_fps({name: None}, float(right))
-    check_fps({name: {"fps": fps}, "own": None}, fps)  # a record knows better than a name
+def test_a_feature_of_another_rate_is_resampled_where_it_stands(matches, classes):
+    name = "baidu_soccer_embeddings"
+    for game in GAMES:
+        for half in (1, 2):
+            path = matches / game / f"{half}_Picture.npy"
+            rows = np.load(path)
+            np.save(path.with_name(f"{half}_{name}.npy"), (rows[::2] + rows[1::2]) / 2)
+    found = open_split(matches, GAMES, (name, "Sound"), classes=classes)
+    assert found.rates == {name: Rate(1.0, 0.5)}
+    assert not found.failures
+    assert [half.rows for half in found.halves] == [90, 90, 94, 94, 98, 98]
+    half = found.halves[0]
+    rows = np.load(half.paths[name])
+    chunk = read_rows(half, name, 10, 14)
+    assert chunk == pytest.approx(
+        np.stack([a * rows[4] + b * rows[5] + c * rows[6] + d * rows[7] for a, b, c, d in LINES]),
+        abs=1e-6,
+    )
+    whole = open_features(half.paths, 2.0, found.rates)
+    assert (whole[name][10:14] == chunk).all()
+    assert len(whole[name]) == len(whole["Sound"]) == 90
+    said = open_split(matches, GAMES, (name, "Sound"), classes=classes, rates={name: Rate(1, 1.0)})
+    assert said.rates == {name: Rate(1, 1.0)}
+    with pytest.raises(UsageError, match="--rate: unknown modality 'Sond'; did you mean 'Sound'"):
+        open_split(matches, GAMES, ("Sound",), classes=classes, rates={"Sond": Rate(1, 1.0)})
+
+
+LINES = ((0.25, 0.75, 0, 0), (0, 0.75, 0.25, 0), (0, 0.25, 0.75, 0), (0, 0, 0.75, 0.25))
+"""Weights of rows 4 to 7 of a feature with a row a second in rows 10 to 13 of two a second."""
 
 
 def test_a_model_refuses_features_with_another_provenance():
@@ -206,14 +223,18 @@ def test_labels_behind_the_end_of_the_features_leave_the_game_out(matches, class
     found = open_split(matches, GAMES, NAMES, classes=classes)
     assert list(found.failures) == [GAMES[1]]
     assert re.search(
-        r"train 1: \d of 5 labels of half 1 lie behind its end, the last at 3\d\.\d s; its "
-        r"60 rows at 2 a second end at 30\.0 s\. .* \(--fps\)",
+        r"1_Picture\.npy: \d of 5 labels of half 1 lie behind its end, the last at 3\d\.\d s; its "
+        r"60 rows at 2 a second end at 30\.0 s\. Has it another rate \(--rate Picture=FPS\), is it "
+        r"of another video, or of a file that was cut\?",
         found.failures[GAMES[1]],
     )
+    half_as_many = dict.fromkeys(NAMES, Rate(4.0, 0.125))
     with pytest.raises(
-        InputError, match=r"none of 3 games .* 90 rows at 4 a second end at 22\.5 s"
+        InputError,
+        match=r"none of 3 games .* 90 rows at 4 a second end at 22\.5 s\. At 2 a second they would "
+        r"end at 45\.0 s: is that its rate \(--rate Picture=2\)",
     ):
-        open_split(matches, GAMES, NAMES, classes=classes, fps=4.0)
+        open_split(matches, GAMES, NAMES, classes=classes, rates=half_as_many)
 
 
 @pytest.mark.parametrize(("late_ms", "usable"), [(1000, True), (1001, False)])

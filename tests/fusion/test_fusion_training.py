@@ -17,8 +17,9 @@ import pytest
 from SoccerNet.Evaluation import ActionSpotting as official
 
 from action_spotting.dataset.event_files import read_predictions
-from action_spotting.dataset.features import record_path
 from action_spotting.dataset.layout import feature_path, labels_path, predictions_path
+from action_spotting.dataset.rates import Rate
+from action_spotting.dataset.records import record_path
 from action_spotting.errors import InputError, UsageError
 from action_spotting.evaluation.evaluate import score_folder
 from action_spotting.evaluation.scoring import average_map
@@ -50,7 +51,8 @@ def settings(**given):
 def fit(root: Path, model_dir: Path, **given):
     from action_spotting.fusion.training import train
 
-    options = {k: given.pop(k) for k in ("resume", "overwrite", "after_epoch") if k in given}
+    names = ("resume", "overwrite", "after_epoch", "rates")
+    options = {k: given.pop(k) for k in names if k in given}
     chosen = settings(**given)
     return train(
         root,
@@ -99,6 +101,44 @@ def test_a_killed_training_goes_on_to_the_identical_model(data, tmp_path):
         fit(data, tmp_path / "killed", after_epoch=kill)
     fit(data, tmp_path / "killed", resume=True)
     assert model_bytes(tmp_path / "killed") == model_bytes(tmp_path / "whole")
+
+
+def test_a_rate_that_is_the_head_s_changes_no_byte(data, tmp_path):
+    tiny = {"epochs": 1, "fusion": "embedding", "epoch_chunks": 8}
+    fit(data, tmp_path / "untold", **tiny)
+    rates = {"Picture": Rate(2.0, 0.5), "Sound": Rate(2.0, 0.25)}
+    fit(data, tmp_path / "told", **tiny, rates=rates)
+    assert model_bytes(tmp_path / "told") == model_bytes(tmp_path / "untold")
+    assert "rates" not in json.loads((tmp_path / "told" / "model.json").read_text())
+
+
+def test_a_feature_of_half_the_rate_trains_beside_the_others_and_is_placed_alike(data, tmp_path):
+    from action_spotting.fusion.prediction import Ensemble, load_models, predict_game
+
+    root = tmp_path / "data"
+    shutil.copytree(data, root)
+    for path in root.rglob("?_Picture.npy"):
+        rows = np.load(path)
+        np.save(path.with_name(f"{path.name[0]}_Slow.npy"), (rows[::2] + rows[1::2]) / 2)
+    tiny = {"epochs": 1, "epoch_chunks": 8, "modalities": ("Slow", "Sound")}
+    rates = {"Slow": Rate(1.0, 0.5)}
+    fit(root, tmp_path / "m", **tiny, rates=rates)
+    models = load_models([tmp_path / "m"])
+    assert models.rates == rates
+    spots, _ = predict_game(root, TEST, models)
+    same = load_models([tmp_path / "m"], rates=rates)
+    assert predict_game(root, TEST, same)[0].position_ms.tolist() == spots.position_ms.tolist()
+    wrong = load_models([tmp_path / "m"], rates={"Slow": Rate(2.0, 0.5)})
+    with pytest.raises(InputError, match=r"1_Slow\.npy has 45 rows, but .*1_Sound\.npy has 90"):
+        predict_game(root, TEST, wrong)
+    with pytest.raises(UsageError, match="--rate: unknown modality 'Slo'; did you mean 'Slow'"):
+        load_models([tmp_path / "m"], rates={"Slo": Rate(2.0, 0.5)})
+    with pytest.raises(UsageError, match=r"rates\.Slow\.offset_s is 1\.0, not 0\.5"):
+        fit(root, tmp_path / "m", **tiny, rates={"Slow": Rate(1.0, 1.0)})
+    other = load_models([tmp_path / "m"]).models[0]
+    other.rates = {}
+    with pytest.raises(UsageError, match="place the rows of Slow at different times"):
+        Ensemble([*models.models, other])
 
 
 def test_another_seed_gives_another_model_and_other_settings_are_refused(data, tmp_path):

@@ -56,7 +56,9 @@ def arguments(root: Path, head: Path, out: Path, *more: str) -> list[str]:
 
 
 def test_predictions_licence_and_scores(dataset, head, tmp_path, capsys):
-    assert predict.main(arguments(dataset, head, tmp_path, "--save_scores")) == 0
+    line = arguments(dataset, head, tmp_path, "--save_scores", "--zip", tmp_path / "all.zip")
+    assert predict.main(line) == 0
+    assert (tmp_path / "all.zip").is_file()
     assert "is a published head, not stated in the files" in capsys.readouterr().out
     found = read_predictions(tmp_path / GAMES[0] / "Predictions-v2.json")
     labels = read_labels(dataset / GAMES[0] / "Labels-v2.json")

@@ -8,6 +8,7 @@ import pytest
 
 from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import Half
+from action_spotting.dataset.rates import Rate
 from action_spotting.errors import SpottingError, UsageError
 from action_spotting.extraction.registry import Pretrained
 from action_spotting.pipeline.check import prepare
@@ -17,7 +18,13 @@ from action_spotting.reduction.files import save_pca
 from action_spotting.reduction.fitting import fit
 from action_spotting.reduction.projection import reduce_files
 
-WIDTHS = {"ResNET_TF2": 2048, "ResNET_TF2_PCA512": 512, "baidu_soccer_embeddings": 8576, "FFT": 48}
+WIDTHS = {
+    "Mine": 3,
+    "ResNET_TF2": 2048,
+    "ResNET_TF2_PCA512": 512,
+    "baidu_soccer_embeddings": 8576,
+    "FFT": 48,
+}
 
 
 @pytest.fixture
@@ -130,15 +137,27 @@ def test_raw_features_are_reduced(root):
     assert not work.extractors
 
 
-def test_features_of_another_rate_set_the_rate_and_are_not_mixed(root):
+def test_features_of_another_rate_set_the_rate_or_are_resampled(root):
     release(root, "baidu_soccer_embeddings")
     work, _ = prepared(root)
     assert work.plan.modalities == ("baidu_soccer_embeddings",)
     assert work.settings.fps == 1.0
     release(root, "FFT")
-    with pytest.raises(UsageError, match=r"baidu_soccer_embeddings has 1, FFT has 2 rows a second"):
-        prepared(root, modalities=("baidu_soccer_embeddings", "FFT"))
-    assert prepared(root)[0].plan.modalities == ("FFT",), "those of one rate"
+    work, said = prepared(root)
+    assert work.plan.modalities == ("FFT", "baidu_soccer_embeddings")
+    assert work.settings.fps == 2.0
+    assert "resampled to 2 rows a second: baidu_soccer_embeddings (1 from 0.5 s on)" in said
+    work, said = prepared(root, rates={"baidu_soccer_embeddings": Rate(2.0, 0.5)})
+    assert not any("resampled" in line for line in said)
+
+
+def test_features_of_unknown_rate_are_left_out_and_told(root):
+    release(root, "FFT")
+    release(root, "Mine")
+    make(root, "Recorded", {"fps": 5})
+    work, said = prepared(root)
+    assert work.plan.modalities == ("FFT", "Recorded")
+    assert said[0].endswith("without Mine (--modalities and --rate name it and its rate)")
 
 
 def test_what_media_lack_is_named_and_the_rest_is_made(root):

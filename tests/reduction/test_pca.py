@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from sklearn import decomposition
 
-from action_spotting.dataset.features import open_feature, read_record, write_feature
+from action_spotting.cli.reduce import main
+from action_spotting.dataset.features import open_feature, write_feature
+from action_spotting.dataset.rates import Rate, rate_of
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.reduction.dataset import fit_or_load, pairs_of
 from action_spotting.reduction.files import load_pca, plot_variance, read_fitted_on, save_pca
@@ -330,3 +333,35 @@ def test_the_type_holds_what_it_says():
     pca = PCA(np.zeros(3), np.eye(3)[:2], np.zeros(3), np.ones(2), np.full(2, 0.3))
     assert (pca.width, pca.dims) == (3, 2)
     assert pca.transform(np.array([[1.0, 2, 3]], np.float32)).tolist() == [[1, 2]]
+
+
+def test_a_reduced_feature_keeps_the_rate_that_its_new_name_does_not_tell(tmp_path):
+    source = tmp_path / "1_baidu_soccer_embeddings.npy"
+    np.save(source, rows(60))
+    pca, _ = fit([source], 4)
+    named, own = tmp_path / "1_baidu_soccer_embeddings_PCA4.npy", tmp_path / "1_baidu_PCA4.npy"
+    reduce_files(pca, {named: source, own: source})
+    assert "rate" not in read_record(named)["settings"]
+    for path in (named, own):
+        settings = read_record(path)["settings"]
+        assert rate_of(path.stem[2:], settings, 2.0) == Rate(1.0, 0.5)
+    reduce_files(pca, {own: source}, overwrite=True, rate=Rate(5.0, 0.1))
+    assert rate_of("baidu_PCA4", read_record(own)["settings"], 2.0) == Rate(5.0, 0.1)
+
+
+def test_other_features_have_pickles_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for half in (1, 2):
+        path = tmp_path / "data" / "game" / f"{half}_baidu_soccer_embeddings.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, rows(60, seed=half))
+    (tmp_path / "data" / "splits.json").write_text('{"train": ["game"]}')
+    options = ["--soccernet_dirpath", "data", "--features", "baidu_soccer_embeddings.npy"]
+    options += ["--features_PCA", "baidu_PCA4.npy", "--dim_reduction", "4"]
+    options += ["--split", "train", "--fit_split", "train"]
+    assert main(options) == 0
+    assert open_feature(tmp_path / "data" / "game" / "2_baidu_PCA4.npy", 4).shape == (60, 4)
+    pickles = [tmp_path / f"{kind}_4_baidu_soccer_embeddings.pkl" for kind in ("pca", "average")]
+    assert all(path.exists() for path in pickles)
+    with pytest.raises(UsageError, match="the features that are reduced are baidu_soccer"):
+        main([*options, "--rate", "FFT=2"])

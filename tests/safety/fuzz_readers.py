@@ -280,7 +280,8 @@ def video_ini(folder: Path) -> Target:
 
 def provenance(folder: Path) -> Target:
     """``dataset.features.feature_state``: the record read and compared with settings."""
-    from action_spotting.dataset.features import feature_state, record_path, write_feature
+    from action_spotting.dataset.features import feature_state, write_feature
+    from action_spotting.dataset.records import record_path
 
     path = folder / "1_FFT.npy"
     settings = {"fps": 2, "weights": {"sha256": "a", "layers": [1, 2]}}
@@ -393,6 +394,37 @@ def onnx_export(folder: Path) -> Target:
     return Target(on_disk(folder / "m.onnx", check_graph), [model.SerializeToString()], COUNTS)
 
 
+def released_boxes(folder: Path) -> Target:
+    """``visual.released_json.read_players``, and the 64 numbers of what it lets through."""
+    from action_spotting.visual.released_json import read_players
+    from action_spotting.visual.yolov5_vector import vectors
+
+    frame = {"bboxes": [[1.5, 2, 3, 4], [5, 6, 70, 80]], "colors": [[255, 0, 9]] * 2}
+    seeds = [
+        json.dumps({"size": [3, 720, 1280, 3], "predictions": [frame, {}, one]}).encode()
+        for one in (None, frame | {"scores": [0.5, 1.0], "onfield": [1, 0]})
+    ]
+    return Target(
+        on_disk(folder / "p.json", lambda path: vectors(read_players(path)[0])), seeds, JSON
+    )
+
+
+def released_cameras(folder: Path) -> Target:
+    """``visual.released_json.read_cameras``, and the 20 numbers of what it lets through."""
+    from action_spotting.visual.camera_vector import vectors
+    from action_spotting.visual.released_json import read_cameras
+
+    def read(path: Path) -> None:
+        found = read_cameras(path)
+        numbers = vectors(found.homography, found.confidence, (found.height, found.width))
+        assert np.isfinite(numbers).all()
+
+    matrix = [1500, 400.5, 0, 0, 300, 1000, 0, 0.6, 30]
+    entries = [{"homography": h, "confidence": 0.9} for h in (matrix, [matrix[:3]] * 3)]
+    file = {"size": [4, 720, 1280, 3], "predictions": [[entries[0]], [], None, [entries[1]]]}
+    return Target(on_disk(folder / "c.json", read), [json.dumps(file).encode()], JSON)
+
+
 COUNTS = [b"\xff" * 8, b"\x00" * 8, b"\x7f", b"OHDR", b"TREE", b"HEAP", b"SNOD"]
 
 READERS: dict[str, Callable[[Path], Target]] = {
@@ -400,6 +432,6 @@ READERS: dict[str, Callable[[Path], Target]] = {
     for reader in (
         *(labels, predictions, scored_labels, scored_spots, results_zip, npy, npy_in_zip, npz),
         *(boxes, pickles, torch_zip, video_ini, provenance, splits, classes, model_folder),
-        *(keras_h5, onnx_export),
+        *(keras_h5, onnx_export, released_boxes, released_cameras),
     )
 }

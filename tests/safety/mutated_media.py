@@ -21,8 +21,8 @@ import numpy as np
 import scipy.signal
 
 from action_spotting.audio.waveform import Waveform
-from action_spotting.dataset.features import ROW_TOLERANCE
 from action_spotting.dataset.media import Clip, open_media
+from action_spotting.dataset.rates import ROW_TOLERANCE
 from action_spotting.errors import SpottingError
 from action_spotting.visual.frames import FrameOptions, with_frames
 

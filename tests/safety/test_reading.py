@@ -16,8 +16,9 @@ from action_spotting.audio.decode import open_sound
 from action_spotting.audio.vggish_weights import read_keras, read_pca
 from action_spotting.dataset.classes import read_classes
 from action_spotting.dataset.event_files import read_labels, read_predictions
-from action_spotting.dataset.features import feature_state, open_feature, sha256
+from action_spotting.dataset.features import feature_state, open_feature
 from action_spotting.dataset.media import probe
+from action_spotting.dataset.records import sha256
 from action_spotting.dataset.tree import open_tree
 from action_spotting.dataset.video_ini import read_video_ini
 from action_spotting.errors import SpottingError

@@ -84,7 +84,7 @@ def test_suppression_equals_its_definition(seed, count, iou):
     output[:, 2:4] = rng.uniform(10, 60, (count, 2))
     output[:, 4] = rng.uniform(0, 1, count)
     output[np.arange(count), 5 + rng.choice([0, 1, 32], count)] = rng.uniform(0.2, 1, count)
-    found = select(output, (0, COCO_BALL), (0.25, 0.1), iou)
+    found = select(output, ((0,), (COCO_BALL,)), (0.25, 0.1), iou)
     want = greedy(output.astype(np.float64), (0, COCO_BALL), (0.25, 0.1), iou)
     assert len(found.corners) == len(want)
     have = np.column_stack([found.confidence, found.kind, found.corners])
@@ -92,7 +92,7 @@ def test_suppression_equals_its_definition(seed, count, iou):
 
 
 def test_nothing_found_is_no_error():
-    found = select(np.zeros((25200, 85), np.float32), (0, 32), (0.25, 0.1), 0.45)
+    found = select(np.zeros((25200, 85), np.float32), ((0,), (32,)), (0.25, 0.1), 0.45)
     assert found.corners.shape == (0, 4)
 
 
@@ -115,6 +115,21 @@ def test_the_network_sees_the_picture(new_detector, tmp_path):
     pictures[1] = 255
     dark, light = detector(pictures)
     assert (len(dark.corners), len(light.corners)) == (0, 2)
+
+
+def test_large_pictures_come_in_small_batches(new_detector, tmp_path):
+    for side, count, batch in ((640, 25200, 8), (1280, 102000, 2), (2560, 408000, 1)):
+        path = new_detector(tmp_path / "n.onnx", side=side, count=count)
+        assert Detector(DetectorSettings(path)).batch_size == batch
+
+
+def test_classes_of_football_count_as_persons_and_ball(new_detector, tmp_path):
+    boxes = [(100 + 90 * i, 320, 40, 80, 1.0, i, 0.9) for i in range(5)]
+    names = "['ball', 'goalkeeper', 'player', 'referee', 'corner flag']"
+    path = new_detector(tmp_path / "n.onnx", boxes=boxes, classes=5, names=names)
+    pictures = np.full((1, 640, 640, 3), 255, np.uint8)
+    (found,) = Detector(DetectorSettings(path, batch_size=1))(pictures)
+    assert sorted(found.kind.tolist()) == [PERSON] * 3 + [BALL]
 
 
 @pytest.mark.parametrize(

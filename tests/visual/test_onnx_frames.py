@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from action_spotting.dataset.feature_types import AUDIO, PICTURE, own_name
-from action_spotting.dataset.features import open_feature, read_record, sha256
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import read_record, sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.onnx_encoder import EncoderSettings
 from action_spotting.extraction.registry import Pretrained, make_extractor
@@ -151,6 +152,7 @@ def test_the_door_and_the_record(tmp_path, visual_door, videos, convolution, cap
     assert open_feature(path, 5).shape[0] > 15
     settings = read_record(path)["settings"]
     assert settings["weights"] == {"sha256": sha256(convolution)}
+    assert (settings["fps"], settings["offset_s"]) == (5.0, 0.2)
     assert main(words) == 0
     assert "1 already there" in capsys.readouterr().out
     assert main([*words, "--transform", "resize"]) == 3

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from action_spotting.dataset.features import check_media, open_feature, read_record
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.layout import Half
+from action_spotting.dataset.records import check_media, read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.visual import camera_vector, yolov5_vector
 from action_spotting.visual.released import convert

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from action_spotting.backend import Device
-from action_spotting.dataset.features import compare_settings, open_feature, read_record
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import compare_settings, read_record
 from action_spotting.errors import InputError, UsageError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job
@@ -209,6 +210,17 @@ def test_wrong_settings_are_answered(options, match):
 def test_a_wrong_transform_is_answered():
     with pytest.raises(UsageError, match="unknown transform 'cropp'; did you mean 'crop'"):
         ResNetExtractor(SMALL, transform="cropp")
+
+
+def test_openvino_tells_nobody_that_it_is_used():
+    code = (
+        "from action_spotting.visual.resnet_openvino import import_openvino; import_openvino()\n"
+        "from openvino.tools import ovc; print(type(ovc.telemetry).__module__)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert told.stdout.strip() == "openvino.tools.ovc.telemetry_stub"
 
 
 def test_openvino_may_be_missing(monkeypatch):

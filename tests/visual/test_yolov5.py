@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action_spotting.dataset.features import open_feature, read_record
+from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
+from action_spotting.dataset.records import read_record
 from action_spotting.errors import InputError
 from action_spotting.extraction.driver import extract_all
 from action_spotting.extraction.job import Job, job_of_clip
@@ -304,3 +305,21 @@ def test_a_bad_half_stops_only_itself(new_detector, visual_door, videos, tmp_pat
     with pytest.raises(SystemExit) as wrong:
         main(command)
     assert wrong.value.code == 2
+
+
+def test_what_is_too_large_to_be_a_ball_is_none():
+    """A crest is surer than the ball; with two persons nobody can tell."""
+    person, crest, ball = (0.05, 0.2), (0.06, 0.11), (0.01, 0.02)
+    for persons, seen in ((3, ball), (2, crest)):
+        sizes = [person] * persons + [crest, ball]
+        found = Boxes(
+            rows=1,
+            fps=2.0,
+            row=np.zeros(len(sizes), np.int32),
+            box=np.array([(0.1 + 0.1 * i, 0.5, *size) for i, size in enumerate(sizes)]),
+            confidence=np.array([0.9] * persons + [0.4, 0.2]),
+            kind=np.array([PERSON] * persons + [BALL] * 2),
+            colour=np.zeros((len(sizes), 3)),
+        )
+        size = vectors(found)[0, DIMENSIONS.index("ball_size")]
+        np.testing.assert_allclose(size, np.sqrt(seen[0] * seen[1]), rtol=1e-6)

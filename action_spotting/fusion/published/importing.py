@@ -12,7 +12,7 @@ import numpy as np
 
 from action_spotting.dataset.classes import ACTIONS_V2
 from action_spotting.dataset.feature_types import feature_type
-from action_spotting.dataset.features import sha256
+from action_spotting.dataset.records import sha256
 from action_spotting.errors import InputError, UsageError
 from action_spotting.fusion.published import spivak
 from action_spotting.fusion.published.dense_anchors import CONFIDENCE, DISPLACEMENT

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from scipy.special import expit
 
+from action_spotting.dataset.rates import rate_of
 from action_spotting.errors import InputError, UsageError
 from action_spotting.fusion.arrays import read_arrays, write_arrays
 from action_spotting.fusion.model import MODEL_FILE, VERSION, WEIGHTS_FILE, RowScores
@@ -65,7 +66,7 @@ class PublishedModel:
     provenance
         Settings that its features were made with: SoccerNet's own, which have no record.
     rates
-        Features whose rows are resampled: none.
+        Of its feature, where its rows are resampled to the head's.
     postprocessing
         Its suppression window; confidences stay as they are.
     width
@@ -85,7 +86,8 @@ class PublishedModel:
                 raise InputError(f"{where}: {name} is not of finite float32 numbers")
         self.settings, self.arrays = settings, dict(arrays)
         self.provenance: dict[str, Any] = {settings.modality: None}
-        self.rates: dict[str, Any] = {}
+        rate = rate_of(settings.modality, None, settings.fps)
+        self.rates = {} if rate.fits(settings.fps) else {settings.modality: rate}
         classes = len(settings.classes)
         windows_s, thresholds = np.full(classes, settings.nms_window_s), np.full(classes, THRESHOLD)
         self.postprocessing = Postprocessing(windows_s, 1.0, None, thresholds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,8 @@ def write_notice(folder: Path, models: Iterable[Any]) -> Path | None:
     return path
 
 
-def notes_of(models: Iterable[Any], records: Mapping[str, Any]) -> list[str]:
-    """Give what users must be told of published heads, a sentence or two each.
+def notes_of(models: Sequence[Any], records: Mapping[str, Any]) -> list[str]:
+    """Give what users must be told of heads, a sentence or two each.
 
     Parameters
     ----------
@@ -96,7 +96,8 @@ def notes_of(models: Iterable[Any], records: Mapping[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        Licence, attribution and training of each, then what is wrong with its features.
+        Licence, attribution and training of each published one, then what is wrong with the
+        features.
     """
     heads = published_of(models)
     told = [
@@ -105,11 +106,11 @@ def notes_of(models: Iterable[Any], records: Mapping[str, Any]) -> list[str]:
         "its confidences are its own: no validation games tell how often they are right"
         for origin in (head.settings.origin for head in heads)
     ]
-    return told + random_weights(heads, records)
+    return told + random_weights(models, records)
 
 
 def random_weights(models: Iterable[Any], records: Mapping[str, Any]) -> list[str]:
-    """Warn of features made with random weights, where a published head takes them.
+    """Warn of features made with random weights, where a head was trained on released ones.
 
     Parameters
     ----------
@@ -123,7 +124,8 @@ def random_weights(models: Iterable[Any], records: Mapping[str, Any]) -> list[st
     list of str
         One warning a feature.
     """
-    names = dict.fromkeys(model.settings.modality for model in published_of(models))
+    made = [item for model in models for item in model.provenance.items()]
+    names = dict.fromkeys(name for name, settings in made if settings is None)
     return [
         RANDOM_WEIGHTS.format(name=name)
         for name in names
