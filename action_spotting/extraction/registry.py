@@ -98,12 +98,8 @@ def make_extractor(
         if name in FEATURE_TYPES:
             raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
         raise UsageError(unknown("feature", name, FEATURE_TYPES))
-    make, option = _MAKERS[plain]
-    try:
-        extractor = make(pretrained, like or ({"fps": fps} if fps else {}))
-    except (UsageError, WeightsUnavailable) as error:
-        words = re.sub(r"(?<!export\.py )--weights\b", f"--{option}", str(error))
-        raise type(error)(words) from error
+    option = _MAKERS[plain][1]
+    extractor = _made(plain, pretrained, like or ({"fps": fps} if fps else {}))
     differences = compare_settings(extractor.settings, like) if like else []
     if differences:
         raise UsageError(
@@ -111,6 +107,16 @@ def make_extractor(
             f"the weights of that time with --{option}"
         )
     return extractor
+
+
+def _made(name: str, pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:
+    """Make an extractor; what is wrong names the chain's own option of its weights."""
+    make, option = _MAKERS[name]
+    try:
+        return make(pretrained, like)
+    except (UsageError, WeightsUnavailable) as error:
+        words = re.sub(r"(?<!export\.py )--weights\b", f"--{option}", str(error))
+        raise type(error)(words) from error
 
 
 def _resnet(pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:

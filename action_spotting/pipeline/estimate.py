@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -138,15 +138,7 @@ def estimate(plan: VideoPlan) -> Estimate:
     began = time.monotonic()
     models = load_models(plan.model_dirs)
     begin_s = time.monotonic() - began
-    detector = plan.pretrained.yolov5 or find_detector(plan.model_dirs)
-    wanted = FeaturePlan(
-        out=plan.out,
-        clips=clips,
-        modalities=models.modalities,
-        provenance={n: s for model in models.models for n, s in model.provenance.items()},
-        model_dirs=plan.model_dirs,
-        pretrained=replace(plan.pretrained, yolov5=detector),
-    )
+    wanted = _wanted(plan, clips, models)
     found = Estimate(sum(lengths.values()))
     for name in {base_of(name): name for name in models.modalities}.values():
         if wanted.halves(name):  # else there is no sound
@@ -154,6 +146,19 @@ def estimate(plan: VideoPlan) -> Estimate:
     found.steps.append(_head(models, begin_s, list(lengths.values())))
     found.memory_bytes = _peak_bytes()
     return found
+
+
+def _wanted(plan: VideoPlan, clips: Mapping[int, Clip], models: Any) -> FeaturePlan:
+    """Plan the features as they are made for spotting."""
+    detector = plan.pretrained.yolov5 or find_detector(plan.model_dirs)
+    return FeaturePlan(
+        out=plan.out,
+        clips=clips,
+        modalities=models.modalities,
+        provenance={n: s for model in models.models for n, s in model.provenance.items()},
+        model_dirs=plan.model_dirs,
+        pretrained=replace(plan.pretrained, yolov5=detector),
+    )
 
 
 def _feature(plan: FeaturePlan, modality: str, clip: Clip, video_s: float) -> Step:
