@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_pictures(parser: argparse.ArgumentParser) -> None:
-    frames = options.add_frames(parser, "--fps")
+    frames = options.add_frames(parser)
     frames.add_argument(
         "--size",
         type=command.number(int, 8, 4096),

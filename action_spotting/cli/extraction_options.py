@@ -71,11 +71,11 @@ def add_source(
     one.add_argument("--duration", type=command.SECONDS, metavar="S", help="take this many seconds")
 
 
-def add_frames(parser: argparse.ArgumentParser, *fps: str) -> argparse._ArgumentGroup:
-    """Add which frames are taken; gives the group, for more. `fps`: more names of ``--FPS``."""
+def add_frames(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add which frames are taken; gives the group, for more."""
     frames = parser.add_argument_group("frames")
     frames.add_argument(
-        *("--FPS", *fps),
+        *("--FPS", "--fps"),
         type=command.number(float, 0.001, 1000),
         default=2.0,
         help="rows a second; other than 2, the features' name has it: ResNET_5fps_TF2",

@@ -58,9 +58,10 @@ class Event:
 def note(stage: str, items: Mapping[str, str], state: str = "failed") -> None:
     """Log what became of items, each with its reason: all that failures files and logs are of."""
     for item, text in items.items():
-        words = f": {short(item, text)}" if text else ""
+        words = f"{item}: {short(item, text)}" if text else item
+        words = words.encode("utf-8", "backslashreplace").decode()  # a file's name may be any bytes
         event = {"event": Event(stage, item, state, text)}
-        logger.log(_LEVELS[state], "%s: %s %s%s", stage, state, item, words, extra=event)
+        logger.log(_LEVELS[state], "%s: %s %s", stage, state, words, extra=event)
 
 
 @dataclass

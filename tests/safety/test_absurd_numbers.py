@@ -51,7 +51,8 @@ def test_absurd_numbers_get_a_sentence(name, action, capsys):
     assert len(said) >= len(ABSURD) - 2  # -5 and 1e-320 may be meant
     assert all("is not a" in text and len(text) < 120 for text in said)
     with pytest.raises(SystemExit, match="2"):
-        program._module(name).main([option, *["1e308"] * (action.nargs or 1)])
+        count = action.nargs if isinstance(action.nargs, int) else 1
+        program._module(name).main([option, *["1e308"] * count])
     names = "/".join(action.option_strings)
     assert f"argument {names}: '1e308' is not a" in capsys.readouterr().err
 
