@@ -23,7 +23,7 @@ from typing import Any, TextIO
 
 from action_spotting import __version__
 from action_spotting.cli import process
-from action_spotting.errors import SpottingError, worded
+from action_spotting.errors import SpottingError, UsageError, worded
 
 FAILURES_FILE = "failures.jsonl"
 ALIKE = 3
@@ -106,9 +106,13 @@ class _Run:
 
         if self.folders:
             lines, self.waiting = self.waiting, []
-            for folder in self.folders:
-                for line in lines:
-                    append_line(folder / FAILURES_FILE, line)
+            for folder in list(self.folders):
+                try:
+                    for line in lines:
+                        append_line(folder / FAILURES_FILE, line)
+                except UsageError as error:  # such as a full disk: the run itself goes on
+                    self.folders.remove(folder)
+                    print(f"failures are not kept: {error}", file=sys.stderr)
 
     def to_json(self, code: int) -> dict[str, Any]:
         """Give the summary."""

@@ -9,6 +9,7 @@ import zipfile
 
 import huggingface_hub.constants
 import huggingface_hub.file_download
+import huggingface_hub.utils
 import numpy as np
 import pytest
 
@@ -41,6 +42,7 @@ def _two_games(monkeypatch):
     monkeypatch.setattr("SoccerNet.utils.getListGames", lambda *_: GAMES)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+    huggingface_hub.utils.close_session()  # another test's keeps the proxy of its time
     monkeypatch.setenv("HF_TOKEN", "")
     monkeypatch.setattr("time.sleep", lambda _: None)
 

@@ -185,7 +185,8 @@ def test_a_killed_worker_loses_only_the_half_in_its_hand(address, slow, jobs, fo
         name for i in range(12) for name in (f"{i}_Slow.npy", f"{i}_Slow.json")
     )
     done = [line for line in log.read_text().splitlines() if line.startswith("did")]
-    assert len(done) == len(set(done)) == 12
+    assert len(set(done)) == 12
+    assert len(done) <= 12 + len(victims)  # one that was killed just before its file was whole
 
 
 def test_a_half_that_keeps_killing_workers_is_listed_as_failed(address, slow, jobs, folder):

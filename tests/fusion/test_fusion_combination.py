@@ -37,6 +37,7 @@ def published(confidence: np.ndarray, displacement_rows: float = 0.0, **given) -
     }
     head.settings = PublishedSettings(**{**form, "modality": "FFT", "classes": ("Goal",), **given})
     head.arrays, head.provenance = {"scale": confidence.astype("f4")}, {}
+    head.rates = {}
     head.postprocessing = default_postprocessing(len(head.settings.classes), 4.0)
     logits = logit(confidence.astype("f4"))[:, None]
     head.score_rows = lambda _: RowScores(logits, np.full_like(logits, displacement_rows / 2))

@@ -26,7 +26,7 @@ def digests(home: Path) -> dict[str, str]:
     return {
         path.relative_to(home).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
-        if path.name not in ("output.txt", "runs.jsonl")  # what is said, and the log of runs
+        if path.name not in ("output.txt", "runs.jsonl", "run.yaml")  # what is said, and of runs
     }
 
 
