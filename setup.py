@@ -46,7 +46,7 @@ setup(
             # other programs' readers of what we export
             "webvtt-py>=0.5",
             "pysubs2>=1.7",
-            "opentimelineio>=0.18",
+            "opentimelineio>=0.18.1",
             "otio-cmx3600-adapter>=1.0",
             "kloppy>=3.15",
             "moviepy>=2.1",  # holds pillow below 12
