@@ -233,7 +233,7 @@ def full_float32() -> None:
         case _:
             import jax
 
-            jax.config.update("jax_default_matmul_precision", "float32")
+            jax.config.update("jax_default_matmul_precision", "float32")  # type: ignore[no-untyped-call, unused-ignore]
 
 
 def fits(run: Callable[[], object]) -> bool:
