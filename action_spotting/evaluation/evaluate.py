@@ -320,8 +320,16 @@ def _interval_fields(intervals: Intervals | Comparison) -> dict[str, Any]:
 
 
 def _plain(content: Any) -> Any:
-    """Arrays as lists, and NaN, which JSON has no word for, as null."""
-    return msgspec.json.decode(msgspec.json.encode(content, enc_hook=lambda array: array.tolist()))
+    """Arrays as lists, and NaN, which JSON has no word for, as null; names of any bytes stay."""
+    return _without_nan(msgspec.to_builtins(content, enc_hook=lambda array: array.tolist()))
+
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(name): _without_nan(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not np.isfinite(content) else content
 
 
 def occurring_average(evaluation: Evaluation) -> dict[str, float]:

@@ -33,7 +33,7 @@ class EncoderSettings:
     batch_size
         Inputs a call; a network of fixed batch size overrules it.
     gpu
-        Index of the GPU; -1: the CPU. Without a GPU provider the CPU is used.
+        Index of the GPU; -1: the CPU; None: the first GPU, or the CPU where there is none.
 
     Raises
     ------

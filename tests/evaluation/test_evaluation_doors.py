@@ -161,3 +161,24 @@ def test_errors_end_with_one_sentence(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("error: labels ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_game_whose_name_is_no_utf8_is_scored_and_written(tmp_path):
+    import json
+    import os
+
+    from action_spotting.cli import evaluate
+    from action_spotting.dataset.event_files import write_predictions
+    from action_spotting.dataset.events import Events
+    from action_spotting.io.files import write_json
+
+    game = tmp_path / os.fsdecode(b"g\xfe")
+    label = {"gameTime": "1 - 01:00", "label": "Goal", "position": "60000"}
+    write_json(game / "Labels-v2.json", {"annotations": [label]})
+    spots = Events([1], [60_500], [2], confidence=[0.9])
+    write_predictions(game / "Predictions-v2.json", "g", spots)
+    sides = [f"--SoccerNet_path={tmp_path}", f"--Predictions_path={tmp_path}"]
+    assert evaluate.main([*sides, f"--output={tmp_path / 'score.json'}"]) == 0
+    text = (tmp_path / "score.json").read_text()
+    assert "NaN" not in text
+    assert "g\udcfe" in json.loads(text)["games"]
