@@ -81,7 +81,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--modalities",
         nargs="+",
         metavar="NAME",
-        help="features to make and to train on; ResNET_TF2_PCA<n> for another PCA size (default: "
+        help="features to make and to train on; ResNET_TF2_PCA<n> for another PCA size, "
+        "ResNET_5fps_TF2 for another rate (default: "
         "those that the folder has, or of ResNET_TF2_PCA512 YOLOv5 VGGish FFT can make)",
     )
     command.add_rate(what)
@@ -101,6 +102,15 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     )
     weights.add_argument(
         "--yolov5_weights", type=Path, metavar="FILE", help="an ONNX export of YOLOv5"
+    )
+    weights.add_argument(
+        "--onnx",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the networks of features that ExtractONNX made for some of the halves, to make them "
+        "for the others",
     )
     training = parser.add_argument_group("training")
     training.add_argument(
@@ -137,7 +147,9 @@ def _plan(args: argparse.Namespace) -> Plan:
         train_split=args.train_split,
         valid_split=args.valid_split,
         test_split=args.test_split,
-        pretrained=Pretrained(args.resnet_weights, args.vggish_weights, args.yolov5_weights),
+        pretrained=Pretrained(
+            args.resnet_weights, args.vggish_weights, args.yolov5_weights, onnx=tuple(args.onnx)
+        ),
         preset=args.preset,
         epochs=args.epochs,
         seed=args.seed,

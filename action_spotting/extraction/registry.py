@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_spotting.backend import load_backend
-from action_spotting.dataset.feature_types import FEATURE_TYPES, split_rate
+from action_spotting.dataset.feature_types import FEATURE_TYPES, is_audio, split_rate
 from action_spotting.dataset.records import compare_settings
 from action_spotting.errors import UsageError, unknown
 from action_spotting.extraction.driver import Extractor
@@ -66,8 +66,9 @@ def make_extractor(
     Parameters
     ----------
     name
-        One that is made here: ``ResNET_TF2``, ``YOLOv5``, ``VGGish``, ``VGGish_standard``,
-        ``FFT``, or, with `like`, one that ExtractONNX made.
+        One that is made here: ``ResNET_TF2``, ``YOLOv5`` (both also at a rate, such as
+        ``ResNET_5fps_TF2``), ``VGGish``, ``VGGish_standard``, ``FFT``, or, with `like`, one that
+        ExtractONNX made.
     pretrained
         The weights to use.
     like
@@ -94,7 +95,7 @@ def make_extractor(
     if like and is_onnx(like):
         return onnx_feature(name, pretrained.onnx, like, gpu=GPU)
     plain, fps = split_rate(name)
-    if plain not in _MAKERS:
+    if not is_made_here(name):
         if name in FEATURE_TYPES:
             raise UsageError(f"{name} is not made here; fetch SoccerNet's with DownloadSoccerNet")
         raise UsageError(unknown("feature", name, FEATURE_TYPES))
@@ -107,6 +108,28 @@ def make_extractor(
             f"the weights of that time with --{option}"
         )
     return extractor
+
+
+def is_made_here(name: str) -> bool:
+    """Tell whether a feature can be made here without the record of another.
+
+    Parameters
+    ----------
+    name
+        Of any feature that is not reduced.
+
+    Returns
+    -------
+    bool
+        Features of the picture are made at any rate.
+
+    Examples
+    --------
+    >>> [is_made_here(name) for name in ("FFT", "ResNET_5fps_TF2", "FFT_5fps", "I3D")]
+    [True, True, False, False]
+    """
+    plain, fps = split_rate(name)
+    return plain in _MAKERS and not (fps and is_audio(plain))
 
 
 def _made(name: str, pretrained: Pretrained, like: Mapping[str, Any]) -> Extractor:

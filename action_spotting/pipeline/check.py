@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from action_spotting.backend import load_backend
-from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, pca_of
+from action_spotting.dataset.feature_types import FEATURE_TYPES, base_of, feature_type, pca_of
 from action_spotting.dataset.layout import Half
 from action_spotting.dataset.modalities import default_modalities, features_there, told
 from action_spotting.dataset.rate_text import told_rates
@@ -19,9 +19,10 @@ from action_spotting.dataset.records import compare_settings
 from action_spotting.dataset.splits import list_halves
 from action_spotting.errors import SpottingError, UsageError, unknown
 from action_spotting.extraction.driver import Extractor
-from action_spotting.extraction.registry import MADE_HERE, make_extractor
+from action_spotting.extraction.onnx_feature import is_onnx
+from action_spotting.extraction.registry import MADE_HERE, is_made_here, make_extractor
 from action_spotting.io.files import check_target
-from action_spotting.pipeline.model_files import find_pca, pca_files
+from action_spotting.pipeline.model_files import assets_folder, pca_files, pcas_in
 from action_spotting.pipeline.plan import PICTURE_FIRST, Plan
 from action_spotting.pipeline.status import Finding, look
 
@@ -126,7 +127,8 @@ class _Check:
         self._check_head(announce)
         for name in dict.fromkeys(n for names in self.work.lacking.values() for n in names):
             with self._noting():
-                self.work.extractors[name] = make_extractor(name, self.plan.pretrained)
+                like = self._onnx_settings(name)
+                self.work.extractors[name] = make_extractor(name, self.plan.pretrained, like)
                 self._compare(name, self.work.extractors[name])
         for name in filter(pca_of, self.modalities):
             with self._noting():
@@ -202,12 +204,15 @@ class _Check:
             self._problem(f"{self.plan.root}: neither media nor features that are known")
         for name in self.modalities:
             base = base_of(name)
-            if not {name, base} & {*known, *there}:
+            if not {name, base} & {*known, *there} and feature_type(name) is None:
                 self._problem(unknown("modality", name, known))
-            elif not {name, base} & there and base not in MADE_HERE:
+            elif not {name, base} & there and not is_made_here(base):
                 self._problem(f"{name} is nowhere, and not made here; see DownloadSoccerNet")
             elif not {name, base} & there and not media:
                 self._problem(f"{name} is nowhere, and there is no media to make it from")
+            reduced, source = pca_of(name), feature_type(base)
+            if reduced and source and reduced[1] > source.width:
+                self._problem(f"{name}: {base} has only {source.width} numbers to be reduced")
 
     def _sort_files(self) -> None:
         """Tell what is there, what is to be made, and what cannot be had."""
@@ -226,16 +231,23 @@ class _Check:
 
     def _extract(self, half: Half, name: str) -> bool:
         """Note that a feature is to be extracted; False: it cannot be."""
-        if name in MADE_HERE and self.media[half] is None:
+        onnx = self.plan.pretrained.onnx and self._onnx_settings(name)
+        if (is_made_here(name) or onnx) and self.media[half] is None:
             if name not in self.work.lacking[half]:
                 self.work.lacking[half].append(name)
             return True
         reason = (
             self.media[half]
-            or "missing, and not made by this command (ExtractONNX and DownloadSoccerNet do)"
+            or "missing, and not made by this command (with --onnx it makes those of an ONNX "
+            "network of which some are there; ExtractONNX and DownloadSoccerNet make the others)"
         )
         self.work.failures[name][str(half.feature(name))] = reason
         return False
+
+    def _onnx_settings(self, name: str) -> Any:
+        """Give the settings of a feature that ExtractONNX made, or None."""
+        settings = self.usual.get(name)
+        return settings if settings and is_onnx(settings) else None
 
     def _check_settings(self) -> None:
         """Name the features whose files were made with different settings."""
@@ -293,9 +305,8 @@ class _Check:
 
     def _find_pca(self, name: str) -> None:
         """Find the PCA that made the files that are there; refuse to mix it with another."""
-        _, dims = pca_of(name) or (name, 0)
         wanted = ((self.usual.get(name) or {}).get("pca") or {}).get("sha256")
-        own = find_pca([self.plan.model_dir], dims)
+        own = next(iter(pcas_in([assets_folder(self.plan.model_dir)], name)), None)
         if wanted is None:
             if own and not self.work.there[name]:
                 self.work.pcas[name] = own
@@ -312,13 +323,12 @@ class _Check:
                 "or delete it"
             )
         places = [self.plan.root, self.plan.root.resolve().parent, Path()]
-        names = [path.name for path in pca_files(Path(), dims)]
-        beside = [(place / names[0], place / names[1]) for place in places]
-        found = [files for files in beside if all(path.is_file() for path in files)]
+        found = pcas_in(places, name)
         match = own or next((files for files in found if _sha256(files) == wanted), None)
         if match:
             self.work.pcas[name] = match
         elif self.work.reduce[name]:
+            names = [path.name for path in pca_files(Path(), name)]
             raise UsageError(
                 f"the PCA that made {name} is not here, so the files that lack "
                 f"({len(self.work.reduce[name])}) cannot be made; put its {' and '.join(names)} "

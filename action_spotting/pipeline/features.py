@@ -21,7 +21,7 @@ from action_spotting.extraction.job import Job, clear_leftovers
 from action_spotting.extraction.registry import Pretrained, make_extractor
 from action_spotting.io.items import Summary
 from action_spotting.io.pretrained import WeightsUnavailable
-from action_spotting.pipeline.model_files import find_detector, find_pca, pca_files
+from action_spotting.pipeline.model_files import assets_folder, find_detector, pca_files, pcas_in
 from action_spotting.reduction import released
 from action_spotting.reduction.files import load_pca
 from action_spotting.reduction.pca import PCA
@@ -183,12 +183,13 @@ def _with_sound(plan: FeaturePlan, notices: list[str]) -> list[str]:
 
 def _load_pca(plan: FeaturePlan, name: str, dims: int, like: Mapping[str, Any] | None) -> PCA:
     """Load the PCA of a reduced feature; of the released one, which has no record, SoccerNet's."""
-    files = plan.pretrained.pca or find_pca(plan.model_dirs, dims)
+    kept = pcas_in(map(assets_folder, plan.model_dirs), name)
+    files = plan.pretrained.pca or next(iter(kept), None)
     if files is None and name == released.FEATURE and not like:
         files = released.released_pca()
     if files is None:
         raise UsageError(
-            f"no model folder has {' and '.join(path.name for path in pca_files(Path(), dims))} "
+            f"no model folder has {' and '.join(path.name for path in pca_files(Path(), name))} "
             "in its assets/; name those of its training with --pca_file and --scaler_file"
         )
     pca = load_pca(*files)

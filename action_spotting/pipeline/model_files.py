@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from action_spotting.dataset.feature_types import pca_of
 from action_spotting.errors import UsageError
 from action_spotting.io.files import whole_file
 
@@ -27,20 +28,32 @@ def assets_folder(model_dir: Path) -> Path:
     return model_dir / "assets"
 
 
-def pca_files(model_dir: Path, dims: int) -> tuple[Path, Path]:
-    """Give the files of a model's PCA and of the average that is subtracted first.
+def pca_files(model_dir: Path, name: str) -> tuple[Path, Path]:
+    """Give the files of a reduced feature's PCA and of the average that is subtracted first.
 
-    >>> [path.name for path in pca_files(Path("model"), 512)]
+    >>> [path.name for path in pca_files(Path("model"), "ResNET_TF2_PCA512")]
     ['pca_512_TF2.pkl', 'average_512_TF2.pkl']
+    >>> pca_files(Path("model"), "VGGish_PCA64")[0].name
+    'pca_64_VGGish.pkl'
     """
-    folder = assets_folder(model_dir)
-    return folder / f"pca_{dims}_TF2.pkl", folder / f"average_{dims}_TF2.pkl"
+    base, dims = pca_of(name) or (name, 0)
+    return _pickles(assets_folder(model_dir), f"{dims}_{'TF2' if base == 'ResNET_TF2' else base}")
 
 
-def find_pca(model_dirs: Sequence[Path], dims: int) -> tuple[Path, Path] | None:
-    """Find the PCA and the average that a model keeps."""
-    candidates = [pca_files(folder, dims) for folder in model_dirs]
-    return next((files for files in candidates if all(path.is_file() for path in files)), None)
+def pcas_in(folders: Iterable[Path], name: str) -> list[tuple[Path, Path]]:
+    """List the PCAs and averages of a reduced feature that lie in folders.
+
+    The PCAs of all features had the name of ResNET_TF2's once: it is looked for last.
+    """
+    _, dims = pca_of(name) or (name, 0)
+    own = pca_files(Path(), name)[0].stem.removeprefix("pca_")
+    kinds = dict.fromkeys((own, f"{dims}_TF2"))
+    candidates = [_pickles(folder, kind) for folder in folders for kind in kinds]
+    return [files for files in candidates if all(path.is_file() for path in files)]
+
+
+def _pickles(folder: Path, kind: str) -> tuple[Path, Path]:
+    return folder / f"pca_{kind}.pkl", folder / f"average_{kind}.pkl"
 
 
 def keep_pca(files: tuple[Path, Path], kept: tuple[Path, Path]) -> None:

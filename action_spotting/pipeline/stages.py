@@ -207,7 +207,7 @@ def _reduce(outcome: Outcome, name: str) -> list[Summary]:
 
     work, plan = outcome.work, outcome.plan
     base, dims = pca_of(name) or (name, 0)
-    summary, kept = Summary(name), pca_files(plan.model_dir, dims)
+    summary, kept = Summary(name), pca_files(plan.model_dir, name)
     if name in work.pcas:
         keep_pca(work.pcas[name], kept)
     pairs = {half.target(name): half.feature(base) for half in work.reduce[name]}

@@ -100,13 +100,14 @@ class Fitting:
             raise InputError(f"PCA: no feature file is usable\n{summary}")
         if n_components > len(self.sums.shift):
             raise UsageError(
-                f"--dim_reduction {n_components}: the features have only "
-                f"{len(self.sums.shift)} numbers"
+                f"PCA to {n_components} numbers: the features have only {len(self.sums.shift)}; "
+                "ask for fewer (--dim_reduction, or n in NAME_PCAn)"
             )
         if self.sums.rows <= n_components:
             raise InputError(
                 f"PCA: {self.sums.rows} rows in {len(summary.done)} files, fewer than needed for "
-                f"{n_components} components; give more games or a smaller --dim_reduction"
+                f"{n_components} components; give more games or ask for fewer (--dim_reduction, or "
+                "n in NAME_PCAn)"
             )
         return from_sums(self.sums, n_components, self.settings)
 

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from action_spotting.sample import make_sample, write_detector
 
@@ -97,3 +99,22 @@ def light_model(detector, tmp_path_factory) -> Path:
     (folder / "assets").mkdir()
     shutil.copy(detector, folder / "assets" / "yolov5_standin.onnx")
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_network():
+    """Write an ONNX network that reduces pictures of 32 x 32 to a number a channel."""
+
+    def write(path: Path, kind: str) -> Path:
+        node = helper.make_node(kind, ["x"], ["y"], axes=[2, 3], keepdims=0)
+        graph = helper.make_graph(
+            [node],
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 32, 32])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        )
+        opset = [helper.make_opsetid("", 17)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+        return path
+
+    return write

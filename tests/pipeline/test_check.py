@@ -10,13 +10,15 @@ from action_spotting.dataset.features import write_feature
 from action_spotting.dataset.layout import Half
 from action_spotting.dataset.rates import Rate
 from action_spotting.errors import SpottingError, UsageError
+from action_spotting.extraction.onnx_encoder import EncoderSettings
 from action_spotting.extraction.registry import Pretrained
 from action_spotting.pipeline.check import prepare
 from action_spotting.pipeline.model_files import pca_files
 from action_spotting.pipeline.plan import Plan
-from action_spotting.reduction.files import save_pca
+from action_spotting.reduction.files import load_pca, save_pca
 from action_spotting.reduction.fitting import fit
 from action_spotting.reduction.projection import reduce_files
+from action_spotting.visual.onnx_frames import OnnxFrames, PictureSettings
 
 WIDTHS = {
     "Mine": 3,
@@ -97,6 +99,12 @@ def test_all_that_is_wrong_is_listed_at_once(root):
     assert not (root / "m").exists()
 
 
+def test_a_reduction_to_more_numbers_than_there_are_is_told(root):
+    release(root, "FFT")
+    with pytest.raises(UsageError, match="FFT_PCA64: FFT has only 48 numbers to be reduced"):
+        prepared(root, modalities=("FFT_PCA64",))
+
+
 def test_weights_that_are_missing_are_told_before_the_run(root):
     for half in halves(root):
         (half.folder / f"{half.number}_224p.mkv").write_bytes(b"media")
@@ -169,6 +177,33 @@ def test_what_media_lack_is_named_and_the_rest_is_made(root):
     assert list(work.absent) == ["test, half 2"]
 
 
+def test_features_at_a_rate_are_made_where_they_lack(root):
+    (root / "test" / "1_224p.mkv").write_bytes(b"media")
+    random = Pretrained(resnet="random")
+    work, _ = prepared(root, modalities=("ResNET_4fps_TF2",), pretrained=random)
+    assert work.lacking == {Half(root, "test", 1): ["ResNET_4fps_TF2"]}
+    assert work.extractors["ResNET_4fps_TF2"].settings["fps"] == 4.0
+    assert work.settings.fps == 4.0
+    with pytest.raises(UsageError, match="unknown modality 'FFT_5fps'"):
+        prepared(root, modalities=("FFT_5fps",), preset="small")
+
+
+def test_features_of_an_onnx_network_are_made_where_they_lack(root, write_network):
+    network = write_network(root.parent / "own.onnx", "ReduceMean")
+    settings = OnnxFrames(EncoderSettings(network), PictureSettings()).settings
+    make(root, "Own", settings, width=3)
+    for half in halves(root)[4:]:
+        half.feature("Own").unlink()
+    (root / "test" / "1_224p.mkv").write_bytes(b"media")
+    plain, _ = prepared(root, modalities=("Own",))
+    assert (
+        "with --onnx it makes" in plain.failures["Own"][str(Half(root, "test", 1).feature("Own"))]
+    )
+    work, _ = prepared(root, modalities=("Own",), pretrained=Pretrained(onnx=(network,)))
+    assert work.lacking == {Half(root, "test", 1): ["Own"]}
+    assert work.extractors["Own"].settings == settings
+
+
 def test_files_made_with_different_settings_are_told(root):
     make(root, "FFT", {"fps": 2, "definition": 1})
     half = halves(root)[3]
@@ -220,8 +255,19 @@ def test_the_model_keeps_the_pca_that_made_the_features_or_none(root, reduced):
     assert work.reduce["X_PCA2"] == halves(root)[:1]
 
 
+def test_two_features_reduced_to_one_size_keep_each_its_pca(root, tmp_path):
+    make(root, "X", {"fps": 2})
+    make(root, "Y", {"fps": 2}, width=5)
+    pcas = {name: fit([half.feature(name) for half in halves(root)], 2)[0] for name in "XY"}
+    for name, pca in pcas.items():
+        save_pca(pca, *pca_files(root.parent / "model", f"{name}_PCA2"))
+    work, _ = prepared(root, modalities=("X_PCA2", "Y_PCA2"))
+    kept = {name: load_pca(*files).sha256 for name, files in work.pcas.items()}
+    assert kept == {f"{name}_PCA2": pca.sha256 for name, pca in pcas.items()}
+
+
 def pca_files_of(folder: Path) -> tuple[Path, Path]:
-    one, other = pca_files(Path(), 2)
+    one, other = pca_files(Path(), "X_PCA2")
     return folder / one.name, folder / other.name
 
 
@@ -233,7 +279,7 @@ def test_another_pca_is_never_mixed_in(root, reduced):
         UsageError, match=r"the PCA that made X_PCA2 is not here, so the files that lack \(1\)"
     ):
         prepared(root, modalities=("X_PCA2",))
-    save_pca(other, *pca_files(root.parent / "model", 2))
+    save_pca(other, *pca_files(root.parent / "model", "X_PCA2"))
     with pytest.raises(UsageError, match="is not the PCA that made the files of X_PCA2"):
         prepared(root, modalities=("X_PCA2",))
 

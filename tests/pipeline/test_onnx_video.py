@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import Clip
@@ -16,20 +14,7 @@ from action_spotting.pipeline.features import FeaturePlan, make_features
 from action_spotting.visual.onnx_frames import OnnxFrames, PictureSettings
 
 
-def write_network(path, kind: str):
-    node = helper.make_node(kind, ["x"], ["y"], axes=[2, 3], keepdims=0)
-    graph = helper.make_graph(
-        [node],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 32, 32])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-    )
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
-    return path
-
-
-def test_the_networks_of_a_model_are_told_by_their_hash(tmp_path, tone_video):
+def test_the_networks_of_a_model_are_told_by_their_hash(tmp_path, tone_video, write_network):
     own, other = (write_network(tmp_path / f"{k}.onnx", k) for k in ("ReduceMean", "ReduceMax"))
     pictures = PictureSettings(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), transform="resize")
     settings = OnnxFrames(EncoderSettings(own), pictures).settings

@@ -207,7 +207,7 @@ def test_too_few_rows_or_numbers_are_named(files, tmp_path):
     np.save(tmp_path / "few.npy", rows(8))
     with pytest.raises(InputError, match="8 rows in 1 files, fewer than needed for 8"):
         fit([tmp_path / "few.npy"], 8)
-    with pytest.raises(UsageError, match="only 24 numbers"):
+    with pytest.raises(UsageError, match="have only 24"):
         fit(files, 25)
     with pytest.raises(InputError, match="no feature file is usable"):
         fit([tmp_path / "none.npy"], 8)
