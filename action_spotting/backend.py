@@ -286,7 +286,7 @@ def compiled(call: Callable[..., Any], variables: Sequence[Any]) -> Callable[...
         case "tensorflow":
             import tensorflow as tf
 
-            return tf.function(call, reduce_retracing=True)
+            return tf.function(call, reduce_retracing=True, autograph=False)
         case "torch":
             import torch
 

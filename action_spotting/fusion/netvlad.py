@@ -32,6 +32,7 @@ class NetVLADNetwork(Model):
 
     def __init__(self, settings: HeadSettings) -> None:
         super().__init__(dtype="float32")
+        self.built = True  # its layers are built when they are first called
         self.settings = settings
         self._project = Projection(PROJECTION)
         self._before, self._after = Pool(CLUSTERS, PROJECTION), Pool(CLUSTERS, PROJECTION)

@@ -22,7 +22,18 @@ PRIOR = 0.01
 Tensors = Mapping[str, Any]
 
 
-class Block(layers.Layer):
+class Composite(layers.Layer):
+    """A layer of layers, which are built when they are first called.
+
+    Keras would trace each level of them for that, which takes seconds.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.built = True
+
+
+class Block(Composite):
     """Residual block: normalise, dilated convolution, ReLU, mix channels, dropout of channels.
 
     What lies outside the half is kept at 0, the convolution's own padding: an end of a half
@@ -44,7 +55,7 @@ class Block(layers.Layer):
         return x + _dropout(y, self._dropout, seed)
 
 
-class Stack(layers.Layer):
+class Stack(Composite):
     """Blocks one after the other, a dilation each."""
 
     def __init__(self, width: int, dilations: Sequence[int], dropout: float) -> None:
@@ -58,7 +69,7 @@ class Stack(layers.Layer):
         return x
 
 
-class Outputs(layers.Layer):
+class Outputs(Composite):
     """Confidence logits and displacements of every row and class."""
 
     def __init__(self, classes: int, displacement_s: float) -> None:
@@ -94,6 +105,7 @@ class SpottingNetwork(keras.Model):
 
     def __init__(self, settings: HeadSettings) -> None:
         super().__init__(dtype="float32")
+        self.built = True  # as `Composite`
         classes, width = len(settings.classes), settings.width
         self.settings = settings
         self._with_trunk = settings.fusion in ("embedding", "hybrid")
@@ -252,7 +264,7 @@ class SpottingNetwork(keras.Model):
         return total / (_total(weights) + 1e-3)
 
 
-class Encoder(layers.Layer):
+class Encoder(Composite):
     """Features of one modality to embeddings; a learned vector stands for what is missing."""
 
     def __init__(self, settings: HeadSettings) -> None:
@@ -275,7 +287,7 @@ class Encoder(layers.Layer):
         return self._stack(y * inside, inside, seed), mask
 
 
-class Branch(layers.Layer):
+class Branch(Composite):
     """A modality's own way from embedding to outputs."""
 
     def __init__(self, settings: HeadSettings) -> None:

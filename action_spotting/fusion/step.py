@@ -61,7 +61,7 @@ def _tensorflow_step(
 ) -> Callable[[Mapping[str, Any]], Any]:
     import tensorflow as tf
 
-    @tf.function(jit_compile=bool(gpus()))  # type: ignore[untyped-decorator, unused-ignore]
+    @tf.function(autograph=False, jit_compile=bool(gpus()))  # type: ignore[untyped-decorator, unused-ignore]
     def step(batch: Mapping[str, Any]) -> Any:
         with tf.GradientTape() as tape:
             loss = network.batch_loss(batch, weight)
