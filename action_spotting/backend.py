@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -188,8 +189,14 @@ def use_device(gpu: int | None) -> Device:
         _show_tensorflow(gpu)
     device = Device(gpu, has_bfloat16(there[gpu] if gpu >= 0 else None))
     of = there[gpu].name if gpu >= 0 else f"{backend_name()} sees {len(there) or 'no'} GPU"
-    logger.info("networks run on %s (%s)", device, of)
+    _tell(f"networks run on {device} ({of})")
     return device
+
+
+@cache
+def _tell(text: str) -> None:
+    """Log a text once in a process."""
+    logger.info(text)
 
 
 def _show_tensorflow(gpu: int) -> None:

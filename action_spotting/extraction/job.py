@@ -227,7 +227,8 @@ def shard_of(jobs: Sequence[Job], shard: tuple[int, int]) -> list[Job]:
 def clear_leftovers(target: Path) -> None:
     """Take away the claim and the parts that a killed run left beside a feature file.
 
-    A claim that another process holds stays, and so do its parts.
+    A claim that another process holds stays, and so do its parts; what lies in a claim's place and
+    is none of ours stays too, for the file is not to be written.
 
     Parameters
     ----------
@@ -235,7 +236,7 @@ def clear_leftovers(target: Path) -> None:
         The feature file, which is whole.
     """
     if claim_path(target).exists():
-        with contextlib.suppress(InWork), claim(target):
+        with contextlib.suppress(InWork, UsageError), claim(target):
             _clear_parts(target)
 
 

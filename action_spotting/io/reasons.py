@@ -9,6 +9,9 @@ from pathlib import PurePath
 NAMED = 3
 """So many of the items that share a reason are named."""
 
+_BEGINS = r"(?<![^\s'\"(])"
+"""Where a path begins: not within another."""
+
 
 def short(item: str, text: str) -> str:
     """Leave out of a reason the item's own path, and its folder.
@@ -17,10 +20,14 @@ def short(item: str, text: str) -> str:
     'cut short'
     >>> short("cup/a/1_FFT.npy", "cup/a/1.mkv: cannot be decoded")
     '1.mkv: cannot be decoded'
+    >>> short("cup/a/1_FFT.npy", "cannot write cup/a/1_FFT.npy: a pipe lies there")
+    'cannot write 1_FFT.npy: a pipe lies there'
+    >>> short("cup/a", "results/cup/a/Predictions-v2.json: not valid JSON")
+    'results/cup/a/Predictions-v2.json: not valid JSON'
     """
-    text = text.replace(f"{item}: ", "")
+    text = text.removeprefix(f"{item}: ")
     folder = str(PurePath(item).parent)
-    return text if folder in ("/", ".") else text.replace(folder + "/", "")
+    return text if folder in ("/", ".") else re.sub(_BEGINS + re.escape(folder + "/"), "", text)
 
 
 def grouped(reasons: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
-"""A run over twenty games, three of which are bad in different ways."""
+"""A run over twenty games, five of which are bad in different ways."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 DOOR = Path(__file__).parents[2] / "Models" / "RunPipeline.py"
 GAMES = [f"cup/2025/{i:02} A - B" for i in range(20)]
-BROKEN, NO_LABELS, REPLACED = GAMES[7], GAMES[11], GAMES[18]
+BROKEN, NO_LABELS, REPLACED, LINKED, PIPED = (GAMES[i] for i in (7, 11, 18, 8, 9))
 
 
 @pytest.fixture
@@ -40,7 +41,14 @@ def root(tmp_path, new_video) -> Path:
 
 
 def spoil(root: Path) -> None:
-    """Break the media of a game, the labels of another, and replace the media of a third."""
+    """Break the media of a game and the labels of another, replace the media of a third.
+
+    Where a fourth's features are claimed lies a link, where a fifth's are to lie a pipe.
+    """
+    for number in (1, 2):
+        target = Half(root, LINKED, number).feature("FFT")
+        target.with_name(f"{target.name}.claim").symlink_to(root.parent / "notes")
+        os.mkfifo(Half(root, PIPED, number).feature("FFT"))
     for number in (1, 2):
         path = root / BROKEN / f"{number}_224p.mkv"
         path.unlink()
@@ -59,24 +67,27 @@ def run(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_seventeen_are_scored_and_three_are_named(root):
+def test_fifteen_are_scored_and_five_are_named(root):
     spoil(root)
     options = ("--modalities", "FFT", "--preset", "small", "--epochs", "1")
     done = run(root, *options)
     assert done.returncode == 3, done.stderr
     scored = next(line for line in done.stdout.splitlines() if "score: " in line)
-    assert "score: 17 made, 0 already there, 3 failed" in scored
+    assert "score: 15 made, 0 already there, 5 failed" in scored
     failed = [line for line in done.stdout.splitlines() if "FAILED" in line]
     for game, reason in [
         (BROKEN, "not a media file"),
         (NO_LABELS, "not valid JSON"),
         (REPLACED, "made from other media: bytes is"),
+        (LINKED, "claim: a link lies there"),
+        (PIPED, "not a plain file"),
     ]:
         assert any(game in line and reason in line for line in failed), (game, failed)
     assert (root.parent / "report.html").exists()
     log = (root / "runs.jsonl").read_text().splitlines()
     assert len(log) == 1
-    assert not list(root.rglob("*.claim"))
+    assert not (root.parent / "notes").exists()
+    assert all(path.is_symlink() for path in root.rglob("*.claim"))
 
 
 def test_what_is_refused_is_not_logged_and_nothing_is_made(root):
