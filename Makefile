@@ -101,10 +101,10 @@ demo: $(READY)
 	$(RUN) Models/RunPipeline.py --sample demo
 
 test: $(READY)
-	$(RUN) -m pytest -q -n 2 --dist loadgroup
+	$(RUN) -m pytest -q -n 2 --dist loadfile
 
 quick: $(READY)
-	$(RUN) -m pytest -q -m "not slow" -n 2 --dist loadgroup
+	$(RUN) -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 lint: $(READY)
 	$(RUN) -m ruff check .
@@ -120,7 +120,7 @@ lowest: $(READY)
 	$(RUN) -m pip install --quiet --disable-pip-version-check uv
 	$(RUN) -m uv venv --quiet --allow-existing --python $(RUN) $(LOWEST)
 	$(RUN) -m uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e ".[dev]"
-	$(LOWEST)/bin/python -m pytest -q -m "not slow" -n 2 --dist loadgroup
+	$(LOWEST)/bin/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 $(READY): requirements.txt setup.py
 	@set -e; python="$(PYTHON)"; \

@@ -37,7 +37,10 @@ from functools import partial
 from pathlib import Path
 from action_spotting.audio.waveform import Waveform
 from action_spotting.dataset.splits import list_halves
-from action_spotting.visual.pyav_reader import PyAVReader
+try:
+    from action_spotting.visual.pyav_reader import PyAVReader
+except ImportError:
+    from action_spotting.visual.readers import PyAVReader
 
 root, detector, features = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
 count = {"picture": 0, "sound": 0}

@@ -280,10 +280,3 @@ def make_detector(
 def new_detector() -> Callable[..., Path]:
     """Write a detector; see `make_detector`."""
     return make_detector
-
-
-def pytest_collection_modifyitems(items) -> None:
-    """Keep a file's tests together when several processes share the work: they share fixtures."""
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.as_posix()))

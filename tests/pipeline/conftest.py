@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from filelock import FileLock
 from onnx import TensorProto, helper
 
 from action_spotting.sample import make_sample, write_detector
@@ -33,12 +35,15 @@ def detector(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def undisturbed(tiny_matches, run_chain, tmp_path_factory) -> Path:
-    """The folder of a run that nothing disturbed."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    shutil.copytree(tiny_matches, home / "matches")
-    done = run_chain(home)
-    assert done.returncode == 0, done.stderr
-    (home / "output.txt").write_text(done.stdout)
+    """The folder of a run that nothing disturbed, of which all processes of the tests share one."""
+    shared = tmp_path_factory.getbasetemp()
+    home = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "undisturbed"
+    with FileLock(f"{home}.lock"):
+        if not (home / "output.txt").exists():
+            shutil.copytree(tiny_matches, home / "matches")
+            done = run_chain(home)
+            assert done.returncode == 0, done.stderr
+            (home / "output.txt").write_text(done.stdout)
     return home
 
 

@@ -15,7 +15,7 @@ from action_spotting.dataset.features import open_feature
 from action_spotting.dataset.media import probe
 from action_spotting.dataset.splits import list_games, list_halves
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chain")]
+pytestmark = pytest.mark.slow
 
 PATIENCE_S = 600
 

@@ -10,7 +10,7 @@ from action_spotting.errors import InputError
 from action_spotting.pipeline import estimate as room
 from action_spotting.pipeline.video_plan import VideoPlan
 
-pytestmark = [pytest.mark.xdist_group("chain"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def test_each_step_s_cost_grows_with_the_video(tiny_matches, light_model, tmp_path, monkeypatch):

@@ -23,8 +23,6 @@ from action_spotting.reduction.pca import PCA
 ROWS = 120
 GAMES = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
 
-pytestmark = pytest.mark.xdist_group("chain")
-
 
 @pytest.fixture
 def root(tmp_path) -> Path:

@@ -25,7 +25,7 @@ from action_spotting.pipeline.video import spot_video
 from action_spotting.pipeline.video_plan import VideoPlan
 from action_spotting.visual.frames import FrameOptions, with_frames
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chain")]
+pytestmark = pytest.mark.slow
 
 CLONE = Path(__file__).resolve().parents[2]
 EXPORTS = ("csv", "json", "osl", "vtt", "srt", "chapters", "sportscode", "edl", "otio")

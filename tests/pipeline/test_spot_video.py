@@ -18,8 +18,6 @@ from action_spotting.pipeline.show import closing_text, show, spots_table
 from action_spotting.pipeline.video import clips_of, parse_threshold, spot_video
 from action_spotting.pipeline.video_plan import VideoOutcome, VideoPlan
 
-pytestmark = pytest.mark.xdist_group("chain")
-
 
 @pytest.fixture(scope="module")
 def halves(tiny_matches) -> tuple[Path, ...]:
