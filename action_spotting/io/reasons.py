@@ -22,10 +22,12 @@ def short(item: str, text: str) -> str:
     '1.mkv: cannot be decoded'
     >>> short("cup/a/1_FFT.npy", "cannot write cup/a/1_FFT.npy: a pipe lies there")
     'cannot write 1_FFT.npy: a pipe lies there'
+    >>> short("cup/a", "spots.edl: cup/a: 1200 spots")
+    'spots.edl: 1200 spots'
     >>> short("cup/a", "results/cup/a/Predictions-v2.json: not valid JSON")
     'results/cup/a/Predictions-v2.json: not valid JSON'
     """
-    text = text.removeprefix(f"{item}: ")
+    text = re.sub(r"(^|(?<=: ))" + re.escape(f"{item}: "), "", text)
     folder = str(PurePath(item).parent)
     return text if folder in ("/", ".") else re.sub(_BEGINS + re.escape(folder + "/"), "", text)
 
