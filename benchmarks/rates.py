@@ -94,38 +94,40 @@ def fit(
     return train(root, *splits, model, settings, score=score, rates=rates, after_epoch=after_epoch)
 
 
-def cost(root: Path, model: Path, chunks: int) -> None:
+def cost(root: Path, model: Path, chunks: int, fps: float) -> None:
     """Print what a chunk of the second epoch takes, and the peak of this process, MiB."""
     marks: list[tuple[float, float]] = []
 
     def mark(_: int) -> None:
         marks.append((time.monotonic(), time.process_time()))
 
-    fit(root, model, (WIDE,), mark, epochs=2, epoch_chunks=chunks)
+    fit(root, model, (WIDE,), mark, epochs=2, epoch_chunks=chunks, fps=fps)
     wall_s, cpu_s = (after - before for before, after in zip(*marks, strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"wall": chunks / wall_s, "cpu": 1000 * cpu_s / chunks, "peak_mib": peak}))
 
 
 def wide(games: int, chunks: int) -> None:
-    """Print what 8,576 numbers a row cost beyond 8."""
+    """Print what 8,576 numbers a row cost beyond 8, for heads of one and of two rows a second."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for width in (8, 8576):
             root = Path(folder) / str(width)
             make_wide(root, games, width)
-            line = [sys.executable, __file__, "--one", str(root), "--chunks", str(chunks)]
-            done = subprocess.run(line, capture_output=True, text=True, check=False)
-            if done.returncode:
-                sys.exit(done.stderr)
-            found[width] = json.loads(done.stdout.splitlines()[-1])
+            for fps in (1, 2):
+                line = [sys.executable, __file__, "--one", str(root), "--fps", str(fps)]
+                line += ["--chunks", str(chunks)]
+                done = subprocess.run(line, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    sys.exit(done.stderr)
+                found[width, fps] = json.loads(done.stdout.splitlines()[-1])
     rows = [
-        [width, *(f"{x:.1f}" for x in (f["wall"], f["cpu"], 2000 / f["cpu"], f["peak_mib"]))]
-        for width, f in found.items()
+        [*of, *(f"{x:.1f}" for x in (f["wall"], f["cpu"], 2000 / f["cpu"], f["peak_mib"]))]
+        for of, f in found.items()
     ]
-    head = ["numbers a row", "chunks/s", "CPU ms a chunk", "chunks/s, two idle cores", "peak, MiB"]
-    print(table(head, rows))
-    beyond = found[8576]["peak_mib"] - found[8]["peak_mib"]
+    head = ["numbers a row", "head's rows a second", "chunks/s", "CPU ms a chunk"]
+    print(table([*head, "chunks/s, two idle cores", "peak, MiB"], rows))
+    beyond = found[8576, 2]["peak_mib"] - found[8, 2]["peak_mib"]
     print(f"{beyond:.0f} MiB beyond the back end and a head on 8 numbers")
 
 
@@ -155,9 +157,10 @@ def main() -> int:
     parser.add_argument("--chunks", type=int, default=320, help="chunks an epoch")
     parser.add_argument("--epochs", type=int, default=8, help="of the heads on --data")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--fps", type=float, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        cost(args.one, args.one / "model", args.chunks)
+        cost(args.one, args.one / f"model{args.fps:g}", args.chunks, args.fps)
     elif args.data:
         mixed(args.data, args.work, args.epochs, args.chunks)
     else:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from action_spotting.errors import InputError, SpottingError, UsageError
-from action_spotting.io.files import check_plain, open_plain, whole_file
+from action_spotting.io.files import check_plain, open_own, open_plain, whole_file
 from action_spotting.io.locks import InWork, claim
 from action_spotting.io.progress import Progress
 
@@ -119,7 +119,8 @@ def _download(file: PretrainedFile, target: Path) -> None:
     begun = target.with_name(f".{target.name}.partial")
     try:
         with whole_file(target) as part:
-            if begun.exists():
+            if os.path.lexists(begun):
+                os.close(open_own(begun, os.O_RDWR))  # no link, no pipe
                 begun.replace(part)
             resumable = [bool(part.stat().st_size)]
             try:

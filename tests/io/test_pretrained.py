@@ -205,6 +205,23 @@ def test_a_broken_transfer_goes_on_where_it_was(kind, cache, server):
     assert not begun.exists()
 
 
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
+def test_a_transfer_goes_on_in_no_file_but_its_own(kind, cache, server, tmp_path):
+    notes, begun = tmp_path / "notes", cache / ".net.h5.partial"
+    notes.write_text("all that I know")
+    cache.mkdir()
+    if kind == "link":
+        begun.symlink_to(notes)
+    elif kind == "hard link":
+        begun.hardlink_to(notes)
+    else:
+        os.mkfifo(begun)
+    with pytest.raises(UsageError, match=rf"cannot write .*\.net\.h5\.partial: .*{kind}"):
+        find(PretrainedFile("net.h5", f"{server}/well", DIGEST))
+    assert notes.read_text() == "all that I know"
+    assert [path.name for path in cache.iterdir()] == [begun.name]
+
+
 def test_a_digest_of_git_s_or_none(cache, server):
     blob = hashlib.sha1(b"blob %d\0%s" % (len(CONTENT), CONTENT)).hexdigest()
     assert find(PretrainedFile("a.h5", f"{server}/well", f"git:{blob}")).exists()
