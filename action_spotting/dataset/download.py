@@ -29,6 +29,7 @@ from action_spotting.dataset.hub import (
     elsewhere,
     note_revisions,
     place_of,
+    staged,
 )
 from action_spotting.dataset.layout import LABEL_FILES, released_path
 from action_spotting.dataset.media import probe
@@ -350,10 +351,9 @@ def _fetch_file(root: Path, path: Path, split: str, password: str | None) -> Non
     """
     from SoccerNet.Downloader import SoccerNetDownloader
 
-    staging = root / STAGING
-    part = staging / path.relative_to(root)
+    part = staged(root, path.relative_to(root))
     part.unlink(missing_ok=True)
-    client = SoccerNetDownloader(LocalDirectory=str(staging))
+    client = SoccerNetDownloader(LocalDirectory=str(root / STAGING))
     client.password = password
     try:
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from action_spotting.dataset.media_names import VIDEO_STEMS
 from action_spotting.dataset.records import sha256
-from action_spotting.errors import SpottingError
+from action_spotting.errors import SpottingError, UsageError
 from action_spotting.io.files import open_own, open_plain, read_json, write_json
 from action_spotting.io.locks import claim
 
@@ -207,7 +207,7 @@ class Hub:
             Another process is fetching it.
         """
         place = remote.place
-        part = self._root / STAGING / place.repository / place.branch / place.path
+        part = staged(self._root, Path(place.repository, place.branch, place.path))
         with claim(target):
             part.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -350,6 +350,16 @@ def note_revisions(root: Path, fetched: Sequence[tuple[str, Remote]]) -> None:
             **({"sha256": remote.sha256} if remote.sha256 else {"git": remote.blob}),
         }
     write_json(path, dict(sorted(known.items())))
+
+
+def staged(root: Path, inner: Path) -> Path:
+    """Give a file's place in the staging folder; `UsageError` where a link leads out of that."""
+    part = root / STAGING / inner
+    if part.parent.resolve() != (root.resolve() / STAGING / inner).parent:
+        raise UsageError(
+            f"{root / STAGING}: a link in it leads elsewhere, which is not followed; take it away"
+        )
+    return part
 
 
 def clear_staging(root: Path) -> None:

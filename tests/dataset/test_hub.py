@@ -93,6 +93,17 @@ def test_labels_and_features_come_whole_with_their_revision(tmp_path, server):
     assert (len(again.skipped), dict(server.calls)) == (4, calls)  # nothing is asked
 
 
+@pytest.mark.parametrize("inner", [".", PCA[0]])
+def test_a_link_does_not_lead_a_download_elsewhere(inner, tmp_path, server):
+    root, away = tmp_path / "data", tmp_path / "away"
+    away.mkdir()
+    link = root / hub.STAGING / inner
+    link.parent.mkdir(parents=True)
+    link.symlink_to(away)
+    assert "a link in it leads elsewhere" in reason(fetch(root, "features", server))
+    assert not list(away.iterdir())
+
+
 def test_one_listing_serves_all_games(tmp_path, server):
     fetch(tmp_path, "features", server)
     assert server.calls["tree"] == 1
