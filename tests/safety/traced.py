@@ -183,11 +183,11 @@ def untouched(place: Path) -> bool:
 def hostile_files(place: Path) -> None:
     """Make a published head, a network and a model folder that attack."""
     folder, secret = place / "files", place.parent / "home" / "secret"
-    (folder / "model").mkdir(parents=True)
+    (folder / "attack").mkdir(parents=True)
     (folder / "head.pth.tar").write_bytes(pickle.dumps(_Harm(secret)))
     (folder / "net.onnx").write_bytes(b"\x08\x07" + os.urandom(2000))
-    (folder / "model" / "model.json").write_text('{"format": 1e400}')
-    np.savez(folder / "model" / "weights.npz", a=np.array([_Harm(secret)], dtype=object))
+    (folder / "attack" / "model.json").write_text('{"format": 1e400}')
+    np.savez(folder / "attack" / "weights.npz", a=np.array([_Harm(secret)], dtype=object))
 
 
 LINES = {
@@ -207,7 +207,7 @@ LINES = {
     "run": "--soccernet_dirpath data --modalities FFT --model_dir model2 --out results2 --report "
     "run.html --preset small --epochs 1",
     "evaluate": "--SoccerNet_path data --Predictions_path results --partial --split test",
-    "compare-heads": "--soccernet_dirpath data --models model files/model --out compared",
+    "compare-heads": "--soccernet_dirpath data --models model files/attack --out compared",
     "report": "--SoccerNet_path data --Predictions_path results --partial --output report.html",
     "export": "--Predictions_path results --export csv vtt --out exports",
 }
