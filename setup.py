@@ -31,7 +31,7 @@ setup(
         "jax": ["jax>=0.10", "keras>=3.15"],
         # with the libraries of NVIDIA's GPUs; PyTorch's packages for Linux bring them anyway
         "jax-gpu": ["jax[cuda12]>=0.10", "keras>=3.15"],
-        "tensorflow-gpu": ["tensorflow[and-cuda]>=2.16"],
+        "tensorflow-gpu": ["tensorflow[and-cuda]>=2.18"],
         # many machines: --scheduler (on SLURM with dask-jobqueue)
         "cluster": ["distributed>=2024.5"],
         "dev": [

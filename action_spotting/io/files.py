@@ -20,6 +20,9 @@ import msgspec
 from action_spotting.errors import InputError, UsageError
 
 MAX_JSON_BYTES = 64 * 2**20
+MAX_PARSED_BYTES = 512 * 2**20
+"""What the parsed values of a JSON file may take of memory, by an estimate from its characters."""
+_TAKES_BYTES = {b"{": 300, b"[": 64, b",": 64}
 MAX_JSON_DEPTH = 32
 
 _SAFELY = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
@@ -308,6 +311,10 @@ def parse_json(data: bytes, where: str) -> Any:
     ...
     action_spotting.errors.InputError: labels.json: not valid JSON (...); is the file complete?
     """
+    if sum(data.count(char) * taken for char, taken in _TAKES_BYTES.items()) > MAX_PARSED_BYTES:
+        raise InputError(
+            f"{where}: so many values that they would take more than {MAX_PARSED_BYTES >> 20} MiB"
+        )
     try:
         content = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

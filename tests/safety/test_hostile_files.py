@@ -59,7 +59,8 @@ from action_spotting.dataset.tree import open_tree
 from action_spotting.visual.boxes import read_boxes
 from action_spotting.io.pickles import read_pickle
 from action_spotting.io.zips import read_npz
-import pickle, zipfile, numpy as np
+from action_spotting.io.files import read_json
+import json, pickle, zipfile, numpy as np
 def peak():
     return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 before = peak()
@@ -267,6 +268,20 @@ def test_boxes_that_unpack_to_gigabytes(tmp_path):
 
 
 # text
+
+
+@pytest.mark.slow
+def test_json_of_many_small_values(tmp_path):
+    """Fifteen megabytes of empty lists, each of which takes 64 bytes when it is parsed."""
+    path = tmp_path / "many.json"
+    path.write_bytes(b"[" + b"[]," * 5_000_000 + b"0]")
+    with pytest.raises(InputError, match="so many values that they would take more than 512 MiB"):
+        read_json(path)
+    assert growth_mib(f"read_json(Path({str(path)!r}))") < LITTLE_MIB
+    assert growth_mib(f"'naive', json.loads(Path({str(path)!r}).read_bytes())") > BOMB_MIB
+    spot = {"gameTime": "1 - 00:01", "label": "Goal", "position": "1000", "half": "1"}
+    path.write_text(json.dumps([{**spot, "confidence": "0.123456"}] * 200_000))
+    assert len(read_json(path)) == 200_000
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"annotations":[', b"[[]," * 8 + b"["])
