@@ -156,6 +156,9 @@ def test_what_a_pickle_carries_is_not_executed(files, tmp_path, monkeypatch, whe
     assert not (tmp_path / "executed").exists()
 
 
+NINE_ROWS = np.random.default_rng(0).random((9, 5))
+
+
 @pytest.mark.parametrize(
     ("content", "match"),
     [
@@ -164,14 +167,8 @@ def test_what_a_pickle_carries_is_not_executed(files, tmp_path, monkeypatch, whe
         (b"no pickle at all", "not a pickle"),
         (pickle.dumps({"components_": 1}), "holds a dict, expected a PCA"),
         (pickle.dumps(decomposition.PCA(3)), "components_ is not a 2-D array"),
-        (
-            pickle.dumps(decomposition.PCA(3, whiten=True).fit(np.random.rand(9, 5))),  # noqa: NPY002
-            "whitening",
-        ),
-        (
-            pickle.dumps(decomposition.PCA(3).fit(np.random.rand(9, 5))),  # noqa: NPY002
-            "do not belong together",
-        ),
+        (pickle.dumps(decomposition.PCA(3, whiten=True).fit(NINE_ROWS)), "whitening"),
+        (pickle.dumps(decomposition.PCA(3).fit(NINE_ROWS)), "do not belong together"),
     ],
 )
 def test_a_wrong_pickle_is_named(tmp_path, content, match):
