@@ -79,7 +79,8 @@ class _Net:
     def add(self, kind: str, inputs: list[str], *, output: str = "", **attributes: Any) -> str:
         """Add a node; give the name of its output."""
         name = output or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
+        # Named, or ONNX Runtime 1.19 and 1.20 give two fused nodes one name.
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
     def constant(self, value: object, dtype: type = np.float32) -> str:
