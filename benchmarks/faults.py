@@ -182,7 +182,7 @@ def main() -> int:
         while (left := args.kills - sum(stage.kills for stage in chosen)) > 0:
             stage = min(chosen, key=lambda s: s.kills)
             live(stage, Path(folder) / "home", left, rng)
-            print(f"{stage.name}: {stage.kills} kills", file=sys.stderr)
+            print(f"{stage.name}: {stage.kills} kills, {len(stage.wrong)} wrong", file=sys.stderr)
     rows = [
         [s.name, f"{s.undisturbed_s:.1f}", s.lives, s.kills, len(s.wanted), len(s.wrong)]
         for s in chosen
