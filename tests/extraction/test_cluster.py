@@ -11,6 +11,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -94,8 +95,12 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory):
-    """Three worker processes; this file is on their path."""
-    with pytest.MonkeyPatch.context() as patch:
+    """Three worker processes; this file is on their path.
+
+    Dask sets the number of threads in the environment of whoever starts workers, which programs
+    that later tests start would inherit: a PCA of one thread differs in its last digits.
+    """
+    with pytest.MonkeyPatch.context() as patch, mock.patch.dict(os.environ):
         patch.syspath_prepend(str(Path(__file__).parent))
         with distributed.LocalCluster(
             n_workers=3,
