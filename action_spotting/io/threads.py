@@ -87,7 +87,8 @@ def prefetch(items: Iterable[T], depth: int = PREFETCH_DEPTH) -> Generator[T]:
         yield from channel
     finally:
         channel.left.set()
-        thread.join()
+        if thread is not threading.current_thread():  # the collector may close it there
+            thread.join()
 
 
 @dataclass

@@ -132,3 +132,21 @@ def test_leaving_early_ends_the_thread():
     next(taken)
     taken.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+
+
+def test_a_stream_may_be_closed_in_its_own_thread():
+    """As the garbage collector does, which runs in any thread."""
+    taken, closed = threading.Event(), threading.Event()
+
+    def items():
+        yield 1
+        taken.wait(10)
+        stream.close()
+        closed.set()
+        yield 2
+
+    stream = prefetch(items())
+    assert next(stream) == 1
+    taken.set()
+    assert closed.wait(10)
+    assert list(stream) == []
