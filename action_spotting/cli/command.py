@@ -184,6 +184,14 @@ def add_fail_fast(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_network_weights(group: argparse._ArgumentGroup) -> None:
+    """Add the weights of ResNet-152 and of VGGish."""
+    for name, usual in (("resnet", "imagenet"), ("vggish", "audioset")):
+        group.add_argument(
+            f"--{name}_weights", default=usual, metavar="W", help=f"{usual}, random or a file"
+        )
+
+
 def add_rate(group: argparse._ArgumentGroup) -> None:
     """Add ``--rate``."""
     group.add_argument(

@@ -94,12 +94,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_training(parser: argparse.ArgumentParser) -> None:
     """Add pretrained weights and how the head is trained."""
     weights = parser.add_argument_group("pretrained weights")
-    weights.add_argument(
-        "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
-    )
-    weights.add_argument(
-        "--vggish_weights", default="audioset", metavar="W", help="audioset, random or a file"
-    )
+    command.add_network_weights(weights)
     weights.add_argument(
         "--yolov5_weights", type=Path, metavar="FILE", help="an ONNX export of YOLOv5"
     )

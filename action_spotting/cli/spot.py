@@ -113,12 +113,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
 def _add_weights(parser: argparse.ArgumentParser) -> None:
     """Add the files that the features are made with."""
     weights = parser.add_argument_group("pretrained weights (those of the model's training)")
-    weights.add_argument(
-        "--resnet_weights", default="imagenet", metavar="W", help="imagenet, random or a file"
-    )
-    weights.add_argument(
-        "--vggish_weights", default="audioset", metavar="W", help="audioset, random or a file"
-    )
+    command.add_network_weights(weights)
     weights.add_argument(
         "--yolov5_weights",
         type=Path,

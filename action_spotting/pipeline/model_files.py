@@ -37,23 +37,16 @@ def pca_files(model_dir: Path, name: str) -> tuple[Path, Path]:
     'pca_64_VGGish.pkl'
     """
     base, dims = pca_of(name) or (name, 0)
-    return _pickles(assets_folder(model_dir), f"{dims}_{'TF2' if base == 'ResNET_TF2' else base}")
+    kind = f"{dims}_{'TF2' if base == 'ResNET_TF2' else base}"
+    folder = assets_folder(model_dir)
+    return folder / f"pca_{kind}.pkl", folder / f"average_{kind}.pkl"
 
 
 def pcas_in(folders: Iterable[Path], name: str) -> list[tuple[Path, Path]]:
-    """List the PCAs and averages of a reduced feature that lie in folders.
-
-    The PCAs of all features had the name of ResNET_TF2's once: it is looked for last.
-    """
-    _, dims = pca_of(name) or (name, 0)
-    own = pca_files(Path(), name)[0].stem.removeprefix("pca_")
-    kinds = dict.fromkeys((own, f"{dims}_TF2"))
-    candidates = [_pickles(folder, kind) for folder in folders for kind in kinds]
+    """List the PCAs and averages of a reduced feature that lie in folders."""
+    one, other = (path.name for path in pca_files(Path(), name))
+    candidates = [(folder / one, folder / other) for folder in folders]
     return [files for files in candidates if all(path.is_file() for path in files)]
-
-
-def _pickles(folder: Path, kind: str) -> tuple[Path, Path]:
-    return folder / f"pca_{kind}.pkl", folder / f"average_{kind}.pkl"
 
 
 def keep_pca(files: tuple[Path, Path], kept: tuple[Path, Path]) -> None:

@@ -266,6 +266,15 @@ def test_two_features_reduced_to_one_size_keep_each_its_pca(root, tmp_path):
     assert kept == {f"{name}_PCA2": pca.sha256 for name, pca in pcas.items()}
 
 
+def test_the_pca_of_another_feature_of_one_size_is_not_taken(root):
+    make(root, "X", {"fps": 2})
+    pca, _ = fit([half.feature("X") for half in halves(root)], 2)
+    save_pca(pca, *pca_files(root.parent / "model", "ResNET_TF2_PCA2"))
+    work, _ = prepared(root, modalities=("X_PCA2",))
+    assert work.pcas == {}
+    assert len(work.reduce["X_PCA2"]) == 6
+
+
 def pca_files_of(folder: Path) -> tuple[Path, Path]:
     one, other = pca_files(Path(), "X_PCA2")
     return folder / one.name, folder / other.name
